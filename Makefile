@@ -1,0 +1,40 @@
+# Two commands on a fresh machine with Python 3.11 or newer:
+#   make run                                     measure, print the table
+#   make run SCENARIO=my.yaml ARGS='--rigorous'  any scenario, any option of `tbench run`
+#   make test                                    the test suite
+PYTHON   ?= python3
+VENV     ?= .venv
+SCENARIO ?= scenarios/attention.yaml
+ARGS     ?= --quick
+PIP      := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: run test lint clean
+
+run: $(VENV)/.run
+	$(VENV)/bin/tbench run $(SCENARIO) $(ARGS)
+
+test: $(VENV)/.test
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tbench needs Python 3.11 or newer; this is `$(PYTHON) --version`. Name another: make run PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing tbench and its pinned dependencies into $(VENV) (once)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing tbench, its pinned dependencies and the test tools into $(VENV) (once)"
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

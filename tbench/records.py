@@ -1,0 +1,293 @@
+"""The records that pass between the floors: what is measured, what came out, and where.
+
+Frozen, plain data, JSON in and out; nothing of the project is imported here. Seconds are seconds, bytes are
+bytes, FLOP/s are FLOP/s: units are converted only where something is printed. `None` is "could not be had";
+it is never replaced by 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Value = int | float | bool | str
+Status = Literal["ok", "unsupported", "oom", "timeout", "wrong", "error"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+FAILED: frozenset[Status] = frozenset({"timeout", "wrong", "error"})  # exit code 4; the rest are results
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure: a component's variant at one point of the sweep.
+
+    `axes` holds every axis of the component with its value, in the component's order; structured values
+    (patterns) are kept as their canonical text, so that a case is hashable and its identity stable.
+    """
+
+    component: str
+    phase: str
+    device: str
+    dtype: str
+    axes: tuple[tuple[str, Value], ...]
+
+    @property
+    def id(self) -> str:
+        """The stable text identity: `attention/forward device=cpu dtype=float32 batch=1 … kernel=flash`."""
+        words = [f"{name}={text(value)}" for name, value in self.items()]
+        return f"{self.component}/{self.phase} {' '.join(words)}"
+
+    def items(self) -> tuple[tuple[str, Value], ...]:
+        """Device, dtype and the axes, in the order of the identity."""
+        return (("device", self.device), ("dtype", self.dtype), *self.axes)
+
+    def __getitem__(self, name: str) -> Value:
+        for axis, value in (("component", self.component), ("phase", self.phase), *self.items()):
+            if axis == name:
+                return value
+        raise KeyError(name)
+
+    def get(self, name: str, default: Value | None = None) -> Value | None:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def integer(self, name: str) -> int:
+        """The value of an integer axis (raises TypeError if it is not one)."""
+        value = self[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name}={value!r} is not an integer axis")
+        return value
+
+    def with_(self, **values: Value) -> Case:
+        """The same case with some of phase, device, dtype or axes replaced."""
+        own: dict[str, Any] = {k: values.pop(k) for k in ("phase", "device", "dtype") if k in values}
+        unknown = set(values) - {name for name, _ in self.axes}
+        if unknown:
+            raise KeyError(f"no such axis: {', '.join(sorted(unknown))}")
+        return dataclasses.replace(self, axes=tuple((k, values.get(k, v)) for k, v in self.axes), **own)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "component": self.component,
+            "phase": self.phase,
+            "device": self.device,
+            "dtype": self.dtype,
+            "axes": dict(self.axes),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Case:
+        return Case(data["component"], data["phase"], data["device"], data["dtype"], tuple(data["axes"].items()))
+
+
+def text(value: Value) -> str:
+    """A value as it stands in an identity, on the command line and in a table: `true`, `1024`, `window:256`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One visit to a case inside a round: samples taken back to back in one process.
+
+    Shapes: one entry of `seconds` per sample, each the mean over `calls` calls. `host_seconds` is the time the
+    host needed to submit those calls, on devices that run asynchronously (empty on a CPU).
+    """
+
+    round: int
+    turn: int
+    calls: int
+    seconds: tuple[float, ...]
+    host_seconds: tuple[float, ...] = ()
+    telemetry: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a case must do at least, whatever the variant, by formula.
+
+    `flops`: floating point operations the pattern requires (masked pairs do not count). `bytes`: fewest bytes
+    between memory and processor (each input read once, each output written once). `kv_cache_bytes`: size of
+    the KV cache a decode step reads, else None.
+    """
+
+    flops: float
+    bytes: float
+    kv_cache_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at the peak of one call, measured in a pass of its own.
+
+    `peak_bytes`: everything the case holds at the peak: inputs, KV cache, outputs and workspace, as counted by
+    the allocator. `resident_bytes`: what it holds before the call. `predicted_bytes`: the analytic model of
+    `peak_bytes`. The rest is None where it does not exist; `unavailable` says why, by name.
+    """
+
+    peak_bytes: int | None
+    resident_bytes: int | None = None
+    predicted_bytes: int | None = None
+    reserved_bytes: int | None = None  # CUDA caching allocator, what it took from the driver
+    process_peak_bytes: int | None = None  # CPU: VmHWM; CUDA: NVML, this process
+    device_used_bytes: int | None = None  # NVML, whole device
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What became of one case. A figure can only stand beside the status that allows it.
+
+    `status` ok: correct before and after timing, with at least one turn. Otherwise `reason` says why; turns
+    taken before a failure are kept (nothing measured is lost) but no latency is derived from them.
+    `error` is the relative error against the float64 oracle, `error_limit` what this dtype allows.
+    `stopped`: why sampling ended: `target` (precision reached), `max_time`, `max_rounds` or `interrupted`;
+    `target` is the relative half-width that was asked for.
+    `costs`: seconds spent beside samples, by name (setup, first_call, check, warmup, memory, overhead), all rounds.
+    """
+
+    case: Case
+    status: Status
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    ran: str = ""
+    baseline: str | None = None
+    turns: tuple[Turn, ...] = ()
+    stopped: str = ""
+    target: float | None = None
+    error: float | None = None
+    error_limit: float | None = None
+    memory: Memory | None = None
+    work: Work | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"unknown status {self.status!r}")
+        if self.status == "ok":
+            if not self.turns:
+                raise ValueError(f"{self.case.id}: ok without a sample")
+            if self.error is None or not math.isfinite(self.error):
+                raise ValueError(f"{self.case.id}: ok without a finite error against the oracle")
+        elif not self.reason:
+            raise ValueError(f"{self.case.id}: {self.status} without a reason")
+
+    def to_dict(self) -> dict[str, Any]:
+        data = dataclasses.asdict(self)
+        data["case"] = self.case.to_dict()
+        data["id"] = self.case.id
+        return data
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Measurement:
+        data = {name: value for name, value in data.items() if name != "id"}
+        data["case"] = Case.from_dict(data["case"])
+        data["turns"] = tuple(
+            Turn(**{**turn, "seconds": tuple(turn["seconds"]), "host_seconds": tuple(turn["host_seconds"])})
+            for turn in data["turns"]
+        )
+        data["notes"] = tuple(data["notes"])
+        data["memory"] = data["memory"] and Memory(**data["memory"])
+        data["work"] = data["work"] and Work(**data["work"])
+        return Measurement(**data)
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What this machine can do at best, measured here: the denominators of `limit_fraction`.
+
+    `flops`: FLOP/s of the best matrix product by dtype. `bandwidth`: pairs (working set in bytes, bytes per
+    second read), ascending; small working sets stay in a cache and are faster.
+    """
+
+    flops: Mapping[str, float]
+    bandwidth: tuple[tuple[int, float], ...]
+    measured_at: str
+    threads: int
+
+    def bytes_per_second(self, working_set: float) -> float:
+        """Fastest rate measured at any working set from the next smaller one up: part of it may be in that cache."""
+        smaller = [size for size, _ in self.bandwidth if size <= working_set]
+        least = smaller[-1] if smaller else 0
+        return max(rate for size, rate in self.bandwidth if size >= least)
+
+    def seconds(self, work: Work, dtype: str) -> float | None:
+        """The shortest time `work` could take here; None for a dtype without a measured ceiling."""
+        peak = self.flops.get(dtype)
+        if peak is None:
+            return None
+        return max(work.flops / peak, work.bytes / self.bytes_per_second(work.bytes))
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Ceilings:
+        pairs = tuple((int(size), float(rate)) for size, rate in data["bandwidth"])
+        return Ceilings(dict(data["flops"]), pairs, data["measured_at"], int(data["threads"]))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and software a run was made on; enough to say whether two runs may be compared."""
+
+    device: str  # cpu, cuda:0
+    device_name: str  # the processor's or the GPU's marketing name
+    python: str
+    torch: str
+    platform: str
+    cpu: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    last_level_cache_bytes: int | None = None
+    device_uuid: str | None = None
+    device_memory_bytes: int | None = None
+    driver: str | None = None
+    cuda: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)  # optional kernels and their versions
+    load: float | None = None  # other processes' share of the cores just before the run, in cores
+    warnings: tuple[str, ...] = ()  # each names a remedy
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    ceilings: Ceilings | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Environment:
+        data = dict(data)
+        data["ceilings"] = data.get("ceilings") and Ceilings.from_dict(data["ceilings"])
+        data["warnings"] = tuple(data.get("warnings", ()))
+        return Environment(**data)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """When to stop measuring a case, and in which state its caches are.
+
+    `target`: half-width of the 95% interval of the median, relative. `min_time`, `max_time`: seconds of samples
+    per case. `min_rounds`, `max_rounds`: fresh processes per case. `warmup`: seconds before each round's
+    samples. `turns`: visits per round. `turn_time`: seconds of samples per visit. `timeout`: seconds any single
+    step (set-up, one call) may take. `cache`: `hot`, or `cold` (flushed before every sample, flush not counted).
+    """
+
+    target: float = 0.02
+    min_time: float = 0.2
+    max_time: float = 5.0
+    min_rounds: int = 3
+    max_rounds: int = 20
+    warmup: float = 0.1
+    turns: int = 4
+    turn_time: float = 0.05
+    timeout: float = 120.0
+    cache: Literal["hot", "cold"] = "hot"
+
+
+def only(values: Iterable[Value]) -> Value | None:
+    """The one value all items share, or None if they differ or there is none."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
