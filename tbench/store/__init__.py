@@ -1,0 +1,5 @@
+"""The run folder on disk: `RunFolder`."""
+
+from tbench.store.folder import FINISHED, HEADER, SCHEMA_VERSION, UNFINISHED, RunFolder, write_file
+
+__all__ = ["FINISHED", "HEADER", "SCHEMA_VERSION", "UNFINISHED", "RunFolder", "write_file"]

@@ -1,0 +1,44 @@
+"""Whether a run may go on in a folder: it must be the same run, on the same machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tbench.errors import StoreError
+
+# Of the environment, what changes times: measurements before and after would not belong together.
+SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "driver")
+MAY_DIFFER = ("environment", "counts", "command")
+SHOWN_DIFFERENCES = 5
+
+
+def refuse_differences(folder: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raises StoreError, naming what differs, unless header `asked` continues the run of header `stored`."""
+    machines = [{key: part.get("environment", {}).get(key) for key in SAME_MACHINE} for part in (stored, asked)]
+    found = [
+        *(one for key in asked if key not in MAY_DIFFER for one in _differences(key, stored.get(key), asked[key])),
+        *_differences("environment", *machines),
+    ]
+    if found:
+        more = [f"  and {len(found) - SHOWN_DIFFERENCES} more"] if len(found) > SHOWN_DIFFERENCES else []
+        raise StoreError(
+            "\n".join(
+                [
+                    f"{folder} holds a different run, so --resume cannot continue it:",
+                    *(f"  {difference}" for difference in found[:SHOWN_DIFFERENCES]),
+                    *more,
+                    "Run with what it was started with, or name another folder with -o.",
+                ]
+            )
+        )
+
+
+def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from _differences(f"{place}.{key}", old.get(key), new.get(key))
+    elif old != new:
+        yield f"{place}: {json.dumps(old, ensure_ascii=False)} there, {json.dumps(new, ensure_ascii=False)} now"
