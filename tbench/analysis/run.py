@@ -1,0 +1,53 @@
+"""A run as it is read back: the header, the environment and everything measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tbench.analysis.derive import Row, derive
+from tbench.analysis.frame import to_frame
+from tbench.errors import StoreError
+from tbench.records import Environment, Measurement
+from tbench.store import HEADER, RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """`header` is run.json without `environment` and `cases`; `measurements` in the scenario's order of cases, or the
+    order they finished in where run.json has none."""
+
+    folder: Path
+    header: Mapping[str, Any]
+    environment: Environment
+    measurements: tuple[Measurement, ...]
+
+    @staticmethod
+    def read(folder: Path | str) -> Run:
+        """The run in `folder`, finished or not. Raises StoreError."""
+        stored = RunFolder.open(folder)
+        header = dict(stored.header)
+        try:
+            environment = Environment.from_dict(header.pop("environment"))
+        except (KeyError, TypeError, ValueError) as problem:
+            raise StoreError(
+                f"{stored.path / HEADER}: environment cannot be read ({problem}): restore the file, or run again into "
+                "another folder"
+            ) from problem
+        place = {case: i for i, case in enumerate(header.pop("cases", ()))}
+        measurements = sorted(stored.measurements(), key=lambda one: place.get(one.case.id, len(place)))
+        return Run(stored.path, header, environment, tuple(measurements))
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return derive(self.measurements, self.environment.ceilings)
+
+    def frame(self) -> pd.DataFrame:
+        """The results in the columns of results.csv; see `tbench.analysis.frame.frame`."""
+        return to_frame(self.rows)

@@ -1,0 +1,207 @@
+"""The frame: exactly the contract's columns, empty where a figure could not be had, with the reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from tbench.analysis.derive import Row, derive, implausible
+from tbench.analysis.frame import RESULTS, frame
+from tbench.records import Case, Measurement, Memory, Work
+from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns
+
+AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
+
+
+def reasons(row: Row) -> str:
+    return "; ".join(reason.text for reason in row.reasons)
+
+
+def test_columns_are_those_of_the_contract_in_order() -> None:
+    assert list(frame(every_status(), CEILINGS).columns) == [
+        *["case", "component", "phase", "device", "dtype"],
+        *AXES,
+        *["status", "reason", "latency_ms", "latency_ms_low", "latency_ms_high", "samples"],
+        *["speedup", "speedup_low", "speedup_high"],
+        *["peak_memory_bytes", "memory_ratio", "tflops", "gbytes_per_s", "limit_fraction", "error"],
+    ]
+
+
+def test_axes_are_the_union_in_the_order_first_seen() -> None:
+    norm = Case("norm", "forward", "cpu", "float32", (("tokens", 8), ("kernel", "rms"), ("d_model", 16)))
+    found = frame([ok(attention("flash"), 1e-3, 1), Measurement(norm, "oom", "no room")])
+    assert list(found.columns)[5:15] == [*AXES, "tokens", "d_model"]
+    assert found["tokens"].dtype == "Int64"
+    assert found["tokens"].tolist() == [pd.NA, 8]
+    assert pd.isna(found["pattern"][1])
+
+
+def test_a_frame_of_nothing_has_the_columns() -> None:
+    assert list(frame([]).columns)[5:7] == ["status", "reason"]
+
+
+def test_figures_stand_only_beside_ok() -> None:
+    found = frame(every_status(), CEILINGS)
+    figures = found.drop(columns=["error"])[[name for name in RESULTS if name != "error"]]
+    assert figures[found.status != "ok"].isna().all(axis=None)
+    assert found.reason[found.status != "ok"].ne("").all()
+    assert found.latency_ms[found.status == "ok"].notna().all()
+    assert not (found[list(RESULTS)] == 0).any(axis=None)
+
+
+def test_figures_are_derived_as_the_formulas_say() -> None:
+    naive, flash = ok(attention("naive"), 42e-3, 1), ok(attention("flash"), 7e-3, 2)
+    row = frame([naive, flash], CEILINGS).iloc[1]
+    seconds = row.latency_ms / 1e3
+    assert row.latency_ms == pytest.approx(7, rel=0.03)
+    assert row.latency_ms_low < row.latency_ms < row.latency_ms_high
+    assert row.samples == 80
+    assert row.speedup == pytest.approx(6, rel=0.03)
+    assert row.speedup_low < row.speedup < row.speedup_high
+    assert row.peak_memory_bytes == 8 * 1024 * 64 * 16
+    assert row.memory_ratio == row.peak_memory_bytes / (8 * 1024**2 * 4 * 2)
+    assert flash.work is not None
+    assert row.tflops == pytest.approx(flash.work.flops / seconds / 1e12)
+    assert row.gbytes_per_s == pytest.approx(flash.work.bytes / seconds / 1e9)
+    assert row.limit_fraction == pytest.approx(flash.work.flops / 170e9 / seconds)
+    assert row.error == 2.1e-7
+
+
+def test_the_baseline_is_once_as_fast_as_itself() -> None:
+    row = frame([ok(attention("naive"), 36e-3, 1)], CEILINGS).iloc[0]
+    assert (row.speedup, row.speedup_low, row.speedup_high, row.memory_ratio) == (1, 1, 1, 1)
+
+
+def test_a_speed_up_comes_from_the_turns_both_took() -> None:
+    naive = ok(attention("naive"), 30e-3, 1)
+    # What came in rounds without a partner (five times slower) is in the latency but not in the speed-up.
+    extra = tuple(replace(turn, round=turn.round + 4) for turn in turns(50e-3, 3, rounds=12))
+    flash = ok(attention("flash"), 10e-3, 2, turns=(*turns(10e-3, 2), *extra))
+    row = frame([naive, flash]).iloc[1]
+    assert row.latency_ms == pytest.approx(50, rel=0.05)
+    assert row.speedup == pytest.approx(3, rel=0.05)
+
+
+def only_row(measurement: Measurement, *others: Measurement) -> Row:
+    return derive([measurement, *others], CEILINGS)[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "base", "said"),
+    [
+        ({}, None, "no speed-up: its baseline was not measured"),
+        ({}, failed(attention("naive"), "oom", "too big"), "no speed-up: its baseline is oom"),
+        ({}, ok(attention("naive"), 1e-9, 1), "no speed-up: its baseline is error"),
+        (
+            {"turns": tuple(replace(t, round=t.round + 9) for t in turns(1e-2, 2))},
+            ok(attention("naive"), 3e-2, 1),
+            "no turn",
+        ),
+        ({"memory": None}, None, "no peak memory: was not measured"),
+        ({"memory": Memory(None, unavailable={"peak_bytes": "no events"})}, None, "no peak memory: no events"),
+        ({}, ok(attention("naive"), 3e-2, 1, memory=None), "no memory ratio: its baseline has no peak memory"),
+        ({"work": None}, None, "no rates"),
+        ({"ran": "flash"}, None, "ran flash"),
+        ({"notes": ("launch-bound",)}, None, "launch-bound"),
+        ({"turns": turns(1e-2, 1, rounds=1)}, None, "one process only"),
+        ({"turns": turns(1e-2, 1, 1, 1), "stopped": "max_time"}, None, "no interval (max_time): run with --rigorous"),
+        ({"stopped": "interrupted", "target": 1e-4}, None, "continue the run with --resume"),
+    ],
+)
+def test_what_is_missing_or_odd_has_a_reason(changed: dict[str, object], base: Measurement | None, said: str) -> None:
+    row = only_row(ok(attention("auto"), 1e-2, 2, **{"ran": "auto", **changed}), *([base] if base else []))
+    assert row.status == "ok"
+    assert said in reasons(row)
+    if "speed-up" in said or "turn" in said:
+        assert row.speedup is None
+
+
+def test_a_baseline_that_failed_leaves_speed_up_and_memory_ratio_empty() -> None:
+    row = only_row(ok(attention("flash"), 1e-2, 2), failed(attention("naive"), "timeout", "hung"))
+    assert row.speedup is None and row.memory_ratio is None
+
+
+def test_no_baseline_asked_for_needs_no_reason() -> None:
+    row = only_row(ok(attention("flash"), 1e-2, 2, baseline=None))
+    assert row.speedup is None and row.reasons == ()
+
+
+def test_precision_not_reached_says_what_was_asked_and_what_to_do() -> None:
+    case = ok(attention("flash"), 1e-2, 2, baseline=None, stopped="max_time", target=0.001)
+    width = derive([case])[0].latency.relative_half_width  # type: ignore[union-attr]
+    assert width is not None
+    text = reasons(only_row(case))
+    assert text == (
+        f"interval ±{100 * width:.2g}%, wider than the ±0.1% asked (max_time): run with --rigorous or raise max_time"
+    )
+
+
+def test_a_limit_met_together_with_the_target_is_no_reason() -> None:
+    assert only_row(ok(attention("flash"), 1e-2, 2, baseline=None, stopped="max_time", target=0.5)).reasons == ()
+
+
+def test_two_modes_are_told() -> None:
+    fast, slow = turns(1e-2, 1, rounds=2), turns(2e-2, 2, rounds=2)
+    mixed = (*fast, *(replace(turn, round=turn.round + 2) for turn in slow))
+    assert "two modes: 50% of the samples are about" in reasons(only_row(ok(attention("flash"), 1, 1, turns=mixed)))
+
+
+def test_no_ceiling_leaves_the_fraction_empty_with_a_reason() -> None:
+    case = attention("flash")
+    half = ok(Case(case.component, case.phase, case.device, "float16", case.axes), 1e-2, 2, baseline=None)
+    assert reasons(derive([half], CEILINGS)[0]) == "no share of the limit: no ceiling was measured for float16"
+    assert "doctor" in reasons(derive([half], None)[0])
+    assert derive([half], None)[0].limit_fraction is None
+
+
+def test_faster_than_the_machine_is_an_error_not_a_result() -> None:
+    fast = ok(attention("flash"), 1e-4, 2, work=Work(flops=1e9, bytes=1e3), baseline=None)
+    row = only_row(fast)
+    assert implausible(fast, CEILINGS) is not None
+    assert row.status == "error" and row.latency is None and row.limit_fraction is None
+    assert "times what this machine can do" in reasons(row)
+
+
+def test_an_interval_that_reaches_the_limit_is_no_error() -> None:
+    seconds = 1e9 / 170e9
+    at_limit = ok(attention("flash"), seconds, 2, work=Work(1e9, 1e3), turns=turns(seconds * 0.99, 2, between=0.02))
+    assert implausible(at_limit, CEILINGS) is None
+    sure = ok(attention("flash"), seconds, 2, work=Work(1e9, 1e3), turns=turns(seconds * 0.9, 2, between=0.001))
+    assert implausible(sure, CEILINGS) is not None
+    assert implausible(failed(attention("flash"), "oom", "no"), CEILINGS) is None
+
+
+def test_an_error_that_is_not_a_number_is_empty() -> None:
+    wrong = failed(attention("flash"), "wrong", "nan in output", error=math.nan)
+    endless = failed(attention("flex"), "wrong", "inf in output", error=math.inf)
+    assert frame([wrong, endless]).error.isna().all()
+
+
+def test_decode_speed_up_of_sharing() -> None:
+    found = frame(decode(), CEILINGS)
+    assert found.speedup.tolist() == pytest.approx([1, 3.42, 10.9], rel=0.05)
+    assert found.kv_heads.tolist() == [8, 2, 1]
+
+
+def with_telemetry(measurement: Measurement, **telemetry: object) -> Measurement:
+    return replace(measurement, turns=tuple(replace(turn, telemetry=telemetry) for turn in measurement.turns))
+
+
+def test_a_launch_bound_row_is_marked_and_has_no_speed_up() -> None:
+    naive, flash = ok(attention("naive"), 42e-3, 1), with_telemetry(ok(attention("flash"), 7e-3, 2), launch_bound=True)
+    first, second = frame([naive, flash]).itertuples()
+    assert second.speedup != second.speedup  # NaN
+    assert "launch-bound" in second.reason
+    assert "this row measured the host" in second.reason
+    assert second.latency_ms == pytest.approx(7, rel=0.03)
+    assert first.speedup == 1
+    waiting = frame([with_telemetry(naive, launch_bound=True), flash]).iloc[1]
+    assert "its baseline and this row measured the host" in waiting.reason
+
+
+def test_throttling_is_told_with_its_reason() -> None:
+    row = frame([with_telemetry(ok(attention("naive"), 42e-3, 1), throttled=["software power cap"])]).iloc[0]
+    assert "clocks were held back (software power cap)" in row.reason
