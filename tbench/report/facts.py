@@ -1,0 +1,96 @@
+"""What a report says around its table: the machine, how it was measured, what to beware of, how to repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from tbench.analysis.run import Run
+from tbench.report import units
+
+
+def title(run: Run) -> str:
+    scenario = run.header.get("scenario") or {}
+    return str(scenario.get("title") or scenario.get("name") or run.folder.name)
+
+
+def environment(run: Run) -> list[tuple[str, str]]:
+    """Label and value of everything known about the machine; what could not be had is left out."""
+    here, header = run.environment, run.header
+    packages = ", ".join(f"{name} {version}" for name, version in here.packages.items())
+    facts = [
+        ("device", f"{here.device} ({here.device_name})"),
+        ("device memory", here.device_memory_bytes and units.size(here.device_memory_bytes)),
+        ("driver, CUDA", ", ".join(filter(None, (here.driver, here.cuda)))),
+        ("processor", f"{here.cpu}, {here.cores} cores, {here.threads} threads used"),
+        ("memory", units.size(here.memory_bytes)),
+        ("last-level cache", here.last_level_cache_bytes and units.size(here.last_level_cache_bytes)),
+        ("ceilings", ", ".join(_ceilings(run))),
+        ("software", f"torch {here.torch}, Python {here.python}, {here.platform}"),
+        ("kernels", packages),
+        ("measured", " to ".join(str(header[key]) for key in ("started", "ended") if header.get(key))),
+        ("status", _status(run)),
+        ("seed", None if header.get("seed") is None else str(header["seed"])),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def warnings(run: Run) -> tuple[str, ...]:
+    """The environment's warnings, and one when the run did not end by itself."""
+    if run.header.get("status") == "interrupted":
+        return (*run.environment.warnings, "the run was interrupted: continue it with --resume")
+    return run.environment.warnings
+
+
+def method(run: Run) -> list[str]:
+    """How the figures came about, in sentences."""
+    measured = [row for row in run.rows if row.latency is not None]
+    if not measured:
+        return []
+    rounds = [row.latency.n_rounds for row in measured if row.latency]
+    span = f"{min(rounds)}" if min(rounds) == max(rounds) else f"{min(rounds)} to {max(rounds)}"
+    samples = sum(row.samples or 0 for row in measured)
+    sentences = [
+        f"Each case ran in {span} fresh process{'es' if max(rounds) > 1 else ''}, taking turns with the cases it is "
+        f"compared with; {samples} samples in all.",
+        "A latency is the median of the turns with a 95% interval from how the processes differ; a speed-up is the "
+        "median of turn-by-turn ratios, with its own interval.",
+        "Every output was compared with a float64 oracle, before and after timing" + _largest_error(run) + ".",
+        "Peak memory is from a pass of its own and counts inputs, outputs and workspace.",
+    ]
+    sampling = (run.header.get("scenario") or {}).get("sampling") or {}
+    if sampling.get("target") is not None and sampling.get("max_time") is not None:
+        sentences.insert(
+            1,
+            f"Sampling stopped when the interval was inside ±{100 * sampling['target']:g}%, or after "
+            f"{sampling['max_time']:g} s of samples; caches were {sampling.get('cache', 'hot')}.",
+        )
+    return sentences
+
+
+def command(run: Run) -> str | None:
+    """The command that repeats the run; None where the run did not record it."""
+    words = run.header.get("command")
+    return shlex.join(["tbench", *map(str, words)]) if words else None
+
+
+def _largest_error(run: Run) -> str:
+    errors = [row.error for row in run.rows if row.status == "ok" and row.error is not None]
+    return f"; the largest relative error of a passing case is {max(errors):.1e}" if errors else ""
+
+
+def _ceilings(run: Run) -> Iterator[str]:
+    ceilings = run.environment.ceilings
+    if ceilings is None:
+        return
+    for dtype, flops in ceilings.flops.items():
+        yield f"{units.rate(flops, 'FLOP/s', None)} {dtype}"
+    if ceilings.bandwidth:
+        yield f"{units.rate(ceilings.bandwidth[-1][1], 'B/s', None)} from memory"
+
+
+def _status(run: Run) -> str:
+    counts = run.header.get("counts") or {}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items())
+    status = str(run.header.get("status", ""))
+    return f"{status} ({words})" if words else status

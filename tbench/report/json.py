@@ -1,0 +1,23 @@
+"""The results as JSON: one object per case, beside the environment they belong to."""
+
+from __future__ import annotations
+
+import json
+
+from tbench.analysis.frame import columns, row_cells
+from tbench.analysis.run import Run
+from tbench.store import SCHEMA_VERSION
+
+
+def render(run: Run) -> str:
+    """`{"schema_version", "run", "environment", "columns", "records"}`; a figure that could not be had is null."""
+    names = columns(run.rows)
+    records = [{name: cells.get(name) for name in names} for cells in map(row_cells, run.rows)]
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "run": {name: value for name, value in run.header.items() if name != "schema_version"},
+        "environment": run.environment.to_dict(),
+        "columns": names,
+        "records": records,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

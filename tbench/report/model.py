@@ -1,0 +1,206 @@
+"""The result table, once for all formats: which columns, what stands in each cell, which notes go below.
+
+Axes that have one value in all rows go to the caption; the rest are columns. A reason that concerns single rows
+becomes a numbered note, one that concerns every measured row a remark. A format only lays this out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from tbench.analysis.derive import Row
+from tbench.analysis.frame import axis_names
+from tbench.records import Case, text
+from tbench.report import units
+
+T = TypeVar("T")
+Tone = Literal["", "good", "bad", "quiet"]
+
+# Below this many FLOPs a byte every current machine waits for its memory: GB/s says more than FLOP/s.
+MEMORY_BOUND = 8.0
+INLINE = 20  # a note up to this long stands in its row
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """`rank`: columns with a high rank are left out first where there is little room; 0 is never left out."""
+
+    name: str
+    right: bool = True
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Table:
+    """`lines[i][j]` is the cell of row i in column j; `breaks` are rows that begin a new group of compared cases.
+
+    `constants` is what all rows share, `remarks` concern every row, `notes[k]` is the note with number k + 1.
+    """
+
+    constants: str
+    columns: tuple[Column, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+    breaks: frozenset[int] = frozenset()
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Notes:
+    """Numbers the notes in the order they come up."""
+
+    everywhere: frozenset[str]
+    numbered: list[str] = field(default_factory=list)
+
+    def cell(self, row: Row) -> Cell:
+        words: list[str] = []
+        for _, general in row.reasons:
+            if general in self.everywhere:
+                continue
+            if len(general) <= INLINE:
+                words.append(general)
+                continue
+            if general not in self.numbered:
+                self.numbered.append(general)
+            words.append(f"[{self.numbered.index(general) + 1}]")
+        return Cell(" ".join(words), "quiet")
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The table of `rows`, in their order. Columns that would be empty in every row are left out."""
+    names = ("component", "phase", "device", "dtype", *axis_names(rows))
+    values = {name: [row.measurement.case.get(name) for row in rows] for name in names}
+    varying = [name for name in names if len(set(map(_distinct, values[name]))) > 1]
+    constants = [_constant(name, rows[0].measurement.case) for name in names if rows and name not in varying]
+    everywhere = shared_reasons(rows)
+    notes = Notes(everywhere)
+    columns: list[Column] = []
+    cells: list[list[Cell]] = []
+    for name in varying:
+        columns.append(Column(name, right=all(isinstance(value, int | float | None) for value in values[name])))
+        cells.append([Cell(_axis(name, row.measurement.case)) for row in rows])
+    for column, make in (*_figures(rows), (Column("note", right=False), notes.cell)):
+        made = [make(row) for row in rows]
+        if any(cell.text for cell in made):
+            columns.append(column)
+            cells.append(made)
+    return Table(
+        constants=" ".join(filter(None, constants)),
+        columns=tuple(columns),
+        lines=tuple(zip(*cells, strict=True)),
+        breaks=frozenset(_breaks(rows)),
+        remarks=tuple(sorted(everywhere)),
+        notes=tuple(notes.numbered),
+    )
+
+
+def kv_sharing(case: Case) -> str | None:
+    """What the sharing of K and V is called: MHA, MQA, or GQA with the number of KV heads; None without heads."""
+    heads, kv_heads = case.get("heads"), case.get("kv_heads")
+    if not isinstance(heads, int) or not isinstance(kv_heads, int):
+        return None
+    return "MHA" if kv_heads == heads else "MQA" if kv_heads == 1 else f"GQA-{kv_heads}"
+
+
+def shared_reasons(rows: Sequence[Row]) -> frozenset[str]:
+    """Reasons that every measured row gives (two rows or more): said once, below the table."""
+    measured = [{general for _, general in row.reasons} for row in rows if row.status == "ok"]
+    if len(measured) < 2:
+        return frozenset()
+    return frozenset(reason for reason in set.intersection(*measured) if len(reason) > INLINE)
+
+
+def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell]]]:
+    slow_memory = _memory_bound(rows)
+
+    def rate(row: Row) -> Cell:
+        width = row.latency.relative_half_width if row.latency else None
+        if _kind(row) in slow_memory:
+            return Cell("" if row.gbytes_per_s is None else units.rate(row.gbytes_per_s * 1e9, "B/s", width))
+        return Cell("" if row.tflops is None else units.rate(row.tflops * 1e12, "FLOP/s", width))
+
+    def kv_cache(row: Row) -> Cell:
+        count = row.measurement.work.kv_cache_bytes if row.measurement.work else None
+        return Cell("" if count is None else units.size(count))
+
+    def width(row: Row) -> Cell:
+        return Cell(units.plus_minus(row.latency.relative_half_width if row.latency else None), "quiet")
+
+    def memory_ratio(row: Row) -> Cell:
+        return Cell(_given(row.memory_ratio, lambda ratio: f"{units.three_digits(ratio)}×"))
+
+    return (
+        (Column("latency"), _latency),
+        (Column("±", rank=3), width),
+        (Column("speed-up"), _speedup),
+        (Column("peak memory"), lambda row: Cell(_given(row.peak_memory_bytes, units.size))),
+        (Column("memory ratio", rank=2), memory_ratio),
+        (Column("KV cache", rank=1), kv_cache),
+        (Column("rate", rank=4), rate),
+        (Column("of limit", rank=1), lambda row: Cell(_given(row.limit_fraction, units.share))),
+    )
+
+
+def _given(value: T | None, show: Callable[[T], str]) -> str:
+    return "" if value is None else show(value)
+
+
+def _latency(row: Row) -> Cell:
+    if row.latency is None:
+        return Cell(row.status, "quiet" if row.status == "unsupported" else "bad")
+    return Cell(units.duration(row.latency))
+
+
+def _speedup(row: Row) -> Cell:
+    if row.speedup is None:
+        return Cell("")
+    if row.measurement.baseline == row.measurement.case.id:
+        return Cell("baseline", "quiet")
+    low, high = row.speedup.low, row.speedup.high
+    tone: Tone = "good" if low is not None and low > 1 else "bad" if high is not None and high < 1 else ""
+    return Cell(units.times(row.speedup), tone)
+
+
+def _kind(row: Row) -> tuple[str, str]:
+    return row.measurement.case.component, row.measurement.case.phase
+
+
+def _memory_bound(rows: Sequence[Row]) -> set[tuple[str, str]]:
+    """Components and phases in which some case does little arithmetic for the bytes it moves."""
+    return {_kind(row) for row in rows if (work := row.measurement.work) and work.flops < MEMORY_BOUND * work.bytes}
+
+
+def _distinct(value: object) -> tuple[type, object]:
+    return type(value), value  # True is not 1
+
+
+def _axis(name: str, case: Case) -> str:
+    value = case.get(name)
+    if value is None:
+        return ""
+    sharing = kv_sharing(case) if name == "kv_heads" else None
+    return f"{text(value)} {sharing}" if sharing else text(value)
+
+
+def _constant(name: str, case: Case) -> str:
+    value = case.get(name)
+    if value is None:
+        return ""
+    if name in ("component", "phase", "device", "dtype"):
+        return text(value)
+    sharing = kv_sharing(case) if name == "kv_heads" else None
+    return f"{name}={text(value)}" + (f" ({sharing})" if sharing else "")
+
+
+def _breaks(rows: Sequence[Row]) -> Iterable[int]:
+    """Where the compared group changes, if groups are more than single rows."""
+    changes = [i for i in range(1, len(rows)) if rows[i].measurement.baseline != rows[i - 1].measurement.baseline]
+    return changes if len(changes) < len(rows) - 1 else ()
