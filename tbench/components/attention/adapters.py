@@ -1,0 +1,126 @@
+"""Kernels of other packages, offered where they are installed. All want (batch, length, heads, head_dim) on CUDA.
+
+Each is checked against the oracle like any other variant, so a package whose conventions change is found wrong,
+not timed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tbench.components.attention.component import ATTENTION
+from tbench.components.attention.problem import Problem
+from tbench.components.attention.variants import HALF, each_layer, full_or_window, small_heads
+from tbench.components.attention.workspace import flash_tiles
+from tbench.components.registry import Kernel
+from tbench.errors import Unsupported
+
+
+def causal_only(problem: Problem) -> str | None:
+    return None if problem.causal else "is causal only"
+
+
+def causal_windows(problem: Problem) -> str | None:
+    open_window = problem.pattern.reach is not None and not problem.causal
+    return "has windows only where attention is causal" if open_window else None
+
+
+def one_sequence(problem: Problem) -> str | None:
+    return None if problem.batch == 1 else "takes one sequence at a time: batch 1"
+
+
+PACKAGE: dict[str, Any] = {
+    "devices": ("cuda",),
+    "dtypes": HALF,
+    "layout": "bnhd",
+    "recomputes": True,
+    "limits": each_layer(full_or_window, small_heads(256)),
+    "workspace": flash_tiles,
+}
+
+
+@ATTENTION.variant(
+    "flash-attn-2", about="FlashAttention 2 of its own package", requires=(("flash_attn", "flash-attn"),), **PACKAGE
+)
+def flash_attn_2(problem: Problem) -> Kernel:
+    return windowed(problem, "flash_attn", "flash_attn_func")
+
+
+@ATTENTION.variant(
+    "flash-attn-3",
+    about="FlashAttention 3, for Hopper",
+    requires=(("flash_attn_interface", "flash-attn-3"),),
+    **PACKAGE,
+)
+def flash_attn_3(problem: Problem) -> Kernel:
+    return windowed(problem, "flash_attn_interface", "flash_attn_func")
+
+
+@ATTENTION.variant(
+    "flash-attn-4",
+    about="FlashAttention 4, in the CuTe language",
+    requires=(("flash_attn", "flash-attn-4"),),
+    **PACKAGE,
+)
+def flash_attn_4(problem: Problem) -> Kernel:
+    return windowed(problem, "flash_attn.cute", "flash_attn_func", unlimited=None)
+
+
+@ATTENTION.variant(
+    "fla",
+    about="flash-linear-attention's parallel_attn, in Triton",
+    requires=(("fla", "flash-linear-attention"), ("triton", "triton")),
+    phases=("forward", "forward_backward"),
+    **PACKAGE | {"limits": each_layer(full_or_window, causal_only, small_heads(256))},
+)
+def fla(problem: Problem) -> Kernel:
+    parallel_attn = function("fla.ops.attn.parallel", "parallel_attn")
+    left, _ = problem.window_sides
+    window = None if left < 0 else left + 1  # here W keeps W keys
+
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        return first(parallel_attn(q, k, v, window_size=window))
+
+    return attend
+
+
+@ATTENTION.variant(
+    "flashinfer",
+    about="flashinfer's single-sequence kernels for inference",
+    requires=(("flashinfer", "flashinfer-python"),),
+    phases=("forward", "decode"),
+    **PACKAGE | {"limits": each_layer(full_or_window, causal_windows, one_sequence, small_heads(256))},
+)
+def flashinfer(problem: Problem) -> Kernel:
+    if problem.decode:
+        step = function("flashinfer", "single_decode_with_kv_cache")
+        return lambda q, k, v: step(q[0, 0], k[0], v[0])[None, None]
+    left, _ = problem.window_sides
+    prefill = function("flashinfer", "single_prefill_with_kv_cache")
+    return lambda q, k, v: prefill(q[0], k[0], v[0], causal=problem.causal, window_left=left)[None]
+
+
+def windowed(problem: Problem, module: str, name: str, unlimited: int | None = -1) -> Kernel:
+    """The call all FlashAttention packages share; `unlimited` is how they write "no window"."""
+    attention = function(module, name)
+    sides = tuple(unlimited if side < 0 else side for side in problem.window_sides)
+
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        return first(attention(q, k, v, causal=problem.causal, window_size=sides))
+
+    return attend
+
+
+def function(module: str, name: str) -> Any:
+    """A function of an optional package. Raises Unsupported if the package is there but does not have it."""
+    import importlib
+
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, RuntimeError, OSError) as problem:
+        raise Unsupported(f"{module}.{name} cannot be imported: {problem}") from None
+
+
+def first(result: Any) -> Any:
+    """Some versions return (out, log-sum-exp)."""
+    return result[0] if isinstance(result, tuple) else result

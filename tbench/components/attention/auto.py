@@ -1,0 +1,44 @@
+"""`auto`: the first variant of a list that can run this problem. The list is by experience, fastest first."""
+
+from __future__ import annotations
+
+from tbench.components.attention.component import ATTENTION
+from tbench.components.attention.problem import Problem
+from tbench.components.registry import Kernel, Variant
+from tbench.errors import Unsupported
+
+FULL = ("cudnn", "flash", "efficient", "math")
+WINDOW = ("chunked", "flex", "masked")
+WINDOW_CUDA = ("flex", "chunked", "masked")
+SPARSE = ("flex", "masked")
+
+
+def candidates(problem: Problem) -> tuple[str, ...]:
+    if problem.plain:
+        return FULL
+    if problem.pattern.reach is None:
+        return SPARSE
+    return WINDOW if problem.device == "cpu" else WINDOW_CUDA
+
+
+def choose(problem: Problem) -> Kernel:
+    """Set up the best variant that can run. Raises Unsupported with every candidate's reason."""
+    reasons = []
+    for name in candidates(problem):
+        try:
+            kernel = set_up(ATTENTION.variants[name], problem)
+        except Unsupported as refusal:
+            problem.contexts.close()
+            reasons.append(f"{name}: {refusal}")
+            continue
+        problem.ran = name
+        return kernel
+    raise Unsupported("; ".join(reasons))
+
+
+def set_up(variant: Variant, problem: Problem) -> Kernel:
+    plain_case = problem.case.with_(pattern=problem.pattern.text, kernel=variant.name)
+    reason = ATTENTION.unsupported(plain_case)
+    if reason:
+        raise Unsupported(reason)
+    return variant.factory(problem)

@@ -1,0 +1,64 @@
+"""Attention as a component: its axes, and the door to its formulas and its workload. No torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tbench.components.attention import formulas
+from tbench.components.attention.pattern import SCHEMA, parse
+from tbench.components.attention.problem import layers
+from tbench.components.registry import Axis, Component, Impossible
+from tbench.records import Case, Value, Work
+
+AXES = (
+    Axis("batch", "int", "sequences side by side", default=1),
+    Axis("seq_len", "int", "tokens of a sequence; in decode, tokens in the KV cache"),
+    Axis("heads", "int", "query heads"),
+    Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
+    Axis("head_dim", "int", "size of a head"),
+    Axis("causal", "bool", "a query sees no later key", default=True),
+    Axis("pattern", "pattern", "which keys a query sees", default="full", parse=parse, schema=SCHEMA),
+    Axis("kernel", "choice", "how it is computed", default="auto"),
+)
+
+
+def complete(values: dict[str, Any]) -> dict[str, Value]:
+    """kv_heads is heads where it is not given (MHA). Raises Impossible, and KeyError for a size that is missing."""
+    heads = values["heads"]
+    kv_heads = values.setdefault("kv_heads", heads)
+    if heads % kv_heads:
+        raise Impossible(
+            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
+        )
+    return values
+
+
+def work(case: Case) -> Work:
+    return formulas.work(case, ATTENTION.variant_of(case).recomputes)
+
+
+def predict_bytes(case: Case) -> int:
+    """Bytes at the peak: what is there before the call, the outputs, and the variant's workspace."""
+    variant = ATTENTION.variant_of(case)
+    extra = (variant.workspace(problem) if variant.workspace else 0 for problem in layers(case))
+    outputs = [formulas.query_bytes(problem) + formulas.gradient_bytes(problem) for problem in layers(case)]
+    return formulas.resident_bytes(case) + max(out + more for out, more in zip(outputs, extra, strict=True))
+
+
+def workload(case: Case, seed: int) -> Any:
+    from tbench.components.attention.workload import AttentionWorkload
+
+    return AttentionWorkload(case, seed)
+
+
+ATTENTION = Component(
+    name="attention",
+    about="softmax(q kᵀ / √d) v",
+    axes=AXES,
+    phases=("forward", "forward_backward", "decode"),
+    variant_axis="kernel",
+    complete=complete,
+    work=work,
+    predict_bytes=predict_bytes,
+    workload=workload,
+)

@@ -1,0 +1,50 @@
+"""FlashAttention on packed sequences (`torch.nn.attention.varlen`), whose windows are skipped, not masked."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tbench.components.attention.problem import Problem
+from tbench.components.registry import Kernel
+from tbench.errors import Unsupported
+
+
+def varlen(problem: Problem) -> Kernel:
+    """Every sequence of the batch as one of a pack of equal lengths. q, k, v: (batch, length, heads, head_dim)."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        raise Unsupported(f"needs torch.nn.attention.varlen, which PyTorch {torch.__version__} does not have") from None
+    known = inspect.signature(varlen_attn).parameters
+    p = problem
+    options: dict[str, Any] = {}
+    if "window_size" in known:
+        options["window_size"] = p.window_sides
+    elif p.pattern.reach is None:
+        options["is_causal"] = p.causal
+    else:
+        raise Unsupported(f"varlen_attn of PyTorch {torch.__version__} has no window_size")
+    if p.group > 1:
+        if "enable_gqa" not in known:
+            raise Unsupported(f"varlen_attn of PyTorch {torch.__version__} has no enable_gqa")
+        options["enable_gqa"] = True
+
+    def starts(length: int) -> Tensor:
+        first = torch.arange(p.batch + 1, dtype=torch.int32, device=p.device) * length
+        p.hold(first)
+        return first
+
+    q_starts, k_starts = starts(p.queries), starts(p.keys)
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        packed: Any = varlen_attn(
+            q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), q_starts, k_starts, p.queries, p.keys, **options
+        )
+        out: Tensor = packed.view(p.batch, p.queries, p.heads, p.head_dim)
+        return out
+
+    return attend

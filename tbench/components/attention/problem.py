@@ -1,0 +1,129 @@
+"""The shapes of one attention operation, and what the variant that computes it has to say about itself.
+
+    queries  q  (batch, heads,    queries, head_dim)
+    keys     k  (batch, kv_heads, keys,    head_dim)      group = heads // kv_heads queries share a KV head
+    values   v  (batch, kv_heads, keys,    head_dim)
+
+In decode there is one query, at the last position, and k and v are the cache: everything up to that position, or
+the last `window` entries where a window makes a rolling cache possible (Mistral 7B, Jiang et al. 2023, §2).
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from tbench.components.attention.pattern import Full, Pattern, Window, pattern
+from tbench.records import Case
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass
+class Problem:
+    """One layer's attention. `pattern` is a plain one, never a stack.
+
+    A variant's factory reads the shapes; `hold` whatever it keeps for later calls (masks), `enter` contexts its calls
+    need, and says in `ran` and `notes` what a reader of the row must know.
+    """
+
+    case: Case
+    phase: str
+    device: str
+    dtype: str
+    batch: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    queries: int
+    keys: int
+    causal: bool
+    pattern: Pattern
+    ran: str = ""
+    notes: list[str] = field(default_factory=list)
+    contexts: ExitStack = field(default_factory=ExitStack)
+    held: list[Any] = field(default_factory=list)
+
+    @property
+    def group(self) -> int:
+        """Query heads that share a KV head: 1 is MHA, heads is MQA, between them GQA."""
+        return self.heads // self.kv_heads
+
+    @property
+    def scale(self) -> float:
+        return 1 / math.sqrt(self.head_dim)
+
+    @property
+    def decode(self) -> bool:
+        return self.phase == "decode"
+
+    @property
+    def backward(self) -> bool:
+        return self.phase == "forward_backward"
+
+    @property
+    def dense(self) -> bool:
+        """Whether no mask is needed: every query sees every key."""
+        return self.plain and not self.causal
+
+    @property
+    def plain(self) -> bool:
+        """Whether the pattern keeps everything, because it is full or wider than the sequence."""
+        reach = self.pattern.reach
+        return isinstance(self.pattern, Full) or (reach is not None and reach >= self.keys)
+
+    @property
+    def window_sides(self) -> tuple[int, int]:
+        """(keys to the left, keys to the right) beside the query's own, as FlashAttention counts; -1 is no limit."""
+        reach = self.pattern.reach
+        left = -1 if reach is None else reach - 1
+        return left, 0 if self.causal else left
+
+    @property
+    def first_query(self) -> int:
+        """Position of the first query, counted in keys."""
+        return self.keys - 1 if self.decode else 0
+
+    @property
+    def itemsize(self) -> int:
+        return BYTES[self.dtype]
+
+    def kept(self, q: Any, k: Any) -> Any:
+        """Whether a query sees a key, pattern and causality together (positions as in `Pattern.keeps`)."""
+        seen = self.pattern.keeps(q, k)
+        return seen & (k <= q) if self.causal else seen
+
+    def hold(self, kept: Any) -> Any:
+        """Count a tensor that the variant keeps from call to call; returns it."""
+        self.held.append(kept)
+        return kept
+
+    def enter(self, context: Any) -> None:
+        """Keep a context open for as long as the variant is used: entering it at every call would be timed."""
+        self.contexts.enter_context(context)
+
+
+def layers(case: Case) -> tuple[Problem, ...]:
+    """The problems a case is made of: one, or one for each layer of an alternating stack."""
+    return tuple(layer(case, one) for one in pattern(str(case["pattern"])).layers)
+
+
+def layer(case: Case, one: Pattern) -> Problem:
+    decode, seq_len = case.phase == "decode", case.integer("seq_len")
+    rolling = one.window if decode and isinstance(one, Window) else None  # that cache holds nothing out of the window
+    return Problem(
+        case=case,
+        phase=case.phase,
+        device=case.device,
+        dtype=case.dtype,
+        batch=case.integer("batch"),
+        heads=case.integer("heads"),
+        kv_heads=case.integer("kv_heads"),
+        head_dim=case.integer("head_dim"),
+        queries=1 if decode else seq_len,
+        keys=seq_len if rolling is None else min(seq_len, rolling),
+        causal=bool(case["causal"]) and not decode,  # the last position sees all of the cache
+        pattern=one if rolling is None else Full(),
+    )

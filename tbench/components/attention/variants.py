@@ -1,0 +1,200 @@
+"""Every way to compute attention that comes with tbench. To add one, add an entry here (or in `adapters`).
+
+An entry says what it is, where it runs and what it holds; what follows is imported when it is set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tbench.components.attention.component import ATTENTION
+from tbench.components.attention.pattern import Full
+from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.workspace import chunks, dense_mask, flash_tiles, repeated_scores, whole_scores
+from tbench.components.registry import Kernel
+from tbench.records import Case
+
+HALF = ("bfloat16", "float16")
+COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
+
+
+def each_layer(*rules: Callable[[Problem], str | None]) -> Callable[[Case], str | None]:
+    """Limits of a variant from rules about one layer: the first reason of any layer."""
+
+    def limits(case: Case) -> str | None:
+        reasons = (rule(problem) for problem in layers(case) for rule in rules)
+        return next((reason for reason in reasons if reason), None)
+
+    return limits
+
+
+def full_only(problem: Problem) -> str | None:
+    return (
+        None if isinstance(problem.pattern, Full) else f"computes every pair; it has no pattern {problem.pattern.name}"
+    )
+
+
+def window_only(problem: Problem) -> str | None:
+    return None if problem.pattern.reach is not None else f"is for windows; {problem.pattern.name} has no farthest key"
+
+
+def full_or_window(problem: Problem) -> str | None:
+    known = isinstance(problem.pattern, Full) or problem.pattern.reach is not None
+    return None if known else f"knows windows, not {problem.pattern.name}"
+
+
+def half_on_cuda(problem: Problem) -> str | None:
+    if problem.device == "cpu" or problem.dtype in HALF:
+        return None
+    return f"takes {' or '.join(HALF)} on CUDA, not {problem.dtype}"
+
+
+def small_heads(largest: int) -> Callable[[Problem], str | None]:
+    def rule(problem: Problem) -> str | None:
+        fits = problem.device == "cpu" or problem.head_dim <= largest
+        return None if fits else f"takes head_dim up to {largest} on CUDA, not {problem.head_dim}"
+
+    return rule
+
+
+def forward_on_cpu(problem: Problem) -> str | None:
+    return "has no backward on a CPU" if problem.backward and problem.device == "cpu" else None
+
+
+@ATTENTION.variant(
+    "naive",
+    about="written out as in a textbook; all scores in memory",
+    workspace=whole_scores,
+)
+def naive(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import textbook
+
+    return textbook.naive(problem)
+
+
+@ATTENTION.variant(
+    "naive-compiled",
+    about="the textbook's lines through torch.compile",
+    workspace=whole_scores,
+    preload=COMPILER,
+)
+def naive_compiled(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import textbook
+
+    return textbook.naive_compiled(problem)
+
+
+@ATTENTION.variant(
+    "math",
+    about="SDPA's own unfused fallback; repeats K and V for shared heads, computes halves in float32",
+    limits=each_layer(full_only),
+    workspace=repeated_scores,
+)
+def math(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.backend(problem, "MATH")
+
+
+@ATTENTION.variant(
+    "flash",
+    about="SDPA's FlashAttention: tiled softmax, scores never in memory",
+    recomputes=True,
+    limits=each_layer(full_only, half_on_cuda, small_heads(256)),
+    workspace=flash_tiles,
+)
+def flash(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.backend(problem, "FLASH_ATTENTION")
+
+
+@ATTENTION.variant(
+    "efficient",
+    about="SDPA's memory-efficient attention (from xFormers)",
+    devices=("cuda",),
+    recomputes=True,
+    limits=each_layer(full_only),
+    workspace=flash_tiles,
+)
+def efficient(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.backend(problem, "EFFICIENT_ATTENTION")
+
+
+@ATTENTION.variant(
+    "cudnn",
+    about="SDPA's cuDNN attention",
+    devices=("cuda",),
+    dtypes=HALF,
+    recomputes=True,
+    limits=each_layer(full_only, small_heads(256)),
+    workspace=flash_tiles,
+)
+def cudnn(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.backend(problem, "CUDNN_ATTENTION")
+
+
+@ATTENTION.variant(
+    "flex",
+    about="FlexAttention: the pattern compiled into the kernel, empty blocks skipped",
+    recomputes=True,
+    limits=each_layer(forward_on_cpu),
+    workspace=flash_tiles,
+    preload=COMPILER,
+)
+def flex(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import flex as kernels
+
+    return kernels.flex(problem)
+
+
+@ATTENTION.variant(
+    "chunked",
+    about="windows through gathered chunks of SDPA, with a backward everywhere",
+    recomputes=True,
+    limits=each_layer(window_only),
+    workspace=chunks,
+)
+def chunked(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import chunked as kernels
+
+    return kernels.chunked(problem)
+
+
+@ATTENTION.variant(
+    "masked",
+    about="full attention with the pattern as a dense mask: what sparsity is not",
+    recomputes=True,
+    workspace=dense_mask,
+)
+def masked(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.masked(problem)
+
+
+@ATTENTION.variant(
+    "varlen",
+    about="PyTorch's packed FlashAttention, which knows windows",
+    devices=("cuda",),
+    dtypes=HALF,
+    layout="bnhd",
+    recomputes=True,
+    limits=each_layer(full_or_window, small_heads(256)),
+    workspace=flash_tiles,
+)
+def varlen(problem: Problem) -> Kernel:
+    from tbench.components.attention.kernels import varlen as kernels
+
+    return kernels.varlen(problem)
+
+
+@ATTENTION.variant("auto", about="the best of the above that can run; says which ran", recomputes=True)
+def auto(problem: Problem) -> Kernel:
+    from tbench.components.attention.auto import choose
+
+    return choose(problem)

@@ -1,0 +1,63 @@
+"""What variants hold at the peak beside inputs, outputs and gradients: the analytic side of `peak_memory_bytes`.
+
+`whole_scores` and `flash_tiles` are exact for float32 on a CPU (a test weighs them); the others are good enough to
+tell what fits. Where a variant peaks before all gradients exist, what is not there yet is taken off. oneDNN's own
+scratch for half precision products (a fraction of a MiB, or a copy of K) is in none of them.
+"""
+
+from __future__ import annotations
+
+from tbench.components.attention.formulas import cache_bytes, gradient_bytes, query_bytes, score_bytes
+from tbench.components.attention.problem import Problem
+from tbench.threads import worker_threads
+
+
+def whole_scores(problem: Problem) -> int:
+    """The textbook's score matrices: two at a time forward, three backward, when dq and dk do not exist yet."""
+    p = problem
+    mask = 0 if p.dense else p.queries * p.keys
+    if p.backward:
+        return mask + 3 * score_bytes(p) - (query_bytes(p) + cache_bytes(p) // 2)
+    return mask + 2 * score_bytes(p)
+
+
+def repeated_scores(problem: Problem) -> int:
+    """SDPA's fallback: all in float32, inputs scaled first, K and V repeated for shared heads, the mask as floats."""
+    p = problem
+    per_head = 4 * p.batch * p.heads * p.head_dim  # float32 bytes of one position in all heads
+    scaled = per_head * (3 * p.queries + p.keys)
+    upcast = per_head * (p.queries + 2 * p.keys) if p.itemsize < 4 else 0
+    repeated = p.itemsize * p.batch * p.heads * p.head_dim * 2 * p.keys if p.group > 1 else 0
+    mask = 2 * 4 * p.queries * p.keys if p.causal else 0
+    scores = (3 if p.backward else 2) * 4 * p.batch * p.heads * p.queries * p.keys
+    return scores + mask + scaled + upcast + repeated
+
+
+def flash_tiles(problem: Problem) -> int:
+    """Log-sum-exp, and on a CPU a set of tiles for each thread (PyTorch, FlashAttentionKernel.cpp)."""
+    p = problem
+    folded = p.dense and p.group > 1  # query heads of a group stand one after the other
+    rows, heads = (p.group * p.queries, p.kv_heads) if folded else (p.queries, p.heads)
+    logsumexp = 4 * p.batch * heads * rows
+    if p.device != "cpu":
+        return logsumexp + (2 * query_bytes(p) if p.backward else 0)
+    tile = min(256 if rows >= 768 else 64 if rows >= 192 else 32, rows)
+    width = min(512, p.keys)
+    half = p.itemsize * tile * width if p.itemsize < 4 else 0
+    if not p.backward:
+        return logsumexp + worker_threads() * (4 * (tile * width + 2 * tile + tile * p.head_dim) + half)
+    # Gradients of K and V come out for every query head and are added up after.
+    spread = (p.group - 1) * cache_bytes(p) if p.group > 1 else 0
+    return logsumexp + query_bytes(p) + spread + worker_threads() * (2 * 4 * tile * width + 2 * half)
+
+
+def dense_mask(problem: Problem) -> int:
+    """A boolean mask, and the additive one that is made of it at every call."""
+    return (1 + problem.itemsize) * problem.queries * problem.keys + flash_tiles(problem)
+
+
+def chunks(problem: Problem) -> int:
+    """Pieces of the output before they are joined; backward, gradients of K and V for every overlapping piece."""
+    p = problem
+    overlap = 5 * cache_bytes(p) - gradient_bytes(p) if p.backward else 0  # pieces are a quarter of a window
+    return query_bytes(p) + flash_tiles(p) + overlap

@@ -1,0 +1,137 @@
+"""How a component describes itself: its axes, and its variants by decorator. Imports no torch.
+
+A component (attention, norm, …) is one `Component` object. Its variants are small decorated factories:
+
+    @ATTENTION.variant("flash", about="tiled softmax, scores never in memory", dtypes=HALF)
+    def flash(problem):
+        from . import sdpa                  # torch is imported inside, so that `tbench list` starts at once
+        return sdpa.with_backend("FLASH_ATTENTION", problem)
+
+The factory does all set-up and returns the callable to be timed, or raises `Unsupported("why")`. What can be
+told without torch is declared (devices, phases, dtypes, required modules) and checked by `Component.unsupported`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tbench.records import Case, Value, Work
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+Kernel = Callable[..., Any]  # what a factory returns: takes tensors, is timed
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension a scenario may fix or sweep.
+
+    `kind`: `int` (positive), `bool`, `choice` (one of `choices`) or `pattern` (parsed by `parse`).
+    `parse` turns what stands in YAML or on the command line into the canonical value and raises ValueError
+    with a sentence. `default` None means a scenario must give it. `schema` is its JSON Schema.
+    """
+
+    name: str
+    kind: str
+    help: str
+    default: Value | None = None
+    choices: tuple[str, ...] = ()
+    parse: Callable[[Any], Value] | None = None
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to compute a component. `about` is a sentence for `tbench list`.
+
+    `layout` names how the factory wants its inputs laid out; they are made that way outside the timed region.
+    `recomputes`: the backward pass computes the forward's intermediates again (counts FLOPs accordingly).
+    `limits` says for a case, without torch, why it cannot run (None: it may). `workspace`: bytes it needs at the peak
+    beside inputs and outputs, by formula (None: next to nothing); what cannot fit is not started. `preload`: modules
+    that take long to import and are better imported before workers are forked.
+    """
+
+    name: str
+    factory: Callable[[Any], Kernel]
+    about: str
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    phases: tuple[str, ...] = ()  # empty: all of the component
+    dtypes: tuple[str, ...] = DTYPES
+    requires: tuple[tuple[str, str], ...] = ()  # (module to find, distribution to pip install)
+    layout: str = ""
+    recomputes: bool = False
+    limits: Callable[[Case], str | None] | None = None
+    workspace: Callable[[Any], int] | None = None
+    preload: tuple[str, ...] = ()
+
+
+@dataclass
+class Component:
+    """What is compared: a set of axes and the variants along one of them (`variant_axis`).
+
+    `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
+    combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas; `workload` (in the
+    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`.
+    """
+
+    name: str
+    about: str
+    axes: tuple[Axis, ...]
+    phases: tuple[str, ...]
+    variant_axis: str
+    complete: Callable[[dict[str, Any]], dict[str, Value]]
+    work: Callable[[Case], Work]
+    predict_bytes: Callable[[Case], int]
+    workload: Callable[..., Any]
+    variants: dict[str, Variant] = field(default_factory=dict)
+
+    def axis(self, name: str) -> Axis:
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        raise KeyError(name)
+
+    def variant(self, name: str, **declared: Any) -> Callable[[Callable[[Any], Kernel]], Callable[[Any], Kernel]]:
+        """Register the decorated factory under `name`."""
+
+        def register(factory: Callable[[Any], Kernel]) -> Callable[[Any], Kernel]:
+            if name in self.variants:
+                raise ValueError(f"{self.name} has two variants named {name!r}")
+            self.variants[name] = Variant(name, factory, **declared)
+            return factory
+
+        return register
+
+    def variant_of(self, case: Case) -> Variant:
+        return self.variants[str(case[self.variant_axis])]
+
+    def unsupported(self, case: Case) -> str | None:
+        """Why `case` cannot run, as far as it can be told without importing torch; None if it may."""
+        variant = self.variant_of(case)
+        kind = case.device.split(":")[0]
+        if kind not in variant.devices:
+            return f"{variant.name} runs on {' and '.join(variant.devices)} only"
+        if variant.phases and case.phase not in variant.phases:
+            return f"{variant.name} has no {case.phase} ({', '.join(variant.phases)} only)"
+        if case.dtype not in variant.dtypes:
+            return f"{variant.name} takes {' or '.join(variant.dtypes)}, not {case.dtype}"
+        for module, distribution in variant.requires:
+            if not installed(module):
+                return f"needs {distribution}, which is not installed: pip install {distribution}"
+        return variant.limits(case) if variant.limits else None
+
+
+class Impossible(ValueError):
+    """A combination of values that no variant could run; `axis` is the one to point at."""
+
+    def __init__(self, axis: str, message: str) -> None:
+        super().__init__(message)
+        self.axis = axis
+
+
+def installed(module: str) -> bool:
+    """Whether a top-level module can be found, without importing it."""
+    return importlib.util.find_spec(module) is not None

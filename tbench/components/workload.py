@@ -1,0 +1,48 @@
+"""What a component hands to the worker to be timed and checked. The one door between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Check:
+    """Result of one comparison with the float64 oracle on fresh random inputs.
+
+    `error`: the largest, over all outputs (and gradients), of ‖out − ref‖ / ‖ref‖; NaN where the output holds one.
+    `limit`: what the dtype allows. `detail` names the output that is worst and where.
+    """
+
+    error: float
+    limit: float
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.limit  # NaN compares false
+
+
+class Workload(Protocol):
+    """A case, set up. `call` is exactly what is timed: no set-up, no copies of inputs, no checks.
+
+    `ran`: the variant that really runs (differs from the case's for `auto`). `resident_bytes`: inputs and
+    cache. `kv_cache_bytes`: decode only. `notes`: what a reader of the row must know. `layers`: how many operations
+    of the kind the case names one call makes (a stack of layers); figures are for one of them, the mean.
+    """
+
+    call: Callable[[], Any]
+    ran: str
+    notes: tuple[str, ...]
+    layers: int
+    resident_bytes: int
+    kv_cache_bytes: int | None
+
+    def check(self, seed: int) -> Check:
+        """Refill the inputs in place from `seed`, call once and compare with the oracle."""
+        ...
+
+    def close(self) -> None:
+        """Undo what set-up changed in the process."""
+        ...
