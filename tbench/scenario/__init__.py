@@ -1,0 +1,26 @@
+"""What to measure: YAML scenarios read, validated with a place for every mistake, and expanded into cases.
+
+    scenario = load("scenarios/attention.yaml", quick=True)
+    cases = expand(scenario, "cpu", ["kernel=flash"])
+
+Its modules are loaded when they are first used: `tbench list` needs the model presets only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tbench.scenario.loader import load as load
+    from tbench.scenario.model import Scenario as Scenario
+    from tbench.scenario.selection import expand as expand
+
+HOMES = {"load": "loader", "Scenario": "model", "expand": "selection"}
+__all__ = ["Scenario", "expand", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in HOMES:
+        return getattr(import_module(f"tbench.scenario.{HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

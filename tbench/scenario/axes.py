@@ -1,0 +1,164 @@
+"""The words a scenario may use as axes: a component's own, and those every component shares.
+
+`phase`, `dtype`: part of every case. `model`: a preset that fills in sizes. `kv_sharing`: kv_heads by name.
+Each axis turns what stands in YAML (or after `--set`, `-k`) into its one canonical value, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tbench.components.registry import DTYPES, Axis, Component, Impossible
+from tbench.records import Value
+from tbench.scenario.mistakes import did_you_mean, shown
+from tbench.scenario.presets import PRESETS
+
+LARGEST = 10**12
+COUNTERPART = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing
+KV_SHARING = re.compile(r"mha|mqa|gqa|gqa:[1-9][0-9]{0,11}")
+OWN_KERNEL = re.compile(r"(\.{0,2}/)?[\w./-]+:[A-Za-z_]\w*")
+SPELLINGS = {
+    "fp32": "float32",
+    "float": "float32",
+    "f32": "float32",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "f16": "float16",
+    "half": "float16",
+}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One axis as a scenario may name it. `parse` raises ValueError with a sentence; `schema` is JSON Schema."""
+
+    name: str
+    help: str
+    parse: Callable[[Any], Value]
+    schema: Mapping[str, Any]
+
+
+def vocabulary(component: Component) -> dict[str, Word]:
+    """Every axis a scenario of `component` may fix, sweep or name, in the order it is best written."""
+    names = [axis.name for axis in component.axes]
+    words = [
+        choice("phase", component.phases, f"a phase of {component.name}", "what is timed"),
+        choice("dtype", DTYPES, "a dtype", "number format of the inputs"),
+    ]
+    if any(preset.axes(names) for preset in PRESETS.values()):
+        words.append(choice("model", tuple(PRESETS), "a model preset", "a model whose sizes are filled in"))
+    words += [own(component, axis) for axis in component.axes]
+    if {"heads", "kv_heads"} <= set(names):
+        schema = {"type": "string", "pattern": f"^({KV_SHARING.pattern})$", "examples": ["mha", "gqa", "gqa:8", "mqa"]}
+        words.append(Word("kv_sharing", "kv_heads by name: mha, gqa, gqa:N (N KV heads), mqa", kv_sharing, schema))
+    return {word.name: word for word in words}
+
+
+def own(component: Component, axis: Axis) -> Word:
+    """A component's axis as a word."""
+    if axis.name == component.variant_axis:
+        return choice(axis.name, tuple(component.variants), f"a {axis.name} of {component.name}", axis.help)
+    schema = {"description": axis.help, **axis.schema} if axis.schema else None
+    if axis.parse is not None:
+        return Word(axis.name, axis.help, axis.parse, schema or {"description": axis.help})
+    if axis.kind == "int":
+        counted = {"type": "integer", "minimum": 1, "maximum": LARGEST, "description": axis.help}
+        return Word(axis.name, axis.help, positive_integer, schema or counted)
+    if axis.kind == "bool":
+        return Word(axis.name, axis.help, boolean, schema or {"type": "boolean", "description": axis.help})
+    return choice(axis.name, axis.choices, f"a {axis.name}", axis.help)
+
+
+def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> Word:
+    """A word with a list of possible values; `what` completes "… is not …"."""
+
+    def parse(value: Any) -> Value:
+        if isinstance(value, str) and value in choices:
+            return value
+        hint = did_you_mean(value, choices)
+        if SPELLINGS.get(str(value).lower()) in choices:
+            hint = f"; did you mean {SPELLINGS[str(value).lower()]!r}?"
+        elif isinstance(value, str) and OWN_KERNEL.fullmatch(value):
+            hint = f" (one of your own cannot be named here yet){hint}"
+        raise ValueError(f"{shown(value)} is not {what}{hint}")
+
+    return Word(name, help, parse, {"enum": list(choices), "description": help})
+
+
+def positive_integer(value: Any) -> Value:
+    if isinstance(value, bool) or not isinstance(value, int):
+        whole = isinstance(value, float) and value.is_integer() and 1 <= value <= LARGEST
+        remedy = f"; write {int(value)}" if whole else ""
+        raise ValueError(f"{shown(value)} is not a whole number{remedy}")
+    if not 1 <= value <= LARGEST:
+        raise ValueError(f"{value} is not between 1 and {LARGEST}")
+    return value
+
+
+def boolean(value: Any) -> Value:
+    if not isinstance(value, bool):
+        raise ValueError(f"{shown(value)} is neither true nor false; write one of them, without quotes")
+    return value
+
+
+def kv_sharing(value: Any) -> Value:
+    if not isinstance(value, str) or not KV_SHARING.fullmatch(value):
+        raise ValueError(f"{shown(value)} is no way to share KV heads; write mha, mqa, gqa, or gqa:8 for 8 KV heads")
+    return value
+
+
+def kv_heads(sharing: str, heads: int, model: str | None) -> int:
+    """The number of KV heads that `sharing` means for so many query heads. Raises Impossible."""
+    if sharing == "mha":
+        return heads
+    if sharing == "mqa":
+        return 1
+    if sharing.startswith("gqa:"):
+        return int(sharing.removeprefix("gqa:"))
+    if model is not None:
+        preset = PRESETS[model]
+        if preset.kv_heads == preset.heads:
+            raise Impossible("kv_sharing", f"{model} has a KV head for every head, so gqa has no size; write gqa:N")
+        return preset.kv_heads
+    if heads % 4:
+        raise Impossible(
+            "kv_sharing", f"gqa is a quarter of the heads, and {heads} is not a multiple of 4; write gqa:N"
+        )
+    return heads // 4
+
+
+class Missing(ValueError):
+    """Axes without a value, a default or a way to follow from others."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(", ".join(self.names))
+
+
+def resolve(component: Component, given: Mapping[str, Value]) -> dict[str, Value]:
+    """A value for every axis of `component`, in its order, from what a scenario says at one point.
+
+    What is said wins over the model preset, and that over defaults. Raises Missing, and Impossible with the axis.
+    """
+    names = [axis.name for axis in component.axes]
+    values: dict[str, Any] = {axis.name: axis.default for axis in component.axes if axis.default is not None}
+    model = given.get("model")
+    if model is not None:
+        values |= PRESETS[str(model)].axes(names)
+    values |= {name: value for name, value in given.items() if name in names}
+    sharing = given.get("kv_sharing")
+    if sharing is not None:
+        if "heads" not in values:
+            raise Missing(["heads"])
+        values["kv_heads"] = kv_heads(str(sharing), int(values["heads"]), None if model is None else str(model))
+    try:
+        complete = component.complete(values)
+    except KeyError:  # a value that others follow from is not there
+        raise Missing(name for name in names if name not in values) from None
+    missing = [name for name in names if complete.get(name) is None]
+    if missing:
+        raise Missing(missing)
+    return {name: complete[name] for name in names}

@@ -1,0 +1,179 @@
+"""What only the whole scenario can tell: axes given twice, impossible and equal cases, baselines that are not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tbench.components.registry import Component, Impossible
+from tbench.records import Case, Value, text
+from tbench.scenario.axes import COUNTERPART, Missing
+from tbench.scenario.mistakes import Loc, Mistakes, shown
+from tbench.scenario.mode import Mode, Origin
+from tbench.scenario.model import Given, Scenario, case_of, is_at, matches, overlaid
+
+MOST_CASES = 20_000
+MODE_OPTION = {"": "", "quick": " with --quick", "rigorous": " with --rigorous"}
+
+
+def overlaps(data: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """An axis, under either of its names, must be given once. `data`: the file, not yet checked."""
+    places: dict[str, list[Loc]] = {}
+    for key in ("phase", "model"):
+        if key in data:
+            places.setdefault(key, []).append((key,))
+    for section in ("fixed", "sweep"):
+        if isinstance(data.get(section), dict):
+            for axis in data[section]:
+                places.setdefault(axis, []).append((section, axis))
+    for axis, locs in places.items():
+        for loc in locs[1:]:
+            mistakes.add(loc, f"{shown(axis)} is given already, {at(mistakes, locs[0])}; remove one", at_key=True)
+    if "kv_heads" in places and "kv_sharing" in places:
+        first, second = sorted((places["kv_heads"][0], places["kv_sharing"][0]), key=lambda loc: mistakes.place(loc))
+        mistakes.add(second, f"kv_heads and kv_sharing are one axis ({at(mistakes, first)}); remove one", at_key=True)
+    entries: list[tuple[Loc, Any]] = [((name,), data.get(name)) for name in ("baseline", "quick", "rigorous")]
+    entries += [(("include", index), entry) for index, entry in enumerate(listed(data.get("include")))]
+    for loc, entry in entries:
+        if isinstance(entry, dict) and {"kv_heads", "kv_sharing"} <= set(entry):
+            mistakes.add(loc, "kv_heads and kv_sharing are one axis; remove one")
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def at(mistakes: Mistakes, loc: Loc) -> str:
+    line, column = mistakes.place(loc, at_key=True)
+    return f"at {line}:{column}"
+
+
+def repetitions(form: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """A list of canonical values must not hold one twice. `form`: the checked file."""
+    lists: list[tuple[Loc, Any]] = [(("phase",), form.get("phase", []))]
+    sections: list[tuple[Loc, Mapping[str, Any]]] = [((n,), form.get(n, {})) for n in ("sweep", "quick", "rigorous")]
+    sections += [(("exclude", index), entry) for index, entry in enumerate(form.get("exclude", []))]
+    lists += [((*loc, axis), values) for loc, of in sections for axis, values in of.items() if axis != "sampling"]
+    for loc, values in lists:
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                mistakes.add((*loc, index), f"{text(value)} is given twice; remove one")
+
+
+class Checker:
+    """Checks one mode of a scenario. `option` names the mode; `strict`: nothing was replaced from outside."""
+
+    def __init__(self, component: Component, mode: Mode, name: str, strict: bool, mistakes: Mistakes) -> None:
+        self.component, self.mode, self.name, self.strict, self.mistakes = component, mode, name, strict, mistakes
+
+    def say(self, origin: Origin, message: str) -> None:
+        if isinstance(origin, str):
+            self.mistakes.elsewhere.append(f"{origin}: {message}")
+        else:
+            self.mistakes.add(origin, message)
+
+    def whole(self, loc: Loc, message: str) -> None:
+        """A mistake of the mode as a whole. Told only where nothing else is wrong: it may follow from that."""
+        if not self.mistakes.any():
+            self.mistakes.add(loc, message, at_key=True)
+
+    def check(self, scenario: Scenario) -> set[int]:
+        """Everything. Returns which entries of `exclude` match a case (all of them where that cannot be told)."""
+        every = set(range(len(scenario.exclude)))
+        count = math.prod(len(values) for values in scenario.sweep.values())
+        if count > MOST_CASES:
+            self.whole(("sweep",), f"{count} cases{MODE_OPTION[self.name]}; {MOST_CASES} at most, sweep fewer values")
+            return every
+        points: dict[Case, Given] = {}
+        used: set[int] = set()
+        for given in scenario.swept():
+            case, trouble = self.attempt(given)
+            hits = {index for index, entry in enumerate(scenario.exclude) if matches(given, case, entry)}
+            used |= hits
+            if hits:
+                continue
+            if case is None:
+                assert trouble is not None
+                self.say(*self.placed(trouble, given, None))
+            elif case in points:
+                self.same(case, points[case], given)
+            else:
+                points[case] = given
+        for loc, entry in self.mode.include:
+            self.included(loc, entry, scenario, points)
+        if not points:
+            self.whole(("exclude",), f"no case is left{MODE_OPTION[self.name]}: everything is excluded")
+        elif self.strict:
+            self.baseline(scenario.baseline, points)
+        return every if self.mistakes.any() else used
+
+    def attempt(self, given: Given) -> tuple[Case | None, Missing | Impossible | None]:
+        try:
+            return case_of(self.component, given), None
+        except (Missing, Impossible) as error:
+            return None, error
+
+    def placed(self, trouble: Missing | Impossible, given: Given, entry: Loc | None) -> tuple[Origin, str]:
+        """Where to point for a point that makes no case, and what to say. `entry`: the place of an included one."""
+        if isinstance(trouble, Missing):
+            names = " and ".join(trouble.names)
+            where = "this entry or fixed" if entry else "fixed or sweep"
+            return entry or (
+                "component",
+            ), f"{names} {'is' if len(trouble.names) == 1 else 'are'} not given; add to {where}"
+        for name in (trouble.axis, COUNTERPART.get(trouble.axis, ""), "model"):
+            if entry is not None and (*entry, name) in self.mistakes.values:
+                return (*entry, name), f"{name}: {trouble}"
+            if name in given and (name, given[name]) in self.mode.origin:
+                return self.mode.origin[name, given[name]], f"{name}: {trouble}"
+        return entry or ("component",), f"{trouble.axis}: {trouble}"
+
+    def same(self, case: Case, first: Given, second: Given) -> None:
+        names = [name for name in second if first.get(name) != second[name]]
+        told = " ".join(f"{name}={text(first[name])}" for name in names if name in first)
+        for name in names:
+            if (name, second[name]) in self.mode.origin:
+                self.say(
+                    self.mode.origin[name, second[name]],
+                    f"{name}: {text(second[name])} is the same case as {told}; remove one or exclude it",
+                )
+                return
+
+    def included(self, loc: Loc, entry: Mapping[str, Value], scenario: Scenario, points: dict[Case, Given]) -> None:
+        given = overlaid(scenario.fixed, entry)
+        for name in ("phase", "dtype"):
+            if name in scenario.sweep and name not in given:
+                self.mistakes.add(loc, f"{name} is swept; say which one this case has")
+                return
+        case, trouble = self.attempt(given)
+        if trouble is not None:
+            self.say(*self.placed(trouble, given, loc))
+        elif case is not None and case not in points:
+            points[case] = given
+        elif self.strict and not self.mode.replaced:
+            self.mistakes.add(loc, "the sweep has this case already; remove it")
+
+    def baseline(self, baseline: Mapping[str, Value], points: Mapping[Case, Given]) -> None:
+        """The baseline must be among the cases, and not all of them."""
+        for name, value in baseline.items():
+            here = [is_at(given, case, name, value) for case, given in points.items()]
+            if not any(here):
+                there = list(dict.fromkeys(text(v) for v in values_of(name, points)))
+                is_ = f"{name} is {', '.join(there[:12])}" if there else f"no case has {name}"
+                told = f"no case{MODE_OPTION[self.name]} has {name}={text(value)}: {is_}"
+                return self.whole(("baseline", name), told)
+            if all(here) and not self.name:
+                told = f"every case has {name}={text(value)}; sweep {name}, or drop it here"
+                return self.whole(("baseline", name), told)
+        together = (all(is_at(given, case, n, v) for n, v in baseline.items()) for case, given in points.items())
+        if baseline and not any(together):
+            told = " ".join(f"{name}={text(value)}" for name, value in baseline.items())
+            self.whole(("baseline",), f"no case{MODE_OPTION[self.name]} has {told} together; is it excluded?")
+        return None
+
+
+def values_of(name: str, points: Mapping[Case, Given]) -> list[Value]:
+    """The values an axis has among the cases."""
+    found = (given.get(name, case.get(name)) for case, given in points.items())
+    return [value for value in found if value is not None]

@@ -1,0 +1,190 @@
+"""From a file (or standard input) to a `Scenario`, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tbench.components import COMPONENTS
+from tbench.components.registry import Component
+from tbench.errors import ScenarioError, UsageError
+from tbench.records import Value
+from tbench.scenario import overrides as setting
+from tbench.scenario.axes import COUNTERPART, vocabulary
+from tbench.scenario.mistakes import Mistakes, did_you_mean, shown
+from tbench.scenario.mode import MODES, Mode, ModeName
+from tbench.scenario.model import Scenario
+from tbench.scenario.overrides import Override
+from tbench.scenario.reader import REFUSED, Document, read
+from tbench.scenario.source import STDIN, contents, is_file, nearby, shown_path
+
+DEEPEST_SUITE = 4
+
+
+def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, rigorous: bool = False) -> Scenario:
+    """Read a scenario file; `-` reads standard input.
+
+    `overrides`: texts as after `--set`, `axis=a,b`. `quick`, `rigorous`: the file's section of that name and its
+    sampling replace what is written. Raises ScenarioError with every mistake, one `file:line:column: …` a line,
+    and UsageError for an override that cannot be read.
+    """
+    if quick and rigorous:
+        raise UsageError("--quick and --rigorous exclude each other; give one of them")
+    mode: ModeName = "quick" if quick else "rigorous" if rigorous else ""
+    wanted = [setting.parse(text) for text in overrides]
+    named = [override.axis for override in wanted]
+    for override in wanted:
+        if named.count(override.axis) > 1:
+            raise UsageError(
+                f"{override.label}: {override.axis} is set twice; give all its values at once, {override.axis}=a,b"
+            )
+        if COUNTERPART.get(override.axis) in named:
+            raise UsageError(f"{override.label}: kv_heads and kv_sharing are one axis; set one of them")
+    return Loader(mode, wanted).load(str(path), ())
+
+
+class Loader:
+    """Loads one file and, for a suite, its parts. `misfits` counts the parts that an override does not fit."""
+
+    def __init__(self, mode: ModeName, overrides: Sequence[Override]) -> None:
+        self.mode, self.overrides = mode, overrides
+
+    def load(self, path: str, within: tuple[Path, ...]) -> Scenario:
+        document = read(contents(path), shown_path(path))
+        if "parts" in document.data:
+            return self.suite(document, path, within)
+        return self.single(document, path, in_suite=bool(within))
+
+    def suite(self, document: Document, path: str, within: tuple[Path, ...]) -> Scenario:
+        from tbench.scenario.validation import validated
+
+        mistakes = document.mistakes
+        form = validated(document.data, None, mistakes)
+        here = Path(path).resolve() if path != STDIN else Path.cwd() / STDIN
+        parts: list[Scenario] = []
+        for index, name in enumerate(form.get("parts", [])):
+            file = here.parent / name
+            if not is_file(file):
+                mistakes.add(("parts", index), f"{shown(name)}: there is no such file{nearby(file)}")
+            elif name in form["parts"][:index]:
+                mistakes.add(("parts", index), f"{shown(name)} is listed twice; remove one")
+            elif file.resolve() in (*within, here):
+                mistakes.add(("parts", index), f"{shown(name)} is a suite that holds this one; remove it")
+            elif len(within) >= DEEPEST_SUITE:
+                mistakes.add(
+                    ("parts", index), f"suites in suites, more than {DEEPEST_SUITE} deep; list {shown(name)} above"
+                )
+            else:
+                try:
+                    part = self.load(str(Path(path).parent / name if path != STDIN else name), (*within, here))
+                    parts += part.parts or (part,)
+                except ScenarioError as error:
+                    mistakes.elsewhere += str(error).splitlines()
+        if parts and not within:
+            self.fits_somewhere(parts, mistakes)
+        mistakes.raise_if_any()
+        title, about = form.get("title", form["name"]), form.get("description", "")
+        return Scenario(name=form["name"], title=title, description=about, parts=tuple(parts), path=path)
+
+    def fits_somewhere(self, parts: Sequence[Scenario], mistakes: Mistakes) -> None:
+        """An override must fit one part of a suite at least."""
+        for override in self.overrides:
+            refused: list[str] = []
+            for part in parts:
+                try:
+                    override.parsed(vocabulary(COMPONENTS[part.component]))
+                    break
+                except ValueError as error:
+                    refused.append(str(error))
+            else:
+                mistakes.elsewhere.append(f"{override.label}: {refused[0]}")
+
+    def single(self, document: Document, path: str, in_suite: bool) -> Scenario:
+        from tbench.scenario import checks
+        from tbench.scenario.validation import validated
+
+        data, mistakes = document.data, document.mistakes
+        component = component_of(document)
+        replaced = self.replacements(component, mistakes, in_suite)
+        form = validated(data, component, mistakes)
+        checks.overlaps(data, mistakes)
+        mistakes.raise_if_any()
+        checks.repetitions(form, mistakes)
+        mistakes.raise_if_any()
+        # Without --set every mode is checked, so that a mistake shows before the mode is first used.
+        scenarios: dict[ModeName, Scenario] = {}
+        unused = set(range(len(form.get("exclude", []))))
+        for name in (self.mode,) if replaced else MODES:
+            mode = made_mode(name, form, data, replaced, mistakes)
+            scenarios[name] = assembled(form, mode, path, mistakes)
+            unused -= checks.Checker(component, mode, name, not replaced, mistakes).check(scenarios[name])
+        for index in unused if not replaced else ():
+            mistakes.add(("exclude", index), "this matches no case; correct it or remove it")
+        mistakes.raise_if_any()
+        return scenarios[self.mode]
+
+    def replacements(
+        self, component: Component, mistakes: Mistakes, in_suite: bool
+    ) -> list[tuple[Override, tuple[Value, ...]]]:
+        """The overrides with their values. In a suite, those that fit this part."""
+        made = []
+        for override in self.overrides:
+            try:
+                made.append((override, override.parsed(vocabulary(component))))
+            except ValueError as error:
+                if not in_suite:
+                    mistakes.elsewhere.append(f"{override.label}: {error}")
+        return made
+
+
+def made_mode(
+    name: ModeName,
+    form: dict[str, Any],
+    order: dict[str, Any],
+    replaced: list[tuple[Override, tuple[Value, ...]]],
+    mistakes: Mistakes,
+) -> Mode:
+    from tbench.scenario.mode import made
+
+    mode = made(name, form, order, mistakes)
+    for override, values in replaced:
+        mode.replace(override.axis, values, [override.label] * len(values))
+    return mode
+
+
+def assembled(form: dict[str, Any], mode: Mode, path: str, mistakes: Mistakes) -> Scenario:
+    lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
+    return Scenario(
+        name=form["name"],
+        title=form.get("title", form["name"]),
+        description=form.get("description", ""),
+        component=form["component"],
+        fixed=mode.fixed,
+        sweep=mode.sweep,
+        include=tuple(entry for _, entry in mode.include),
+        exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for entry in form.get("exclude", [])),
+        baseline=form.get("baseline", {}),
+        sampling=mode.sampling,
+        path=path,
+        lines=lines,
+    )
+
+
+def component_of(document: Document) -> Component:
+    """The component by its name. Raises ScenarioError: without it, no axis can be judged."""
+    mistakes, name = document.mistakes, document.data.get("component")
+    if isinstance(name, str) and name in COMPONENTS:
+        return COMPONENTS[name]
+    if name is None:
+        mistakes.add((), f"component is missing{did_you_mean('', COMPONENTS)}")
+    elif name is not REFUSED:
+        mistakes.add(("component",), f"component: {shown(name)} is not a component{did_you_mean(name, COMPONENTS)}")
+    from tbench.scenario.form import top_keys
+
+    known = top_keys()
+    for key in document.data:
+        if key not in known:
+            mistakes.add((key,), f"unknown key {shown(key)}{did_you_mean(key, known)}", at_key=True)
+    mistakes.raise_if_any()
+    raise AssertionError("a component that is not there is a mistake")

@@ -1,0 +1,169 @@
+"""A scenario, read and resolved: plain data, JSON in and out, and the points of its sweep."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tbench import components
+from tbench.components.registry import Component, Impossible
+from tbench.records import Case, Sampling, Value
+from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
+
+Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
+ANYWHERE = ""  # the device of a case before one is chosen
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What to measure. `fixed` and `sweep` may name `phase`, `dtype`, `model` and `kv_sharing` beside the axes.
+
+    `sweep`: values by axis; the last varies fastest. `include`: single points on top of `fixed`. `exclude`: a case
+    that matches all of an entry is left out. `baseline`: values that make the case which others are compared with.
+    A suite has `parts` and nothing of its own to measure. `lines` says where `sweep` and each axis stand in `path`.
+    """
+
+    name: str
+    title: str
+    component: str = ""
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    sweep: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    include: tuple[Mapping[str, Value], ...] = ()
+    exclude: tuple[Mapping[str, tuple[Value, ...]], ...] = ()
+    baseline: Mapping[str, Value] = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=Sampling)
+    parts: tuple[Scenario, ...] = ()
+    description: str = ""
+    path: str = field(default="", compare=False)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Every phase that is measured, in order."""
+        return tuple(dict.fromkeys(case.phase for case in self.cases))
+
+    @cached_property
+    def points(self) -> dict[Case, Given]:
+        """Every case, without a device, and what the scenario says of it, in the order of the sweep.
+
+        For a suite: the cases of its parts, each once.
+        """
+        made: dict[Case, Given] = {}
+        for part in self.parts:
+            for point, given in part.points.items():
+                made.setdefault(point, given)
+        if self.parts:
+            return made
+        component = components.get(self.component)
+        for given in self.swept():
+            case = possible(component, given)
+            if not any(matches(given, case, entry) for entry in self.exclude):
+                made[case or case_of(component, given)] = given
+        for entry in self.include:
+            given = overlaid(self.fixed, entry)
+            made.setdefault(case_of(component, given), given)
+        return made
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        return tuple(self.points)
+
+    def swept(self) -> Iterator[Given]:
+        """The whole sweep, last axis fastest."""
+        for values in itertools.product(*self.sweep.values()):
+            yield {**self.fixed, **dict(zip(self.sweep, values, strict=True))}
+
+    def baseline_case(self, case: Case) -> Case | None:
+        """The case that `case` is compared with: the same but for `baseline`'s axes (itself, if it is the baseline).
+
+        None without a baseline, and where there can be no such case. It need not be among the cases measured.
+        """
+        if self.parts:
+            found = (part.baseline_case(case) for part in self.parts)
+            return next((baseline for baseline in found if baseline), None)
+        if not self.baseline or not self.has(case):
+            return None
+        given = self.points[dataclasses.replace(case, device=ANYWHERE)]
+        made = possible(components.get(self.component), overlaid(given, self.baseline))
+        return made and dataclasses.replace(made, device=case.device)
+
+    def has(self, case: Case) -> bool:
+        return dataclasses.replace(case, device=ANYWHERE) in self.points
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that decides what is measured, as JSON values; not where the file lies."""
+        data: dict[str, Any] = {"name": self.name, "title": self.title, "description": self.description}
+        if self.parts:
+            return data | {"parts": [part.to_dict() for part in self.parts]}
+        return data | {
+            "component": self.component,
+            "phases": list(self.phases),
+            "fixed": dict(self.fixed),
+            "sweep": {name: list(values) for name, values in self.sweep.items()},
+            "include": [dict(entry) for entry in self.include],
+            "exclude": [{name: list(values) for name, values in entry.items()} for entry in self.exclude],
+            "baseline": dict(self.baseline),
+            "sampling": dataclasses.asdict(self.sampling),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Scenario:
+        """The scenario that `to_dict` gave (places are not kept)."""
+        return Scenario(
+            name=data["name"],
+            title=data["title"],
+            description=data.get("description", ""),
+            component=data.get("component", ""),
+            fixed=dict(data.get("fixed", {})),
+            sweep={name: tuple(values) for name, values in data.get("sweep", {}).items()},
+            include=tuple(dict(entry) for entry in data.get("include", ())),
+            exclude=tuple({name: tuple(of) for name, of in entry.items()} for entry in data.get("exclude", ())),
+            baseline=dict(data.get("baseline", {})),
+            sampling=Sampling(**data.get("sampling", {})),
+            parts=tuple(Scenario.from_dict(part) for part in data.get("parts", ())),
+        )
+
+
+def overlaid(given: Mapping[str, Value], more: Mapping[str, Value]) -> Given:
+    """`given` with `more` on top; another name of the same axis gives way too."""
+    return {name: value for name, value in given.items() if COUNTERPART.get(name) not in more} | dict(more)
+
+
+def case_of(component: Component, given: Given) -> Case:
+    """The case at one point. Raises Missing and Impossible."""
+    axes = tuple(resolve(component, given).items())
+    phase, dtype = given.get("phase", component.phases[0]), given.get("dtype", "float32")
+    return Case(component.name, str(phase), ANYWHERE, str(dtype), axes)
+
+
+def possible(component: Component, given: Given) -> Case | None:
+    """The case at one point, or None where there can be none."""
+    try:
+        return case_of(component, given)
+    except (Impossible, Missing):
+        return None
+
+
+def matches(given: Given, case: Case | None, entry: Mapping[str, tuple[Value, ...]]) -> bool:
+    """Whether a point has, for every axis of `entry`, one of its values: by the name it uses or by what follows."""
+    return all(any(is_at(given, case, name, value) for value in values) for name, values in entry.items())
+
+
+def is_at(given: Given, case: Case | None, name: str, value: Value) -> bool:
+    """Whether a point has `value` on the axis `name`. `case`: what the point makes, if it makes one."""
+    if given.get(name) == value:
+        return True
+    if case is None:
+        return False
+    if name != "kv_sharing" or case.get("kv_heads") is None:
+        return case.get(name) == value
+    model = given.get("model")
+    try:
+        meant = kv_heads(str(value), case.integer("heads"), None if model is None else str(model))
+    except Impossible:
+        return False
+    return meant == case["kv_heads"]

@@ -1,0 +1,128 @@
+"""`-k 'axis=value,value axis2=value'`: which cases of a scenario are wanted."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tbench.components import COMPONENTS
+from tbench.errors import NothingSelected, UsageError
+from tbench.records import Case, Value, text
+from tbench.scenario.axes import Word, vocabulary
+from tbench.scenario.mistakes import did_you_mean, shown
+from tbench.scenario.model import ANYWHERE, Scenario, is_at
+from tbench.scenario.scalars import Trap, read_plain
+
+DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
+OF_A_CASE = ("component", "device")  # beside the axes
+
+
+@dataclass(frozen=True)
+class Term:
+    """One axis and the values it may have. `label`: the text of the `-k` it stands in."""
+
+    axis: str
+    values: tuple[Value, ...]
+    label: str
+
+    def takes(self, scenario: Scenario, case: Case) -> bool:
+        if self.axis == "device":  # `cuda` is any of them
+            return bool({case.device, case.device.split(":")[0]} & set(self.values))
+        if self.axis == "component":
+            return case.component in self.values
+        given = scenario.points[dataclasses.replace(case, device=ANYWHERE)]
+        return any(is_at(given, case, self.axis, value) for value in self.values)
+
+
+def expand(scenario: Scenario, device: str = "cpu", select: Sequence[str] = ()) -> list[Case]:
+    """The cases of a scenario on `device` (resolved: `cpu`, `cuda:0`), in the order of the sweep.
+
+    `select`: texts as after `-k`. Terms are joined by and, values by or; a case's whole identity selects that case.
+    For a suite: the cases of its parts, each once. Raises UsageError for an axis or a value that no case could
+    have, NothingSelected where no case is left.
+    """
+    parts = scenario.parts or (scenario,)
+    terms = [term for entry in select for term in parsed(entry, parts)]
+    every = [(part, dataclasses.replace(case, device=device)) for part in parts for case in part.points]
+    chosen = [case for part, case in every if all(term.takes(part, case) for term in terms)]
+    if not chosen:
+        raise NothingSelected(nothing_left(terms, every))
+    return list(dict.fromkeys(chosen))
+
+
+def parsed(entry: str, parts: Sequence[Scenario]) -> list[Term]:
+    """The terms of one `-k`."""
+    words = entry.split()
+    if not words:
+        raise UsageError("-k '': write axis=value, e.g. -k 'kernel=flash seq_len=1024'")
+    return [term for word in words for term in parsed_word(word, f"-k {entry!r}", parts)]
+
+
+def parsed_word(word: str, label: str, parts: Sequence[Scenario]) -> list[Term]:
+    axis, equals, values = word.partition("=")
+    component, slash, phase = axis.partition("/")
+    if not equals and slash:  # the head of an identity
+        return [term(part, value, label, parts) for part, value in (("component", component), ("phase", phase))]
+    if not equals or not axis or not values:
+        raise UsageError(f"{label}: {shown(word)} is not axis=value")
+    return [term(axis, values, label, parts)]
+
+
+def term(axis: str, values: str, label: str, parts: Sequence[Scenario]) -> Term:
+    return Term(axis, tuple(value for one in values.split(",") for value in meant(axis, one, label, parts)), label)
+
+
+def meant(axis: str, value: str, label: str, parts: Sequence[Scenario]) -> list[Value]:
+    """What a value may mean, in any of the components at hand. Raises UsageError if it means nothing."""
+    components = dict.fromkeys(part.component for part in parts)
+    if axis == "component":
+        if value not in COMPONENTS:
+            raise UsageError(f"{label}: {shown(value)} is not a component{did_you_mean(value, COMPONENTS)}")
+        return [value]
+    if axis == "device":
+        if not DEVICE.fullmatch(value):
+            raise UsageError(f"{label}: {shown(value)} is not a device; write cpu or cuda:0")
+        return [value]
+    vocabularies = [vocabulary(COMPONENTS[name]) for name in components]
+    words = [words[axis] for words in vocabularies if axis in words]
+    if not words:
+        known = dict.fromkeys(name for names in vocabularies for name in names)
+        raise UsageError(f"{label}: unknown axis {shown(axis)}{did_you_mean(axis, [*known, *OF_A_CASE])}")
+    found, refused = [], []
+    for word in words:
+        try:
+            found.append(canonical(word, value))
+        except ValueError as error:
+            refused.append(str(error))
+    if not found:
+        raise UsageError(f"{label}: {axis}: {refused[0]}")
+    return found
+
+
+def canonical(word: Word, value: str) -> Value:
+    """A value as `-k` has it. Raises ValueError."""
+    try:
+        return word.parse(read_plain(value))
+    except Trap:
+        raise
+    except ValueError:
+        return word.parse(value)  # `null` and `1e3` may be names
+
+
+def nothing_left(terms: Sequence[Term], every: Sequence[tuple[Scenario, Case]]) -> str:
+    """Why nothing is left: a term that takes no case, with what there is, or terms that no case meets together."""
+    for term in terms:
+        if not any(term.takes(part, case) for part, case in every):
+            there = dict.fromkeys(text(value) for part, case in every for value in having(part, case, term.axis))
+            what = f"{term.axis} is {', '.join(there)}" if there else f"no case has {term.axis}"
+            return f"{term.label}: no case has {term.axis}={','.join(map(text, term.values))}; {what}"
+    told = " and ".join(f"{term.axis}={','.join(map(text, term.values))}" for term in terms)
+    return f"no case has {told} together; drop one of them"
+
+
+def having(scenario: Scenario, case: Case, axis: str) -> list[Value]:
+    given = scenario.points[dataclasses.replace(case, device=ANYWHERE)]
+    value = given.get(axis, case.get(axis))
+    return [] if value is None else [value]

@@ -1,0 +1,95 @@
+"""`docs/scenario.md` says what is true: its examples load, and its tables are the code's."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from tbench.components import get
+from tbench.records import Sampling, text
+from tbench.scenario.axes import vocabulary
+from tbench.scenario.form import top_keys
+from tbench.scenario.mode import SAMPLING
+from tbench.scenario.presets import PRESETS
+from tests.scenario.conftest import Loads
+
+PAGE = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The table below a heading: cells by the words of the first column."""
+    section = re.split(r"^#+ ", PAGE.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
+    found = {}
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            first, *rest = (cell.strip() for cell in line.strip("|").split("|"))
+            found |= dict.fromkeys(re.findall(r"`([^`]+)`", first), rest)
+    return found
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "parts:" not in example])
+def test_examples_load(loads: Loads, example: str) -> None:
+    for mode in ({}, {"quick": True}, {"rigorous": True}):
+        assert loads(example, **mode).cases
+
+
+def test_what_the_example_of_modes_says(loads: Loads) -> None:
+    (example,) = (example for example in EXAMPLES if "quick:" in example)
+    assert loads(example).sampling.max_time == 3
+    assert loads(example, quick=True).sampling.max_time == 1
+    assert {case["seq_len"] for case in loads(example, quick=True).cases} == {512, 1024}
+
+
+def test_every_key() -> None:
+    assert set(rows("Keys")) == set(top_keys())
+
+
+def test_every_axis_and_its_default() -> None:
+    component = get("attention")
+    table = rows("Axes of attention")
+    assert set(table) == set(vocabulary(component)) - {"model"}
+    for axis in component.axes:
+        if axis.default is not None:
+            assert table[axis.name][1].strip("`") == text(axis.default)
+    for name in ("phase", "dtype"):
+        assert set(re.findall(r"`([^`]+)`", table[name][0])) <= set(component.phases) | {
+            "float32",
+            "bfloat16",
+            "float16",
+        }
+    assert table["phase"][1].strip("`") == component.phases[0]
+
+
+def test_every_preset() -> None:
+    table = rows("Models")
+    names = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
+    assert table == {
+        name: ["" if getattr(preset, size) is None else str(getattr(preset, size)) for size in names]
+        for name, preset in PRESETS.items()
+    }
+
+
+def test_every_figure_of_sampling() -> None:
+    table = rows("Sampling")
+    assert set(table) - {"cold"} == {field.name for field in dataclasses.fields(Sampling)}
+    for field in dataclasses.fields(Sampling):
+        written = [SAMPLING[mode].get(field.name, "") for mode in ("quick", "rigorous")]
+        expected = [f"{value:g}" if isinstance(value, int | float) else value for value in (field.default, *written)]
+        assert table[field.name][:3] == expected
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in PAGE.splitlines() if re.search(r"\| `[■·]{16}` \|", line)], ids=lambda line: line[3:20]
+)
+def test_pictures_of_patterns(line: str) -> None:
+    from tbench.components.attention.pattern import parse, pattern
+    from tbench.scenario.reader import read
+
+    written, word, picture = re.findall(r"`([^`]+)`", line)
+    assert parse(read(f"pattern: {written}".encode(), "f").data["pattern"]) == word
+    seen = pattern(word)
+    assert picture == "".join("■" if seen.keeps(15, key) else "·" for key in range(16))

@@ -1,0 +1,73 @@
+"""The scenarios that ship: what each must hold to show what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tbench.components import get
+from tbench.records import Case
+from tbench.scenario import Scenario, expand, load
+
+FOLDER = Path(__file__).parents[2] / "scenarios"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def shipped(name: str, **mode: bool) -> tuple[Scenario, list[Case]]:
+    scenario = load(FOLDER / f"{name}.yaml", **mode)
+    return scenario, expand(scenario)
+
+
+def test_there_are_some() -> None:
+    assert {"attention", "kv_sharing", "sparse"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_named_as_its_file_and_told_in_words(name: str) -> None:
+    scenario, _ = shipped(name)
+    assert scenario.name == name
+    assert scenario.title != name
+    assert len(scenario.description) > 40
+
+
+@pytest.mark.parametrize("mode", [{}, {"quick": True}, {"rigorous": True}], ids=["plain", "quick", "rigorous"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_case_may_run_on_a_cpu_and_has_its_baseline(name: str, mode: dict[str, bool]) -> None:
+    scenario, cases = shipped(name, **mode)
+    for case in cases:
+        assert get(case.component).unsupported(case) is None, case.id
+        baseline = scenario.baseline_case(case)
+        assert baseline is not None
+        assert baseline in cases, case.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quick_is_shorter_and_rigorous_the_same_cases(name: str) -> None:
+    (plain, cases), (quick, few), (rigorous, many) = (
+        shipped(name),
+        shipped(name, quick=True),
+        shipped(name, rigorous=True),
+    )
+    assert set(few) < set(cases)
+    assert many == cases
+    assert quick.sampling.max_time < plain.sampling.max_time < rigorous.sampling.max_time
+
+
+def test_what_is_promised_can_be_seen_in_quick() -> None:
+    """naive against flash at 4096; full against a window of 256 at 16384; MHA, GQA, MQA with a cache of 16384."""
+    _, attention = shipped("attention", quick=True)
+    _, sparse = shipped("sparse", quick=True)
+    _, sharing = shipped("kv_sharing", quick=True)
+    at_4096 = {case["kernel"] for case in attention if case["seq_len"] == 4096 and case["pattern"] == "full"}
+    assert {"naive", "flash"} <= at_4096
+    at_16384 = {(case["pattern"], case["kernel"]) for case in sparse if case["seq_len"] == 16384}
+    assert {("full", "flash"), ("window:256", "chunked"), ("window:256", "flex")} <= at_16384
+    decode = {case["kv_heads"] for case in sharing if case.phase == "decode" and case["seq_len"] == 16384}
+    assert decode == {32, 8, 1}
+
+
+def test_the_largest_cache_is_half_a_gibibyte_and_more() -> None:
+    _, cases = shipped("kv_sharing", quick=True)
+    held = {get("attention").work(case).kv_cache_bytes for case in cases if case.phase == "decode"}
+    assert max(size for size in held if size is not None) == 512 * 2**20
