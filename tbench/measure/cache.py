@@ -1,0 +1,70 @@
+"""Where this machine's ceilings are kept between runs: one small JSON file per device, threads and torch version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+
+from tbench.measure import machine
+from tbench.records import Ceilings
+
+METHOD = 1  # raised when ceilings are measured in another way: older files are then measured again
+
+
+def folder() -> Path:
+    """`$XDG_CACHE_HOME/tbench`, by default `~/.cache/tbench` (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "tbench"
+
+
+def problem() -> str | None:
+    """Why nothing can be kept there, in words; None if it can."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder()):
+            return None
+    except OSError as refused:
+        return f"{folder()} cannot be written ({refused.strerror})"
+
+
+def path(device: str) -> Path:
+    """The file of `device` as this process would use it."""
+    import torch
+
+    if device == "cpu":
+        name = machine.cpu_model()
+    else:
+        properties = torch.cuda.get_device_properties(device)
+        name = f"{properties.name} {properties.uuid}"
+    words = (str(METHOD), device.split(":")[0], name, str(torch.get_num_threads()), torch.__version__)
+    fingerprint = hashlib.blake2b("\n".join(words).encode(), digest_size=8).hexdigest()
+    return folder() / f"ceilings-{fingerprint}.json"
+
+
+def load(file: Path) -> Ceilings | None:
+    """What was kept; None where there is nothing or nothing that can be used."""
+    try:
+        ceilings = Ceilings.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        rates = [*ceilings.flops.values(), *(rate for _, rate in ceilings.bandwidth)]
+        usable = bool(ceilings.bandwidth) and all(math.isfinite(rate) and rate > 0 for rate in rates)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return ceilings if usable else None
+
+
+def save(file: Path, ceilings: Ceilings) -> None:
+    """Keep them: whole or not at all, also if two processes write at once.
+
+    Where it cannot be written nothing is kept and they are measured again next time; `problem` says so to the user.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8") as new:
+            json.dump(ceilings.to_dict(), new)
+        Path(new.name).replace(file)
+    except OSError:
+        return

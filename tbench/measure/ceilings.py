@@ -1,0 +1,183 @@
+"""What this machine can do at best: FLOP/s of matrix products and bytes per second between memory and processor.
+
+They are the denominators of `limit_fraction`, so they must not be lower than what a real kernel reaches: of several
+operations, sizes and repeats the best counts, and measuring again can only raise them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tbench.measure import cache
+from tbench.measure.device import Call, Device, open_device
+from tbench.measure.sampler import calibrate
+from tbench.records import Ceilings, Sampling
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float32", "bfloat16", "float16")
+FREE_SHARE = 1 / 4  # of free memory that matrices or a working set may take
+SMALLEST_SIDE, LARGEST_SIDE = 256, 16384
+LONGEST_PRODUCT = 0.05  # seconds; larger matrices are not tried
+PRODUCT_SECONDS = 0.04  # per size and layout
+SMALLEST_SET = 2**18  # bytes; below, a call costs more than its reading
+LARGEST_SET = {"cpu": 2**29, "cuda": 2**32}
+READ_SECONDS = 0.01  # per pass, working set and operation
+PASSES = 2  # over all working sets, so that a busy moment of others does not spoil one for good
+HEADS, HEAD_DIM = 8, 128  # of the KV cache as which the working set is read
+
+# A float32 product on tensor cores with float32's accuracy takes three TF32 ones (CUTLASS OpMultiplyAddFastF32,
+# which PyTorch's efficient attention uses): faster than the ordinary cores, so it belongs to the ceiling.
+TF32_PRODUCTS = 3
+
+
+def load_or_measure(device: str, refresh: bool = False) -> Ceilings:
+    """The ceilings of `device` (`cpu` or `cuda:N`) with this process's threads, kept from before or measured now.
+
+    `refresh` measures again and keeps the better of old and new, entry by entry. Takes a few seconds and the whole
+    machine when it measures.
+    """
+    file = cache.path(device)
+    kept = cache.load(file)
+    if kept is not None and not refresh:
+        return kept
+    ceilings = measure(open_device(device))
+    if kept is not None:
+        ceilings = best_of(kept, ceilings)
+    cache.save(file, ceilings)
+    return ceilings
+
+
+def measure(device: Device) -> Ceilings:
+    """Measure everything once. A dtype that cannot be multiplied here has no entry."""
+    import torch
+
+    flops = {dtype: rate for dtype in DTYPES if (rate := product_rate(device, dtype)) is not None}
+    return Ceilings(
+        flops=flops,
+        bandwidth=tuple(read_rates(device).items()),
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        threads=torch.get_num_threads(),
+    )
+
+
+def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
+    """The higher of both, entry by entry: load by others can only have lowered one of them."""
+    flops = {dtype: max(old.flops.get(dtype, 0.0), new.flops.get(dtype, 0.0)) for dtype in {**old.flops, **new.flops}}
+    rates = dict(old.bandwidth)
+    for size, rate in new.bandwidth:
+        rates[size] = max(rate, rates.get(size, 0.0))
+    return Ceilings(flops, tuple(sorted(rates.items())), new.measured_at, new.threads)
+
+
+# ---------------------------------------------------------------------- matrix products
+
+
+def product_rate(device: Device, dtype: str) -> float | None:
+    """FLOP/s of the best square matrix product, None if the dtype cannot be multiplied here."""
+    try:
+        rate = fastest_product(device, dtype)
+        if dtype == "float32" and device.name != "cpu":
+            with tf32():
+                rate = max(rate, fastest_product(device, dtype) / TF32_PRODUCTS)
+    except RuntimeError:  # "not implemented for 'Half'" and the like
+        return None
+    return rate or None  # not even the smallest matrices fit
+
+
+def fastest_product(device: Device, dtype: str) -> float:
+    """The best of both layouts of the second factor, over sides growing by two until one product takes too long.
+
+    Three float32 matrices must fit into the share of memory.
+    """
+    import torch
+
+    best = 0.0
+    for transposed in (False, True):
+        side, seconds = SMALLEST_SIDE, 0.0
+        room = device.free_bytes() * FREE_SHARE
+        while side <= LARGEST_SIDE and 12 * side**2 <= room and 8 * seconds <= LONGEST_PRODUCT:
+            a, b = (torch.randn(side, side, device=device.name).to(getattr(torch, dtype)) for _ in range(2))
+            seconds = shortest(device, partial(torch.matmul, a, b.mT if transposed else b), PRODUCT_SECONDS)
+            best = max(best, 2 * side**3 / seconds)
+            side *= 2
+    return best
+
+
+@contextmanager
+def tf32() -> Iterator[None]:
+    """Let float32 products run as TF32."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def read_rates(device: Device) -> dict[int, float]:
+    """Bytes per second by working set in bytes, ascending by powers of two.
+
+    The largest is past every last-level cache, or what free memory allows.
+    """
+    largest = min(LARGEST_SET[device.name.split(":")[0]], int(device.free_bytes() * FREE_SHARE))
+    sizes = [SMALLEST_SET]
+    while 2 * sizes[-1] <= largest:
+        sizes.append(2 * sizes[-1])
+    everything = filled(sizes[-1], device.name)
+    rates = dict.fromkeys(sizes, 0.0)
+    for _ in range(PASSES):
+        for size in sizes:
+            seconds = min(shortest(device, read, READ_SECONDS) for read in reads(everything[: size // 4]))
+            rates[size] = max(rates[size], size / seconds)
+    return rates
+
+
+def filled(size: int, device: str) -> torch.Tensor:
+    """`size` bytes of float32: a random block, repeated (making that many random numbers would take seconds)."""
+    import torch
+
+    block = SMALLEST_SET // 4
+    return torch.randn(block, device=device).repeat(size // SMALLEST_SET)
+
+
+def reads(x: torch.Tensor) -> tuple[Call, ...]:
+    """Operations that move all of `x` once; which is fastest differs with the size.
+
+    Shapes: x (bytes / 4,). The batched products are what decoding does with the keys and the values of a cache of
+    HEADS heads. The copy reads one half and writes the other: bytes written count as bytes moved, as in `Work`.
+    """
+    import torch
+
+    half = x.numel() // 2
+    first, second = x[:half], x[half:]
+    heads = x.view(HEADS, -1, HEAD_DIM)
+    query = torch.randn(HEADS, 1, HEAD_DIM, device=x.device)
+    weights = torch.randn(HEADS, 1, heads.shape[1], device=x.device)
+    return (
+        x.sum,
+        partial(torch.dot, first, second),
+        partial(first.copy_, second),
+        partial(torch.bmm, query, heads.mT),
+        partial(torch.bmm, weights, heads),
+    )
+
+
+def shortest(device: Device, fn: Call, seconds: float) -> float:
+    """Seconds per call in the fastest of the samples that fit into `seconds`, at least one after calibration."""
+    calls = calibrate(device, fn, Sampling())
+    best, _ = device.time(fn, calls)
+    began = device.now()
+    while device.now() - began < seconds:
+        best = min(best, device.time(fn, calls)[0])
+    return best

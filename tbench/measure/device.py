@@ -1,0 +1,223 @@
+"""The only file that knows CUDA from CPU: how to wait, time, flush and count on each.
+
+Everything else talks to the `Device` protocol, which a test can play with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any, Protocol
+
+from tbench.errors import UsageError
+from tbench.measure import machine
+from tbench.measure.allocations import CpuWatch, CudaWatch, Watch
+from tbench.measure.telemetry import OF_A_BLOCK, Telemetry
+
+Call = Callable[[], Any]
+
+# Work on other streams that ends later than this after the end event is added to the sample. Waiting for an idle
+# device takes a few microseconds and is measured beside it; this is what its jitter is allowed.
+STRAY_SECONDS = 10e-6
+
+UNKNOWN_CACHE_BYTES = 256 * 2**20  # flushed where the size of the last-level cache is not known
+
+
+class Device(Protocol):
+    """What the sampler, the scales and the ceilings need of a device.
+
+    `asynchronous`: calls return before the work is done, so host time is a figure of its own. `sample_seconds`:
+    how long a batch of short calls should last to be timed well.
+    """
+
+    name: str
+    asynchronous: bool
+    sample_seconds: float
+
+    def now(self) -> float:
+        """Seconds on a monotonic clock."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything submitted to the device, on any stream, is done."""
+        ...
+
+    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+        """Run `fn` `calls` times: (seconds per call, host seconds per call; None where the host does the work)."""
+        ...
+
+    def flush_cache(self) -> None:
+        """Write and read more than the last-level cache, so that the next call finds nothing of its own in it.
+
+        Reading back what was written leaves no changed line behind, whose way to memory the call would pay for.
+        """
+        ...
+
+    def free_bytes(self) -> int:
+        """Memory that can be allocated now."""
+        ...
+
+    def watch_memory(self) -> Watch:
+        """A context manager that counts allocated bytes."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Clocks, throttling, power and temperature now (`nvml.OF_A_BLOCK`); empty on a CPU."""
+        ...
+
+
+class CpuDevice:
+    name = "cpu"
+    asynchronous = False
+    sample_seconds = 1e-3
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+        with no_garbage_collection():
+            began = time.perf_counter_ns()
+            for _ in repeat(None, calls):
+                fn()
+            ended = time.perf_counter_ns()
+        return (ended - began) / calls * 1e-9, None
+
+    def flush_cache(self) -> None:
+        import torch
+
+        if not hasattr(self, "_flushed"):
+            size = 2 * (machine.last_level_cache_bytes() or UNKNOWN_CACHE_BYTES // 2)
+            self._flushed = torch.empty(size // 4)
+        self._flushed.fill_(1).sum()
+
+    def free_bytes(self) -> int:
+        return machine.free_memory_bytes()
+
+    def watch_memory(self) -> Watch:
+        return CpuWatch()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {}
+
+
+class CudaDevice:
+    """`torch_module` is torch; a test passes a fake of it."""
+
+    asynchronous = True
+    sample_seconds = 1e-3  # events resolve about half a microsecond, the first launch costs a few
+
+    def __init__(self, index: int, torch_module: Any = None, telemetry: Telemetry | None = None) -> None:
+        if torch_module is None:
+            import torch as torch_module
+        self.torch, self.cuda = torch_module, torch_module.cuda
+        self.index, self.name = index, f"cuda:{index}"
+        self.cuda.set_device(index)
+        self.properties = self.cuda.get_device_properties(index)
+        self.telemetry = telemetry or Telemetry(str(self.properties.uuid))
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def synchronize(self) -> None:
+        self.cuda.synchronize(self.index)
+
+    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+        """Between two events on the current stream, with work that other streams still had to do added.
+
+        A call that starts work on another stream and does not wait for it ends before its work does. The device
+        is therefore waited for as a whole, and what it needed beyond the end event is part of the sample.
+        """
+        start, end = self.cuda.Event(enable_timing=True), self.cuda.Event(enable_timing=True)
+        with no_garbage_collection():
+            start.record()
+            began = self.now()
+            for _ in repeat(None, calls):
+                fn()
+            submitted = self.now()
+            end.record()
+            end.synchronize()
+            reached = self.now()
+            self.cuda.synchronize(self.index)
+            done = self.now()
+            self.cuda.synchronize(self.index)
+            idle = self.now() - done
+        seconds = start.elapsed_time(end) * 1e-3
+        stray = done - reached - idle
+        if stray > STRAY_SECONDS:
+            seconds += stray
+        return seconds / calls, (submitted - began) / calls
+
+    def flush_cache(self) -> None:
+        if not hasattr(self, "_flushed"):
+            size = 2 * (self.properties.L2_cache_size or UNKNOWN_CACHE_BYTES // 2)
+            self._flushed = self.torch.empty(size // 4, device=self.name)
+        self._flushed.fill_(1).sum()
+
+    def free_bytes(self) -> int:
+        return int(self.cuda.mem_get_info(self.index)[0])
+
+    def watch_memory(self) -> Watch:
+        return CudaWatch(self.cuda, self.index, self.telemetry)
+
+    def snapshot(self) -> dict[str, Any]:
+        return self.telemetry.snapshot(OF_A_BLOCK)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Keep Python's collector out of a sample: it would fall into some and not into others."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def open_device(name: str) -> Device:
+    """The device called `cpu` or `cuda:N` (as `resolve` returns it), made current in this process."""
+    return CpuDevice() if name == "cpu" else CudaDevice(int(name.removeprefix("cuda:")))
+
+
+def resolve(text: str, torch_module: Any = None) -> str:
+    """`auto`, `cpu`, `cuda` or `cuda:N` to `cpu` or `cuda:N`.
+
+    `auto` is the first CUDA device, or the CPU where there is none. Raises UsageError for a device that does not
+    exist, with what to write or install instead. Imports torch unless the answer is plain.
+    """
+    asked = text.strip().lower()
+    if asked == "cpu":
+        return asked
+    match = re.fullmatch(r"auto|cuda(?::(\d+))?", asked, re.ASCII)
+    if match is None:
+        raise UsageError(f"device {text!r}: write auto, cpu, cuda or cuda:N (N from 0), as in --device cuda:0")
+    if torch_module is None:
+        import torch as torch_module
+    cuda = torch_module.cuda
+    count = int(cuda.device_count()) if cuda.is_available() else 0
+    index = int(match[1] or 0)
+    if asked == "auto" and not count:
+        return "cpu"
+    if index < count:
+        return f"cuda:{index}"
+    if count:
+        names = ", ".join(f"cuda:{i} ({cuda.get_device_name(i)})" for i in range(count))
+        raise UsageError(f"device {text!r} does not exist; this machine has {names}: name one of them, or cpu")
+    version = torch_module.version
+    if version.cuda is None and getattr(version, "hip", None) is None:
+        raise UsageError(
+            f"device {text!r}: the installed PyTorch ({torch_module.__version__}) is built without CUDA; "
+            "install a CUDA build (https://pytorch.org/get-started/locally) or write --device cpu"
+        )
+    raise UsageError(
+        f"device {text!r}: PyTorch finds no CUDA device; check that nvidia-smi lists one and that "
+        "CUDA_VISIBLE_DEVICES does not hide it, or write --device cpu"
+    )

@@ -1,0 +1,119 @@
+"""Devices whose time is scripted: the clock moves only when a call is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+Call = Callable[[], Any]
+
+
+class ScriptedDevice:
+    """A `Device` with a clock of its own. `spend(seconds)` makes a call that takes so long."""
+
+    def __init__(
+        self, *, asynchronous: bool = False, host_share: float = 0.0, flush_seconds: float = 0.0, free: int = 1 << 30
+    ) -> None:
+        self.name = "cpu"
+        self.asynchronous = asynchronous
+        self.sample_seconds = 1e-3
+        self.host_share, self.flush_seconds, self.free = host_share, flush_seconds, free
+        self.clock = 0.0
+        self.log: list[str] = []
+        self.snapshots: Iterator[dict[str, Any]] = iter(())
+
+    def spend(self, seconds: float | Callable[[float], float]) -> Call:
+        """A call that takes `seconds`, or what `seconds` says for the time at which it starts."""
+
+        def call() -> None:
+            self.clock += seconds(self.clock) if callable(seconds) else seconds
+
+        return call
+
+    def now(self) -> float:
+        self.clock += 1e-9  # looking at the clock takes time, too
+        return self.clock
+
+    def synchronize(self) -> None:
+        self.log.append("synchronize")
+
+    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+        self.log.append(f"time {calls}")
+        began = self.clock
+        for _ in range(calls):
+            fn()
+        seconds = (self.clock - began) / calls
+        return seconds, seconds * self.host_share if self.asynchronous else None
+
+    def flush_cache(self) -> None:
+        self.log.append("flush")
+        self.clock += self.flush_seconds
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def watch_memory(self) -> Any:
+        return nullcontext()
+
+    def snapshot(self) -> dict[str, Any]:
+        return next(self.snapshots, {})
+
+
+class FakeCuda:
+    """What `CudaDevice` uses of `torch.cuda`: a host and two streams, each with the time at which it will be idle.
+
+    `launch` submits a kernel. `idle_seconds`: what waiting for an idle device costs the host.
+    """
+
+    def __init__(self, launch_seconds: float = 10e-6, idle_seconds: float = 5e-6) -> None:
+        self.launch_seconds, self.idle_seconds = launch_seconds, idle_seconds
+        self.host = 0.0
+        self.free_at = {"current": 0.0, "other": 0.0}
+        self.stats: list[dict[str, int]] = []
+        self.log: list[str] = []
+
+    def launch(self, seconds: float, stream: str = "current") -> None:
+        self.host += self.launch_seconds
+        self.free_at[stream] = max(self.free_at[stream], self.host) + seconds
+
+    def Event(self, enable_timing: bool) -> FakeEvent:
+        assert enable_timing
+        return FakeEvent(self)
+
+    def synchronize(self, index: int) -> None:
+        self.host = max(self.host, *self.free_at.values()) + self.idle_seconds
+
+    def set_device(self, index: int) -> None:
+        self.log.append(f"set_device {index}")
+
+    def get_device_properties(self, index: int) -> Any:
+        return SimpleNamespace(uuid="11111111-2222-3333-4444-555555555555", name="Fake GPU", L2_cache_size=1 << 20)
+
+    def mem_get_info(self, index: int) -> tuple[int, int]:
+        return 3 << 30, 4 << 30
+
+    def empty_cache(self) -> None:
+        self.log.append("empty_cache")
+
+    def reset_peak_memory_stats(self, index: int) -> None:
+        self.log.append("reset_peak")
+
+    def memory_stats(self, index: int) -> dict[str, int]:
+        return self.stats.pop(0)
+
+
+class FakeEvent:
+    def __init__(self, cuda: FakeCuda) -> None:
+        self.cuda = cuda
+
+    def record(self) -> None:
+        self.at = max(self.cuda.free_at["current"], self.cuda.host)
+        self.cuda.free_at["current"] = self.at
+
+    def synchronize(self) -> None:
+        self.cuda.host = max(self.cuda.host, self.at)
+
+    def elapsed_time(self, end: FakeEvent) -> float:
+        return (end.at - self.at) * 1e3
