@@ -1,0 +1,78 @@
+"""The server process workers are forked from: torch is imported once, a case starts in milliseconds.
+
+Run as `python -m tbench.execution.forkserver FD [MODULE…]`. FD is a Unix stream socket to the parent; each request
+is one byte string, each fork request carries the file descriptor of the new worker's channel. MODULEs are imported
+beside tbench's own before the first fork (they may register variants). The server itself never
+computes anything, so that no thread pool and no CUDA context exists when it forks.
+
+    parent → server   b"fork" + channel        server → parent   pid
+    parent → server   b"wait PID"              server → parent   wait status (blocks until that worker ended)
+
+When the parent is gone the socket closes: the server kills what it started and ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+
+def main(descriptor: int, modules: Sequence[str]) -> None:
+    # Everything heavy is imported before the first fork; `serve` is what a worker then runs.
+    from tbench.execution.worker import preload, serve
+
+    preload()
+    for module in modules:
+        importlib.import_module(module)
+    control = socket.socket(fileno=descriptor)
+    control.sendall(b"ready\n")
+    children: set[int] = set()
+    try:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+            if not message:
+                break
+            if message.startswith(b"fork"):
+                pid = os.fork()
+                if pid == 0:
+                    control.close()
+                    _become_worker(descriptors[0], serve)
+                os.close(descriptors[0])
+                children.add(pid)
+                control.sendall(b"%d\n" % pid)
+            else:
+                pid = int(message.split()[1])
+                _, status = os.waitpid(pid, 0)
+                children.discard(pid)
+                control.sendall(b"%d\n" % status)
+    finally:
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _become_worker(descriptor: int, serve: Callable[[Connection], None]) -> NoReturn:
+    """In the forked child: serve the channel, then leave without running the server's exit handlers."""
+    status = 1
+    try:
+        # The machine's out-of-memory killer shall choose this process, not the one that keeps the results.
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        serve(Connection(descriptor))
+        status = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

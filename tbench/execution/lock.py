@@ -1,0 +1,42 @@
+"""One measuring run at a time on a device: two would time each other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def lock_path(device: str) -> Path:
+    """The lock file of a device, the same for every user and every copy of tbench on this machine."""
+    return Path(tempfile.gettempdir()) / f"tbench-{device.replace(':', '')}.lock"
+
+
+@contextmanager
+def device_lock(device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0) -> Iterator[None]:
+    """Hold the device's lock. Calls `waiting` once with a sentence if another run has it, then waits."""
+    path = lock_path(device)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with suppress(OSError):  # the file may be another user's; sharing it is all that is wanted
+            path.chmod(0o666)
+        told = False
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                    waiting(f"another tbench run (process {holder}) is measuring on {device}; waiting for it to end")
+                    told = True
+                time.sleep(poll_seconds)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)  # releases the lock

@@ -1,0 +1,118 @@
+"""Which cases will be measured, side by side with what, and what that will take. Runs nothing.
+
+What is known to be impossible here (a variant's own limits, more memory than is free) becomes a finished row with
+its reason before anything starts, so that a sweep never dies half-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tbench.components import get as get_component
+from tbench.execution.rounds import Draft, Group
+from tbench.records import Case, Ceilings, Measurement, Sampling, Status
+
+MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
+NOT_TOGETHER = "measured alone: does not fit into free memory beside its baseline, so there is no speed-up"
+START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`groups`: what will be measured. `left_out`: rows that are finished already, with their reason."""
+
+    groups: tuple[Group, ...]
+    left_out: tuple[Measurement, ...]
+    predicted_bytes: dict[Case, int]
+    seconds: dict[Case, float]  # per call, predicted; empty without ceilings
+    sampling: Sampling
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        return tuple(case for group in self.groups for case in group.cases)
+
+    def predicted_seconds(self, case: Case) -> float | None:
+        """Wall time this case will take, roughly; None without ceilings."""
+        call = self.seconds.get(case)
+        if call is None:
+            return None
+        s = self.sampling
+        a_round = START_SECONDS + 2 * call + max(s.warmup, call) + s.turns * max(s.turn_time, call)
+        return min(max(s.min_rounds * a_round, s.min_time), s.max_time + s.min_rounds * (START_SECONDS + 4 * call))
+
+
+def make(
+    pairs: Iterable[tuple[Case, Case | None]], sampling: Sampling, free_bytes: int, ceilings: Ceilings | None
+) -> Plan:
+    """Plan cases, each with its baseline (or None). Cases with the same baseline are measured together.
+
+    `free_bytes`: memory that is free on the device now. `ceilings`: for predicted times, if known.
+    """
+    budget = int(free_bytes * MEMORY_SHARE)
+    left_out: list[Measurement] = []
+    compared: dict[Case, list[Case]] = {}
+    bytes_, seconds = {}, {}
+    for case, baseline in pairs:
+        component = get_component(case.component)
+        bytes_[case] = component.predict_bytes(case)
+        reason = component.unsupported(case)
+        status: Status = "unsupported"
+        if reason is None and bytes_[case] > budget:
+            status, reason = "oom", f"would need {gib(bytes_[case])}, {gib(budget)} free; not started"
+        if reason is not None:
+            work = component.work(case)
+            left_out.append(Measurement(case, status, reason, baseline=baseline.id if baseline else None, work=work))
+            continue
+        if ceilings is not None:
+            seconds[case] = call_seconds(case, bytes_[case], ceilings)
+        compared.setdefault(baseline or case, []).append(case)
+    groups: list[Group] = []
+    for baseline, members in compared.items():
+        groups += fitting(baseline if baseline in members else None, members, bytes_, budget)
+    return Plan(tuple(groups), tuple(left_out), bytes_, seconds, sampling)
+
+
+def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:
+    """Split a group whose processes do not fit into memory together.
+
+    All of them are alive at once, one computes: their inputs add up, only one workspace is there. A case that does
+    not fit beside its baseline is measured alone, and has no speed-up.
+    """
+    together: list[Case] = []
+    alone: list[Case] = []
+    resident, largest = 0.0, 0.0
+    for case in sorted(members, key=lambda member: member != baseline):
+        inputs = min(get_component(case.component).work(case).bytes, peak[case])
+        if resident + inputs + max(largest, peak[case] - inputs) <= budget:
+            resident, largest = resident + inputs, max(largest, peak[case] - inputs)
+            together.append(case)
+        else:
+            alone.append(case)
+    together.sort(key=list(members).index)
+    return [Group(tuple(together), baseline), *(Group((case,)) for case in alone)]
+
+
+def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict[Case, Draft]:
+    """Empty drafts for a group's cases."""
+    made = {}
+    for case in group.cases:
+        baseline = baselines[case]
+        work = get_component(case.component).work(case)
+        apart = group.baseline is None and baseline in plan.cases
+        notes = (NOT_TOGETHER,) if apart else ()
+        compared = None if apart or baseline is None else baseline.id
+        made[case] = Draft(case, compared, work, plan.predicted_bytes[case], notes)
+    return made
+
+
+def call_seconds(case: Case, peak: int, ceilings: Ceilings) -> float:
+    """A rough prediction of one call: half the machine's best on the work, and the workspace written and read."""
+    work = get_component(case.component).work(case)
+    ideal = ceilings.seconds(work, case.dtype) or ceilings.seconds(work, "float32") or 0.0
+    workspace = max(0.0, peak - work.bytes)
+    return 2 * ideal + 4 * workspace / ceilings.bytes_per_second(float("inf"))
+
+
+def gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"

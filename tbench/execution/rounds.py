@@ -1,0 +1,258 @@
+"""Measures a group of compared cases: fresh processes, interleaved turns, until the intervals are narrow enough.
+
+A round starts one fresh process per case and gives the processes turns in alternating order,
+
+    round 1:  A B C   C B A   A B C   C B A          round 2:  C B A   A B C  …
+
+so that drift of the machine meets all of them alike and every turn has a partner to be compared with. Only one
+process runs at a time; the others sleep on their channel. Rounds are the replicates: what differs from process
+to process (addresses, thread placement) is seen as often as there are rounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tbench.analysis.statistics import interval
+from tbench.analysis.turns import by_round
+from tbench.execution.executor import Executor, Worker, WorkerFailed
+from tbench.records import Case, Measurement, Memory, Sampling, Turn, Work
+
+# Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
+SETUP_ALLOWANCE = 4.0
+FEWEST_ROUNDS = 3  # with two, a 95% interval is thirteen times the spread and says nothing
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are compared with `baseline` (one of them, or None) and therefore measured in turns."""
+
+    cases: tuple[Case, ...]
+    baseline: Case | None = None
+
+
+@dataclass
+class Draft:
+    """A case while it is being measured."""
+
+    case: Case
+    baseline: str | None
+    work: Work
+    predicted_bytes: int
+    notes: tuple[str, ...] = ()
+    measurement: Measurement | None = None  # everything up to the last complete round
+    stopped: str = ""
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return self.measurement.turns if self.measurement else ()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.stopped) or (self.measurement is not None and self.measurement.status != "ok")
+
+
+class Visit:
+    """One case in one round: its process, and what has been seen of it so far."""
+
+    def __init__(self, draft: Draft, executor: Executor, number: int, sampling: Sampling) -> None:
+        self.draft = draft
+        self.number = number
+        self.sampling = sampling
+        self.turns: list[Turn] = []
+        self.seen: dict[str, Any] = {}
+        self.failure: WorkerFailed | None = None
+        self.busy = 0.0  # wall seconds this visit has taken, all in all
+        self.worker: Worker | None = None
+        with self.failing():
+            self.worker = executor.start()
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """A failure of the worker ends this visit and becomes the case's status; nothing else is disturbed."""
+        began = time.perf_counter()
+        try:
+            yield
+        except WorkerFailed as failure:
+            self.failure = failure
+            self.close()
+        finally:
+            self.busy += time.perf_counter() - began
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """The worker's answer, or None if the visit has failed (now or before)."""
+        if self.worker is None:
+            return None
+        with self.failing():
+            return self.worker.ask(do, self.sampling.timeout, **arguments)
+
+    @property
+    def sampled(self) -> float:
+        return sampled_seconds(self.turns)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Where the visit's time went beside its samples; `overhead` is what tbench itself adds."""
+        costs: dict[str, float] = dict(self.seen.get("costs", {}))
+        return {**costs, "overhead": max(0.0, self.busy - sum(costs.values()) - self.sampled)}
+
+    def close(self) -> None:
+        if self.worker is not None:
+            began = time.perf_counter()
+            self.worker.close()
+            self.worker = None
+            self.busy += time.perf_counter() - began
+
+
+def measure_group(
+    group: Group,
+    drafts: Mapping[Case, Draft],
+    executor: Executor,
+    sampling: Sampling,
+    seed: int,
+    *,
+    memory_limit: int | None = None,
+    update: Callable[[Case, str], None] = lambda case, state: None,
+    after_round: Callable[[Sequence[Measurement]], None] = lambda measurements: None,
+) -> list[Measurement]:
+    """Measure until every case is finished. `after_round` gets everything so far, to be saved.
+
+    Drafts that already hold a measurement (a resumed run) go on from there.
+    """
+    number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
+    for draft in drafts.values():
+        judge(draft, sampling)
+    while True:
+        unfinished = [case for case in group.cases if not drafts[case].finished]
+        if not unfinished:
+            return [result(drafts[case]) for case in group.cases]
+        base = group.baseline
+        # The baseline goes on as long as anything is compared with it, unless it has failed.
+        keep_base = base is not None and base not in unfinished and bool(drafts[base].stopped)
+        active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
+        play_round(active, drafts, executor, sampling, seed, number, memory_limit, update)
+        for case in active:
+            judge(drafts[case], sampling)
+        after_round([draft.measurement for draft in drafts.values() if draft.measurement])
+        number += 1
+
+
+def play_round(
+    active: Sequence[Case],
+    drafts: Mapping[Case, Draft],
+    executor: Executor,
+    sampling: Sampling,
+    seed: int,
+    number: int,
+    memory_limit: int | None,
+    update: Callable[[Case, str], None],
+) -> None:
+    """One fresh process per active case, turns in alternating order, checks at both ends."""
+    visits: list[Visit] = []
+    try:
+        for case in active:
+            update(case, f"round {number + 1}: set-up")
+            visit = Visit(drafts[case], executor, number, sampling)
+            visits.append(visit)
+            visit.seen.update(
+                visit.ask(
+                    "prepare",
+                    case=case,
+                    sampling=sampling,
+                    seed=derived_seed(seed, case, number),
+                    memory_limit=memory_limit,
+                    first=drafts[case].measurement is None,
+                )
+                or {}
+            )
+        for turn in range(sampling.turns):
+            forward = (turn + number) % 2 == 0
+            for visit in visits if forward else reversed(visits):
+                # Slow cases: two turns (one each way) are a round, once they have used their share of the time.
+                if turn >= 2 and visit.sampled >= sampling.max_time / sampling.min_rounds:
+                    continue
+                update(visit.draft.case, f"round {number + 1}: turn {turn + 1}")
+                taken = visit.ask("turn", round=number, turn=turn, seconds=sampling.turn_time)
+                if taken is not None:
+                    visit.turns.append(taken)
+        for visit in visits:
+            case = visit.draft.case
+            update(case, f"round {number + 1}: check")
+            weigh = visit.draft.measurement is None
+            visit.seen.update(visit.ask("finish", seed=derived_seed(seed, case, number) + 1, weigh=weigh) or {})
+            visit.close()
+            settle(visit)
+    finally:
+        for visit in visits:
+            visit.close()
+
+
+def settle(visit: Visit) -> None:
+    """Add what a visit brought to its draft."""
+    draft, seen, failure = visit.draft, visit.seen, visit.failure
+    old = draft.measurement
+    turns = (*draft.turns, *visit.turns)
+    memory: Memory | None = seen.get("memory") or (old.memory if old else None)
+    if memory is not None and memory.predicted_bytes is None:
+        memory = replace(memory, predicted_bytes=draft.predicted_bytes)
+    errors: list[float] = [error for error in (old.error if old else None, seen.get("error")) if error is not None]
+    kv_cache_bytes = seen.get("kv_cache_bytes")
+    draft.measurement = Measurement(
+        case=draft.case,
+        status=failure.status if failure else "ok",
+        reason=failure.reason if failure else "",
+        notes=old.notes if old else (*draft.notes, *seen.get("notes", ())),
+        ran=seen.get("ran", old.ran if old else ""),
+        baseline=draft.baseline,
+        turns=turns,
+        target=visit.sampling.target,
+        error=max(errors, default=None),
+        error_limit=seen.get("error_limit", old.error_limit if old else None),
+        memory=memory,
+        work=replace(draft.work, kv_cache_bytes=kv_cache_bytes) if kv_cache_bytes is not None else draft.work,
+        costs=added(old.costs if old else {}, visit.costs),
+    )
+
+
+def judge(draft: Draft, sampling: Sampling) -> None:
+    """Decide whether a case is finished, and why."""
+    measurement = draft.measurement
+    if measurement is None or measurement.status != "ok" or draft.stopped:
+        return
+    rounds = by_round(measurement.turns)
+    spent = sampled_seconds(measurement.turns)
+    everything = spent + sum(measurement.costs.values())
+    if len(rounds) >= sampling.min_rounds and spent >= sampling.min_time:
+        width = interval(rounds).relative_half_width
+        if width is not None and width <= sampling.target:
+            draft.stopped = "target"
+            return
+    enough = len(rounds) >= min(FEWEST_ROUNDS, sampling.min_rounds)
+    if enough and (spent >= sampling.max_time or everything >= SETUP_ALLOWANCE * sampling.max_time):
+        draft.stopped = "max_time"
+    elif len(rounds) >= sampling.max_rounds:
+        draft.stopped = "max_rounds"
+
+
+def result(draft: Draft) -> Measurement:
+    assert draft.measurement is not None
+    return replace(draft.measurement, stopped=draft.stopped)
+
+
+def sampled_seconds(turns: Sequence[Turn]) -> float:
+    return sum(sum(turn.seconds) * turn.calls for turn in turns)
+
+
+def added(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in {**first, **second}}
+
+
+def derived_seed(seed: int, case: Case, number: int) -> int:
+    """A seed of its own for every case and round, the same whenever the run is repeated with `seed`."""
+    digest = hashlib.blake2b(f"{seed} {number} {case.id}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big")

@@ -1,0 +1,212 @@
+"""A run from first to last: machine, plan, groups, store. The way every case takes.
+
+resolve the device → lock it → look at the machine → plan → measure group after group, saving as it goes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tbench.analysis.derive import implausible
+from tbench.components import get as get_component
+from tbench.errors import UsageError
+from tbench.execution import plan as planning
+from tbench.execution.executor import Executor, WorkerFailed
+from tbench.execution.local import LocalExecutor
+from tbench.execution.lock import device_lock
+from tbench.execution.plan import Plan
+from tbench.execution.rounds import measure_group
+from tbench.measure.machine import free_memory_bytes
+from tbench.records import Case, Ceilings, Environment, Measurement
+from tbench.scenario import Scenario, expand
+from tbench.store import RunFolder
+
+CEILINGS_SECONDS = 120.0
+EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes on (the terminal, a notebook)."""
+
+    def start(self, cases: int, seconds: float | None) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def begin(self, cases: Sequence[Case]) -> None: ...
+    def update(self, case: Case, state: str) -> None: ...
+    def done(self, measurement: Measurement) -> None: ...
+    def finish(self) -> None: ...
+
+
+class Machine:
+    """Questions to the machine that need torch, each answered by a worker process of its own."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def ask(self, do: str, timeout: float = 60.0, **arguments: Any) -> Any:
+        worker = self.executor.start()
+        try:
+            return worker.ask(do, timeout, **arguments)
+        finally:
+            worker.close()
+
+    def resolve(self, device: str) -> str:
+        try:
+            return str(self.ask("resolve", device=device))
+        except WorkerFailed as failure:
+            raise UsageError(failure.reason) from None
+
+    def environment(self, device: str) -> Environment:
+        environment: Environment = self.ask("environment", device=device)
+        return replace(environment, ceilings=self.ceilings(device))
+
+    def ceilings(self, device: str, refresh: bool = False) -> Ceilings:
+        ceilings: Ceilings = self.ask("ceilings", CEILINGS_SECONDS, device=device, refresh=refresh)
+        return ceilings
+
+    def free_bytes(self, device: str) -> int:
+        return free_memory_bytes() if device == "cpu" else int(self.ask("free_bytes", device=device))
+
+
+@dataclass
+class Prepared:
+    """What is known before the first measurement: where, what, and what has been left out."""
+
+    device: str
+    environment: Environment
+    plans: list[Plan]
+    baselines: dict[Case, Case | None]  # of every case, in the scenario's order
+
+    @property
+    def left_out(self) -> list[Measurement]:
+        return [row for plan in self.plans for row in plan.left_out]
+
+    @property
+    def cases(self) -> list[Case]:
+        return [case for plan in self.plans for case in plan.cases]
+
+    def predicted_seconds(self, done: Container[str] = ()) -> float | None:
+        """Wall time of what is not done yet, roughly; None without ceilings."""
+        seconds = [plan.predicted_seconds(case) for plan in self.plans for case in plan.cases if case.id not in done]
+        known = [value for value in seconds if value is not None]
+        return sum(known) if len(known) == len(seconds) else None
+
+
+@contextmanager
+def prepared(
+    scenario: Scenario, device: str, select: Sequence[str], executor_name: str, warn: Callable[[str], None]
+) -> Iterator[tuple[Prepared, Executor]]:
+    """Hold the device and everything needed to measure `scenario` on it."""
+    if executor_name not in EXECUTORS:
+        raise UsageError(f"no executor named {executor_name!r}; there is: {', '.join(EXECUTORS)}")
+    parts = scenario.parts or (scenario,)
+    with EXECUTORS[executor_name](modules=preloaded(parts)) as executor:
+        machine = Machine(executor)
+        device = machine.resolve(device)
+        cases = expand(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
+        with device_lock(device, warn):
+            environment = machine.environment(device)
+            for warning in environment.warnings:
+                warn(warning)
+            free = machine.free_bytes(device)
+            baselines: dict[Case, Case | None] = {}
+            plans = []
+            for part in parts:
+                own = [case for case in cases if case not in baselines and case in set(expand(part, device))]
+                baselines.update({case: part.baseline_case(case) for case in own})
+                pairs = [(case, baselines[case]) for case in own]
+                plans.append(planning.make(pairs, part.sampling, free, environment.ceilings))
+            yield Prepared(device, environment, plans, baselines), executor
+
+
+def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
+    """Modules that variants of these scenarios want imported once, in the server, instead of in every worker."""
+    wanted = (get_component(part.component).variant_of(case).preload for part in parts for case in part.cases)
+    return tuple(dict.fromkeys(module for modules in wanted for module in modules))
+
+
+def run(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    device: str,
+    select: Sequence[str],
+    seed: int,
+    resume: bool,
+    executor_name: str,
+    listener: Listener,
+    command: Sequence[str] = (),
+) -> None:
+    """Measure `scenario` into `folder`. KeyboardInterrupt leaves everything up to the last whole round saved.
+
+    `command`: the arguments that repeat the run, for the record.
+    """
+    with prepared(scenario, device, select, executor_name, listener.warn) as (ready, executor):
+        header = {
+            "scenario": scenario.to_dict(),
+            "environment": ready.environment.to_dict(),
+            "device": ready.device,
+            "select": list(select),
+            "seed": seed,
+            "command": list(command),
+            "cases": [case.id for case in ready.baselines],
+            "counts": {"planned": len(ready.cases) + len(ready.left_out)},
+        }
+        with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:
+            done = store.done_ids()
+            listener.start(sum(case.id not in done for case in ready.cases), ready.predicted_seconds(done))
+            status = "interrupted"
+            try:
+                measure(ready, executor, store, seed, listener)
+                status = "complete"
+            finally:
+                listener.finish()
+                store.finish(status)
+
+
+def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, listener: Listener) -> None:
+    done = store.done_ids()
+    for row in ready.left_out:
+        if row.case.id not in done:
+            store.append(row)
+        listener.done(row)
+    begun = store.unfinished()
+    for plan in ready.plans:
+        memory_limit = free_memory_bytes() if ready.device == "cpu" else None
+        for group in plan.groups:
+            if all(case.id in done for case in group.cases):
+                continue
+            drafts = planning.drafts(group, plan, ready.baselines)
+            for case in group.cases:
+                drafts[case].measurement = begun.get(case.id)
+            listener.begin(group.cases)
+            measured = measure_group(
+                group,
+                drafts,
+                executor,
+                plan.sampling,
+                seed,
+                memory_limit=memory_limit,
+                update=listener.update,
+                after_round=store.checkpoint,
+            )
+            for measurement in measured:
+                final = within_limits(measurement, ready, executor, store)
+                store.append(final)
+                listener.done(final)
+
+
+def within_limits(measurement: Measurement, ready: Prepared, executor: Executor, store: RunFolder) -> Measurement:
+    """A row faster than the machine's ceilings is an error in the model or the clock.
+
+    The ceilings are measured once more before that is said: they may have been taken while others had the machine.
+    """
+    if implausible(measurement, ready.environment.ceilings) is None:
+        return measurement
+    ready.environment = replace(ready.environment, ceilings=Machine(executor).ceilings(ready.device, refresh=True))
+    store.update(environment=ready.environment.to_dict())
+    reason = implausible(measurement, ready.environment.ceilings)
+    return replace(measurement, status="error", reason=reason) if reason else measurement

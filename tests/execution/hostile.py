@@ -1,0 +1,95 @@
+"""Variants that do what kernels do on bad days. Registered in the test process and, by name, in the workers' server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tbench.components import get
+from tbench.errors import Unsupported
+
+ATTENTION = get("attention")
+
+
+def naive(problem: Any) -> Callable[..., Any]:
+    return ATTENTION.variants["naive"].factory(problem)
+
+
+@ATTENTION.variant("test-segfault", about="dies of a signal when called")
+def segfault(problem: Any) -> Callable[..., Any]:
+    return lambda *_: os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@ATTENTION.variant("test-killed", about="is killed, as by the system when memory runs out")
+def killed(problem: Any) -> Callable[..., Any]:
+    return lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+
+@ATTENTION.variant("test-exit", about="leaves the process")
+def leaves(problem: Any) -> Callable[..., Any]:
+    return lambda *_: os._exit(3)
+
+
+@ATTENTION.variant("test-hang", about="never returns")
+def hang(problem: Any) -> Callable[..., Any]:
+    return lambda *_: time.sleep(3600)
+
+
+@ATTENTION.variant("test-raises", about="raises in the kernel")
+def raises(problem: Any) -> Callable[..., Any]:
+    def attend(*_: Any) -> Any:
+        raise RuntimeError("no kernel image is available\nsecond line")
+
+    return attend
+
+
+@ATTENTION.variant("test-unsupported", about="says in words why it cannot")
+def unsupported(problem: Any) -> Callable[..., Any]:
+    raise Unsupported("needs a full moon")
+
+
+@ATTENTION.variant("test-oom", about="asks for more memory than there is")
+def out_of_memory(problem: Any) -> Callable[..., Any]:
+    import torch
+
+    return lambda *_: torch.ones(1 << 42)
+
+
+@ATTENTION.variant("test-wrong", about="returns something else")
+def wrong(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    return lambda q, k, v: attend(q, k, v) * 1.01
+
+
+@ATTENTION.variant("test-nan", about="returns NaN")
+def nan(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    return lambda q, k, v: attend(q, k, v) * float("nan")
+
+
+@ATTENTION.variant("test-cached", about="returns its first result for ever")
+def cached(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    results: list[Any] = []
+
+    def attend_once(q: Any, k: Any, v: Any) -> Any:
+        if not results:
+            results.append(attend(q, k, v).clone())
+        return results[0]
+
+    return attend_once
+
+
+@ATTENTION.variant("test-turns-wrong", about="is right at first and wrong once it has been timed")
+def turns_wrong(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    calls = [0]
+
+    def attend_then_cheat(q: Any, k: Any, v: Any) -> Any:
+        calls[0] += 1
+        return attend(q, k, v) if calls[0] < 5 else q
+
+    return attend_then_cheat

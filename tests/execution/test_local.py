@@ -1,0 +1,136 @@
+"""Real worker processes: whatever happens inside one becomes a status with a reason, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tbench.execution.executor import WorkerFailed
+from tbench.execution.local import LocalExecutor, worker_environment
+from tbench.execution.rounds import Group, measure_group
+from tbench.records import Case, Measurement, Sampling
+from tbench.threads import worker_threads
+from tests.execution import hostile  # noqa: F401 (registers variants here, for formulas)
+from tests.execution.fakes import draft
+
+FAST = Sampling(
+    target=1.0, min_time=0.0, max_time=0.5, min_rounds=2, max_rounds=2, warmup=0.0, turns=2, turn_time=0.002
+)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    with LocalExecutor(modules=["tests.execution.hostile"]) as local:
+        yield local
+
+
+def attention(kernel: str, **axes: Any) -> Case:
+    values = {"batch": 1, "seq_len": 64, "heads": 2, "kv_heads": 2, "head_dim": 16, "causal": True, "pattern": "full"}
+    return Case("attention", "forward", "cpu", "float32", tuple({**values, **axes, "kernel": kernel}.items()))
+
+
+def measure(executor: LocalExecutor, *kernels: str, sampling: Sampling = FAST, **more: Any) -> list[Measurement]:
+    cases = tuple(attention(kernel) for kernel in kernels)
+    drafts = {case: draft(case, cases[0]) for case in cases}
+    return measure_group(Group(cases, cases[0]), drafts, executor, sampling, seed=3, **more)
+
+
+def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None:
+    naive, flash = measure(executor, "naive", "flash")
+    for one in (naive, flash):
+        assert one.status == "ok"
+        assert one.error is not None
+        assert one.error < 1e-5
+        assert len(one.turns) == 4
+        assert all(second > 0 for turn in one.turns for second in turn.seconds)
+        assert one.memory is not None
+        assert one.memory.peak_bytes
+        assert {"setup", "first_call", "check", "warmup", "memory", "overhead"} <= one.costs.keys()
+    assert naive.ran == "naive"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "status", "said"),
+    [
+        ("test-segfault", "error", "SIGSEGV"),
+        ("test-killed", "oom", "SIGKILL"),
+        ("test-exit", "error", "exit code 3"),
+        ("test-raises", "error", "RuntimeError: no kernel image is available (tests/execution/hostile.py:"),
+        ("test-unsupported", "unsupported", "needs a full moon"),
+        ("test-oom", "oom", "memory"),
+        ("test-wrong", "wrong", "differs from the float64 oracle by 0.01"),
+        ("test-nan", "wrong", "nan"),
+        ("test-cached", "wrong", "oracle"),
+        ("test-turns-wrong", "wrong", "oracle"),
+    ],
+)
+def test_what_goes_wrong_is_one_row(executor: LocalExecutor, kernel: str, status: str, said: str) -> None:
+    naive, bad = measure(executor, "naive", kernel)
+    assert (bad.status, naive.status) == (status, "ok")
+    assert said in bad.reason
+    assert "\n" not in bad.reason
+
+
+def test_a_hang_ends_at_the_time_limit(executor: LocalExecutor) -> None:
+    naive, bad = measure(executor, "naive", "test-hang", sampling=Sampling(**{**vars(FAST), "timeout": 2.0}))
+    assert (bad.status, naive.status) == ("timeout", "ok")
+    assert "2 s" in bad.reason
+
+
+def test_memory_is_limited_in_the_worker(executor: LocalExecutor) -> None:
+    worker = executor.start()
+    big = attention("naive", seq_len=4096, heads=8)  # two score matrices of 512 MiB
+    with pytest.raises(WorkerFailed, match="memory") as failed:
+        worker.ask("prepare", 60, case=big, sampling=FAST, seed=1, memory_limit=600 << 20, first=True)
+    assert failed.value.status == "oom"
+    worker.close()
+
+
+def test_a_closed_worker_is_gone(executor: LocalExecutor) -> None:
+    worker = executor.start()
+    worker.close()
+    worker.close()
+    assert not Path(f"/proc/{worker.pid}").exists()
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    program = (
+        "import sys, time\n"
+        "from tbench.execution.local import LocalExecutor\n"
+        "executor = LocalExecutor()\n"
+        "print(executor.start().pid, executor._server.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(running(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if running(pid)]
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_threads_come_from_the_user_or_the_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert worker_threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert worker_threads() == len(os.sched_getaffinity(0))
+    assert worker_environment(3)["OMP_NUM_THREADS"] == "3"
+    assert worker_environment(3)["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -1,0 +1,160 @@
+"""The scheduler: order of turns, when it stops, what a failure does to the others. Nothing is timed."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tbench.execution.executor import WorkerFailed
+from tbench.execution.rounds import Group, derived_seed, measure_group, sampled_seconds
+from tbench.records import Case, Measurement, Sampling
+from tests.execution.fakes import FakeExecutor, case, draft
+
+QUICK = Sampling(target=0.05, min_time=0.0, max_time=1.0, min_rounds=3, max_rounds=6, warmup=0.0, turn_time=0.01)
+
+
+def measure(kernels: str, executor: FakeExecutor, sampling: Sampling = QUICK, **more: object) -> dict[str, Measurement]:
+    cases = tuple(case(kernel) for kernel in kernels)
+    group = Group(cases, cases[0])
+    drafts = {one: draft(one, cases[0]) for one in cases}
+    measured = measure_group(group, drafts, executor, sampling, seed=1, **more)  # type: ignore[arg-type]
+    executor.close()
+    return {str(one.case["kernel"]): one for one in measured}
+
+
+def turns_in_order(executor: FakeExecutor) -> str:
+    return "".join(kernel for kernel, do in executor.log if do == "turn")
+
+
+def test_turns_alternate_and_the_direction_flips_between_rounds() -> None:
+    executor = FakeExecutor({"a": 0.01, "b": 0.01, "c": 0.01})
+    measure("abc", executor)
+    assert turns_in_order(executor) == "abccbaabccba" + "cbaabccbaabc" + "abccbaabccba"
+
+
+def test_every_round_is_a_fresh_process_checked_again_and_only_the_first_is_weighed() -> None:
+    executor = FakeExecutor({"a": 0.01})
+    measured = measure("a", executor)["a"]
+    assert [do for _, do in executor.log].count("prepare") == 3
+    assert [do for _, do in executor.log].count("finish") == 3
+    assert measured.memory is not None
+    assert measured.memory.peak_bytes == 2000
+    assert measured.memory.predicted_bytes == 1000
+    assert measured.error == 2e-7  # the larger of before and after
+    assert measured.costs["setup"] == pytest.approx(0.003)
+
+
+def test_stops_when_the_interval_is_inside_the_target() -> None:
+    measured = measure("ab", FakeExecutor({"a": 0.01, "b": 0.02}))
+    assert {one.stopped for one in measured.values()} == {"target"}
+    assert {len({turn.round for turn in one.turns}) for one in measured.values()} == {3}
+
+
+def test_says_which_condition_was_not_met() -> None:
+    noisy = FakeExecutor({"a": 0.001}, noise=0.9)
+    assert measure("a", noisy)["a"].stopped == "max_rounds"
+    slow = FakeExecutor({"a": 2.0}, noise=0.9)
+    measured = measure("a", slow)["a"]
+    assert measured.stopped == "max_time"
+    assert {turn.round for turn in measured.turns} == {0, 1, 2}
+    assert len(measured.turns) == 6  # two turns a round once a case has used its share of the time
+
+
+def test_the_baseline_goes_on_while_others_are_compared_with_it() -> None:
+    executor = FakeExecutor({"a": 0.001, "b": 0.001})
+    processes = itertools.count()
+
+    def b_differs_from_process_to_process(kernel: str, do: str) -> None:
+        if (kernel, do) == ("b", "prepare"):
+            executor.speed["b"] = 0.001 * (1 + next(processes) % 2)
+
+    executor.on = b_differs_from_process_to_process
+    measured = measure("ab", executor)
+    rounds = {name: {turn.round for turn in one.turns} for name, one in measured.items()}
+    assert rounds["a"] == rounds["b"]
+    assert len(rounds["b"]) == QUICK.max_rounds
+
+
+@pytest.mark.parametrize("step", ["prepare", "turn", "finish"])
+@pytest.mark.parametrize("victim", ["a", "b"])
+def test_a_failure_is_one_row_and_the_others_go_on(step: str, victim: str) -> None:
+    failure = WorkerFailed("error", f"crashed with SIGSEGV during {step}")
+    executor = FakeExecutor({"a": 0.01, "b": 0.01, "c": 0.01}, fail={victim: (step, failure)})
+    measured = measure("abc", executor)
+    assert measured[victim].status == "error"
+    assert measured[victim].reason == failure.reason
+    assert {one.status for name, one in measured.items() if name != victim} == {"ok"}
+    assert len([1 for kernel, do in executor.log if kernel == victim and do == "prepare"]) <= 1
+
+
+def test_turns_taken_before_a_failure_are_kept() -> None:
+    executor = FakeExecutor({"a": 0.01}, fail={"a": ("finish", WorkerFailed("wrong", "differs"))})
+    measured = measure("a", executor)["a"]
+    assert measured.status == "wrong"
+    assert len(measured.turns) == 4
+
+
+def test_an_interruption_closes_every_process_and_leaves_whole_rounds() -> None:
+    saved: list[list[Measurement]] = []
+    turns = itertools.count()
+
+    def interrupt(kernel: str, do: str) -> None:
+        if do == "turn" and next(turns) == 13:  # in the second round
+            raise KeyboardInterrupt
+
+    executor = FakeExecutor({"a": 0.01, "b": 0.01}, noise=0.9, on=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measure("ab", executor, after_round=lambda so_far: saved.append(list(so_far)))
+    executor.close()
+    assert [len(one.turns) for one in saved[-1]] == [4, 4]
+
+
+def test_a_resumed_group_goes_on_with_the_next_round() -> None:
+    first = measure("a", FakeExecutor({"a": 0.01}, noise=0.9), QUICK)["a"]
+    resumed = draft(case("a"))
+    resumed.measurement = first
+    executor = FakeExecutor({"a": 0.01})
+    again = measure_group(
+        Group((case("a"),)), {case("a"): resumed}, executor, Sampling(max_rounds=8, target=1e-9, turn_time=0.01), seed=1
+    )[0]
+    assert again.turns[: len(first.turns)] == first.turns
+    assert [turn.round for turn in again.turns[len(first.turns) :: 4]] == [6, 7]
+    assert again.memory == first.memory
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    speeds=st.lists(st.floats(1e-5, 0.5), min_size=1, max_size=4),
+    turns=st.integers(1, 6),
+    noise=st.floats(0, 0.9),
+)
+def test_always_ends_and_pairs_every_turn(speeds: list[float], turns: int, noise: float) -> None:
+    names = "abcd"[: len(speeds)]
+    sampling = Sampling(target=0.02, min_time=0.05, max_time=0.5, min_rounds=2, max_rounds=5, turns=turns)
+    executor = FakeExecutor(dict(zip(names, speeds, strict=True)), noise=noise)
+    measured = measure(names, executor, sampling)
+    base = {(turn.round, turn.turn) for turn in measured["a"].turns}
+    for one in measured.values():
+        assert one.status == "ok"
+        assert one.stopped in {"target", "max_time", "max_rounds"}
+        assert sampled_seconds(one.turns) > 0
+        mine = {(turn.round, turn.turn) for turn in one.turns}
+        # A slow case may skip late turns of a round; those it took have a partner unless the partner skipped them.
+        assert {pair for pair in mine if pair[1] < 2} <= base
+
+
+def test_seeds_differ_by_case_and_round_and_repeat_with_the_run() -> None:
+    def seeds(run: int) -> list[int]:
+        return [derived_seed(run, one, number) for one in (case("a"), case("b")) for number in range(3)]
+
+    assert len(set(seeds(1))) == 6
+    assert seeds(1) == seeds(1)
+    assert not set(seeds(1)) & set(seeds(2))
+
+
+def test_case_identity_is_stable() -> None:
+    one = Case("attention", "forward", "cpu", "float32", (("batch", 1), ("causal", True), ("pattern", "window:256")))
+    assert one.id == "attention/forward device=cpu dtype=float32 batch=1 causal=true pattern=window:256"
