@@ -1,0 +1,84 @@
+"""The Python interface: load a scenario, run it, read a run. The command line uses nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tbench.analysis.run import Run
+from tbench.errors import Interrupted, UsageError
+from tbench.execution import runner
+from tbench.execution.runner import Listener
+from tbench.report import write_derived
+from tbench.scenario import Scenario, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["default_folder", "load", "read_run", "run"]
+
+
+class Silent:
+    """The listener of someone who only wants the result."""
+
+    def start(self, cases: int, seconds: float | None) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def begin(self, cases: Sequence[object]) -> None: ...
+    def update(self, case: object, state: str) -> None: ...
+    def done(self, measurement: object) -> None: ...
+    def finish(self) -> None: ...
+
+
+def run(
+    scenario: Scenario | str | Path,
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    select: Sequence[str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    executor: str = "local",
+    listener: Listener | None = None,
+    command: Sequence[str] = (),
+) -> Run:
+    """Measure a scenario and return the run.
+
+    `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
+    called as the run goes on. `command`: what to note as the command that repeats the run. Raises ScenarioError,
+    UsageError, NothingSelected, StoreError before anything is measured, and Interrupted after Ctrl-C; what was
+    measured is then in the folder and `resume=True` goes on.
+    """
+    if not isinstance(scenario, Scenario):
+        scenario = load(scenario)
+    if resume and out is None:
+        raise UsageError("--resume needs the run folder to go on with: add -o DIR")
+    folder = Path(out) if out is not None else default_folder(scenario.name)
+    try:
+        runner.run(
+            scenario,
+            folder,
+            device=device,
+            select=select,
+            seed=seed,
+            resume=resume,
+            executor_name=executor,
+            listener=listener or Silent(),
+            command=command,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; what was measured is saved. Go on with: --resume -o {folder}") from None
+    result = Run.read(folder)
+    write_derived(result)
+    return result
+
+
+def read_run(folder: str | Path) -> pd.DataFrame:
+    """The measurements of a run folder as a DataFrame with the columns of `results.csv`."""
+    return Run.read(Path(folder)).frame()
+
+
+def default_folder(name: str) -> Path:
+    """`results/<name>/<UTC stamp>` below the current directory."""
+    return Path("results") / name / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,0 +1,53 @@
+"""The command line: arguments to calls, errors to exit codes. Each verb's body is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+from tbench.errors import TbenchError
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point of the `tbench` command; the one place that turns exceptions into exit codes."""
+    sys.exit(exit_code(sys.argv[1:]))
+
+
+def exit_code(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; messages go to stderr."""
+    import typer
+
+    from tbench.cli.app import app
+
+    command = typer.main.get_command(app)
+    try:
+        outcome = command.main(arguments, prog_name="tbench", standalone_mode=False, obj=arguments)
+        return outcome if isinstance(outcome, int) else 0
+    except TbenchError as error:
+        print(f"tbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("tbench: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `tbench … | head`: the reader has seen enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        show = getattr(error, "show", None)
+        if show is not None:  # a usage error of the command line itself
+            show()
+            return int(getattr(error, "exit_code", 2))
+        return internal_error(error)
+
+
+def internal_error(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    print(
+        "tbench: this is a bug in tbench, not in what you asked. Please report it with the lines above.",
+        file=sys.stderr,
+    )
+    return INTERNAL_ERROR

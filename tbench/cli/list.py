@@ -1,0 +1,141 @@
+"""`tbench list`: what can be compared and where; with a scenario, its cases. Loads no torch, and starts at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tbench.components import COMPONENTS
+from tbench.components.registry import Axis, Component, Variant, installed
+from tbench.records import text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDE = 160  # columns where the output is no terminal
+KINDS = {"int": "whole number", "bool": "true, false"}
+
+
+def list_command(
+    scenario: str | None,
+    *,
+    overrides: Sequence[str],
+    select: Sequence[str],
+    quick: bool,
+    rigorous: bool,
+    device: str,
+) -> None:
+    """Print the components, or the identities of a scenario's cases. Raises as `tbench.scenario.load` and `expand`."""
+    if scenario is None:
+        overview(given=bool(overrides or select or quick or rigorous or device != "auto"))
+    else:
+        cases(scenario, overrides, select, quick, rigorous, device)
+
+
+def cases(path: str, overrides: Sequence[str], select: Sequence[str], quick: bool, rigorous: bool, device: str) -> None:
+    from tbench.scenario import expand, load
+
+    found = expand(load(path, overrides, quick=quick, rigorous=rigorous), named(device), select)
+    for case in found:
+        print(case.id)
+    print(f"{len(found)} case{'s' if len(found) > 1 else ''}", file=sys.stderr)
+
+
+def named(device: str) -> str:
+    """The device to name in identities. `auto` is a guess: only torch could tell for certain."""
+    from tbench.errors import UsageError
+    from tbench.scenario.selection import DEVICE
+
+    if device == "auto":
+        return "cuda:0" if nvidia_device() else "cpu"
+    if not DEVICE.fullmatch(device):
+        raise UsageError(f"--device {device}: there is no such device; write auto, cpu, cuda or cuda:0")
+    return "cuda:0" if device == "cuda" else device
+
+
+def overview(given: bool) -> None:
+    """Every component with its variants and axes, and the model presets."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+    cuda = nvidia_device()
+    for component in COMPONENTS.values():
+        console.print(f"{component.name}: {component.about}; phases {', '.join(component.phases)}", style="bold")
+        console.print(variants_table(component, cuda))
+        console.print(axes_table(component))
+    console.print("models: sizes that `model:` fills in", style="bold")
+    console.print(models_table())
+    if given:
+        print("warning: options of a scenario do nothing without one; add a SCENARIO", file=sys.stderr)
+
+
+def variants_table(component: Component, cuda: bool) -> Table:
+    table = plain_table(component.variant_axis, "what it is", "runs on", "here")
+    for variant in component.variants.values():
+        limits = [", ".join(variant.devices)]
+        limits += [", ".join(variant.phases)] if variant.phases else []
+        limits += [", ".join(variant.dtypes)] if len(variant.dtypes) < len(component_dtypes(component)) else []
+        table.add_row(variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes")
+    return table
+
+
+def component_dtypes(component: Component) -> set[str]:
+    return {dtype for variant in component.variants.values() for dtype in variant.dtypes}
+
+
+def obstacle(variant: Variant, cuda: bool) -> str | None:
+    """Why no case of `variant` can run on this machine, as far as it can be told without torch; None if some may."""
+    if not cuda and variant.devices == ("cuda",):
+        return "CUDA only; no NVIDIA device here"
+    for module, distribution in variant.requires:
+        if not installed(module):
+            return f"needs {distribution}: pip install {distribution}"
+    return None
+
+
+def nvidia_device() -> bool:
+    """Whether the system shows an NVIDIA GPU: the driver's device files, or the GPU that Windows lends to Linux."""
+    dev = Path("/dev")
+    return any(dev.glob("nvidia[0-9]*")) or (dev / "dxg").exists()
+
+
+def axes_table(component: Component) -> Table:
+    table = plain_table("axis", "values", "default", "meaning")
+    for axis in component.axes:
+        if axis.name != component.variant_axis:
+            table.add_row(axis.name, values(axis), "" if axis.default is None else text(axis.default), axis.help)
+    return table
+
+
+def values(axis: Axis) -> str:
+    """What may stand for an axis: `whole number`, its choices, or the forms of its text (`window:N`)."""
+    if axis.kind in KINDS:
+        return KINDS[axis.kind]
+    texts = [form["pattern"] for form in (axis.schema or {}).get("oneOf", ()) if "pattern" in form]
+    forms = [form for text in texts for form in text.strip("^()$").replace(r"\d+", "N").split("|")]
+    return ", ".join([*axis.choices, *forms])
+
+
+def models_table() -> Table:
+    from dataclasses import asdict
+
+    from tbench.scenario.presets import PRESETS
+
+    sizes = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
+    table = plain_table("model", *sizes)
+    for name, preset in PRESETS.items():
+        held = asdict(preset)
+        table.add_row(name, *("" if held[size] is None else str(held[size]) for size in sizes))
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

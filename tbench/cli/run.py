@@ -1,0 +1,95 @@
+"""`tbench run`: scenarios measured one after the other, progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tbench import api
+from tbench.analysis.run import Run
+from tbench.errors import CaseFailed, UsageError
+from tbench.records import FAILED
+from tbench.report import render
+from tbench.report.live import Progress
+from tbench.scenario import Scenario, load
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `tbench run`."""
+
+    output: str | None
+    device: str
+    overrides: Sequence[str]
+    select: Sequence[str]
+    quick: bool
+    rigorous: bool
+    max_time: float | None
+    seed: int
+    resume: bool
+    dry_run: bool
+    executor: str
+    command: Sequence[str] = ()  # as it was typed, for the record
+
+
+def run(paths: Sequence[str], request: Request) -> int:
+    """Measure every scenario; raises CaseFailed (exit code 4) at the end if a case was wrong, crashed or hung."""
+    scenarios = [read(path, request) for path in paths]  # all mistakes before anything is measured
+    if request.dry_run:
+        from tbench.cli.dry_run import dry_run
+
+        for scenario in scenarios:
+            dry_run(scenario, request)
+        return 0
+    failed: list[str] = []
+    for scenario in scenarios:
+        result = api.run(
+            scenario,
+            out=folder(scenario, request, several=len(scenarios) > 1),
+            device=request.device,
+            select=request.select,
+            seed=request.seed,
+            resume=request.resume,
+            executor=request.executor,
+            listener=Progress(),
+            command=request.command,
+        )
+        print(render(result, "text"))
+        print(f"{result.folder}: results.csv, report.md, measurements.jsonl", file=sys.stderr)
+        failed += failures(result)
+    if failed:
+        raise CaseFailed(f"{len(failed)} failed:\n" + "\n".join(failed))
+    return 0
+
+
+def read(path: str, request: Request) -> Scenario:
+    if request.quick and request.rigorous:
+        raise UsageError("--quick and --rigorous exclude each other; give one of them")
+    scenario = load(path, request.overrides, quick=request.quick, rigorous=request.rigorous)
+    return scenario if request.max_time is None else with_max_time(scenario, request.max_time)
+
+
+def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
+    """The scenario, and every part of a suite, with another limit for a case's samples."""
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"--max-time {seconds:g}: a positive number of seconds is needed")
+    sampling = replace(scenario.sampling, max_time=seconds, min_time=min(seconds, scenario.sampling.min_time))
+    parts = tuple(with_max_time(part, seconds) for part in scenario.parts)
+    return replace(scenario, sampling=sampling, parts=parts)
+
+
+def folder(scenario: Scenario, request: Request, several: bool) -> Path | None:
+    """Where the run goes: -o itself for one scenario, a folder below it for each of several."""
+    if request.output is None:
+        return None
+    return Path(request.output) / scenario.name if several else Path(request.output)
+
+
+def failures(run: Run) -> list[str]:
+    return [
+        f"  {measurement.case.id}: {measurement.status}: {measurement.reason}"
+        for measurement in run.measurements
+        if measurement.status in FAILED
+    ]

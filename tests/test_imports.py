@@ -1,0 +1,115 @@
+"""The rules that keep the house one-way: who may import whom, and what must start without torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "tbench"
+
+# A floor may import those named beside it (and itself). Anything not listed here is a new arrow: think first.
+MAY_IMPORT = {
+    "errors": set(),
+    "records": set(),
+    "threads": set(),
+    "store": {"errors", "records"},
+    "components": {"errors", "records", "threads"},
+    "scenario": {"errors", "records", "components"},
+    "measure": {"threads", "errors", "records", "components"},
+    "analysis": {"errors", "records", "store"},
+    "report": {"errors", "records", "analysis", "store"},
+    "execution": {"threads", "errors", "records", "store", "components", "scenario", "measure", "analysis"},
+    "api": {"errors", "records", "store", "scenario", "execution", "analysis", "report"},
+    "cli": {
+        "errors",
+        "records",
+        "store",
+        "components",
+        "scenario",
+        "measure",
+        "analysis",
+        "report",
+        "execution",
+        "api",
+    },
+}
+WITH_TORCH = {"components", "measure", "execution.worker"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of everything a file imports, at the top or inside functions."""
+    found: set[str] = set()
+    package = name_of(path).split(".") if path.name == "__init__.py" else name_of(path).split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def floor(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else "api"  # `tbench` itself is the Python interface
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_arrows_point_down(path: Path) -> None:
+    own = name_of(path)
+    if own in ("tbench", "tbench.__main__"):
+        return
+    theirs = {floor(module) for module in imported(path) if module.startswith("tbench.")}
+    if own.startswith("tbench.cli"):
+        theirs.discard("__version__")
+    assert theirs - {floor(own)} <= MAY_IMPORT[floor(own)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_only_the_worker_side_imports_torch(path: Path) -> None:
+    own = name_of(path).removeprefix("tbench.")
+    if own.startswith(tuple(WITH_TORCH)) or own == "cli.doctor":
+        return
+    assert not {module for module in imported(path) if module.split(".")[0] == "torch"}
+
+
+def loaded_by(code: str, heavy: str) -> set[str]:
+    """Which of the comma-separated modules are loaded once `code` has run in a fresh interpreter."""
+    program = f"import sys, os\nsys.stdout = open(os.devnull, 'w')\n{code}\n" + (
+        f"print(*[m for m in {heavy!r}.split(',') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
+def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
+    code = f"from tbench.cli import exit_code\nassert exit_code({arguments!r}) == 0"
+    assert loaded_by(code, "torch,pandas,scipy,matplotlib") == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["tbench", "tbench.api", "tbench.analysis.frame", "tbench.report", "tbench.scenario", "tbench.execution.runner"],
+)
+def test_everything_above_the_worker_is_importable_without_torch(module: str) -> None:
+    assert loaded_by(f"import {module}", "torch,pandas") == set()
+
+
+def test_importing_a_variant_registry_loads_no_torch() -> None:
+    assert (
+        loaded_by("from tbench.components import COMPONENTS; assert COMPONENTS['attention'].variants", "torch") == set()
+    )
