@@ -6,6 +6,7 @@ from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import Problem
 from tbench.components.registry import Kernel, Variant
 from tbench.errors import Unsupported
+from tbench.threads import worker_threads
 
 FULL = ("cudnn", "flash", "efficient", "math")
 WINDOW = ("chunked", "flex", "masked")
@@ -15,7 +16,9 @@ SPARSE = ("flex", "masked")
 
 def candidates(problem: Problem) -> tuple[str, ...]:
     if problem.plain:
-        return FULL
+        # In decode, the CPU's flash kernel divides its work by KV heads only; a plain product also divides the cache.
+        few_heads = problem.decode and problem.device == "cpu" and problem.batch * problem.kv_heads < worker_threads()
+        return ("naive", *FULL) if few_heads else FULL
     if problem.pattern.reach is None:
         return SPARSE
     return WINDOW if problem.device == "cpu" else WINDOW_CUDA

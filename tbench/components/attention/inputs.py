@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
-
-# Random numbers are drawn once for this many elements and repeated: a cache of a gigabyte is filled at the speed of a
-# copy. The number is prime, so that no two rows, blocks or heads are alike.
-PERIOD = 1_048_583
+from tbench.components.data import fill
 
 
 @dataclass(frozen=True)
@@ -54,13 +51,3 @@ def make(problem: Problem, layout: str, q: Tensor | None = None) -> Inputs:
         grad=empty(p.heads, p.queries, False) if p.backward else None,
         layout=layout,
     )
-
-
-def fill(x: Tensor, generator: torch.Generator) -> None:
-    """Standard normal numbers, with period PERIOD."""
-    with torch.no_grad():
-        flat = x.view(-1)
-        drawn = torch.randn(min(PERIOD, flat.numel()), generator=generator, device=x.device).to(x.dtype)
-        for start in range(0, flat.numel(), PERIOD):
-            part = flat[start : start + PERIOD]
-            part.copy_(drawn[: part.numel()])

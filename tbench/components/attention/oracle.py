@@ -17,15 +17,13 @@ import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
+from tbench.components.compare import LIMITS, row_error
 from tbench.components.workload import Check
 
 MOST_HEADS = 4
 MOST_ROWS = 64
 MOST_PAIRS = 2**22  # of a check, all sampled heads together
 SMALLEST_ROW = {"out": 0.1, "dq": 1.0, "dk": 1.0, "dv": 1.0}  # of the root mean square row
-
-# Largest error of a row that rounding explains, by dtype: several times what correct kernels show.
-LIMITS = {"float32": 1e-4, "bfloat16": 6e-2, "float16": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,3 @@ def compare(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], resu
             if math.isnan(worst):
                 return Check(worst, LIMITS[problem.dtype], detail)
     return Check(worst, LIMITS[problem.dtype], detail)
-
-
-def row_error(found: Tensor, expected: Tensor, smallest: float) -> float:
-    """Largest over rows of ‖found − expected‖ / ‖expected‖; NaN if any element is not finite.
-
-    A row below `smallest` times the root mean square row is compared with that size instead of its own.
-    """
-    if found.shape != expected.shape or not bool(torch.isfinite(found).all()):
-        return math.nan
-    sizes = expected.norm(dim=-1)
-    least = smallest * float(sizes.square().mean().sqrt())
-    difference = (found - expected).norm(dim=-1)
-    return float((difference / sizes.clamp(min=max(least, 1e-300))).max())

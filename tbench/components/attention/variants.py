@@ -10,7 +10,14 @@ from collections.abc import Callable
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.pattern import Full
 from tbench.components.attention.problem import Problem, layers
-from tbench.components.attention.workspace import chunks, dense_mask, flash_tiles, repeated_scores, whole_scores
+from tbench.components.attention.workspace import (
+    chunks,
+    dense_mask,
+    flash_tiles,
+    flex_tiles,
+    repeated_scores,
+    whole_scores,
+)
 from tbench.components.registry import Kernel
 from tbench.records import Case
 
@@ -143,7 +150,7 @@ def cudnn(problem: Problem) -> Kernel:
     about="FlexAttention: the pattern compiled into the kernel, empty blocks skipped",
     recomputes=True,
     limits=each_layer(forward_on_cpu),
-    workspace=flash_tiles,
+    workspace=flex_tiles,
     preload=COMPILER,
 )
 def flex(problem: Problem) -> Kernel:

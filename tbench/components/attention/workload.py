@@ -11,6 +11,7 @@ from tbench.components.attention import inputs as making
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
 from tbench.components.attention.problem import Problem, layers
+from tbench.components.data import fill
 from tbench.components.registry import Kernel
 from tbench.components.workload import Check
 from tbench.records import Case
@@ -54,7 +55,7 @@ class Layer:
             )
         finally:
             if x.grad is not None:
-                making.fill(x.grad, generator)
+                fill(x.grad, generator)
 
 
 class AttentionWorkload:

@@ -51,6 +51,11 @@ def flash_tiles(problem: Problem) -> int:
     return logsumexp + query_bytes(p) + spread + worker_threads() * (2 * 4 * tile * width + 2 * half)
 
 
+def flex_tiles(problem: Problem) -> int:
+    """Tiles as in flash, and q and the result once more in the layout of the compiled kernel."""
+    return flash_tiles(problem) + 2 * query_bytes(problem)
+
+
 def dense_mask(problem: Problem) -> int:
     """A boolean mask, and the additive one that is made of it at every call."""
     return (1 + problem.itemsize) * problem.queries * problem.keys + flash_tiles(problem)
