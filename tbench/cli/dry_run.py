@@ -12,7 +12,7 @@ from rich.table import Table
 from tbench.components import get as get_component
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
-from tbench.records import Case
+from tbench.records import Case, text
 from tbench.report import units
 from tbench.scenario import Scenario
 
@@ -20,56 +20,64 @@ if TYPE_CHECKING:
     from tbench.cli.run import Request
 
 PROBE_SECONDS = 180.0  # a variant may compile
-SMALL = 64  # length at which a variant is tried out
+SMALL = 512  # length at which a variant is tried out
 
 
 def dry_run(scenario: Scenario, request: Request) -> None:
     """Print the plan of one scenario. Every variant is tried once at a small size, to prove that it runs."""
     with prepared(scenario, request.device, request.select, request.executor, warn) as (ready, executor):
-        proof = probes(ready, executor)
-        console = Console(soft_wrap=True)
-        table = Table(title=f"{scenario.name}: {len(ready.cases)} cases on {ready.environment.device_name}")
-        for column in ("case", "peak memory", "time", "tried"):
-            table.add_column(column, justify="left" if column in ("case", "tried") else "right", overflow="fold")
+        outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
+        cases = list(ready.baselines)
+        varying = [name for name in names(cases) if len({case.get(name) for case in cases}) > 1]
+        constant = [name for name in names(cases) if name not in varying]
+        console = Console(soft_wrap=True, highlight=False)
+        console.print(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
+        console.print(
+            " ".join(f"{name}={text(value)}" for name in constant if (value := cases[0].get(name)) is not None)
+        )
+        table = Table(*varying, box=None, pad_edge=False)
+        for column in ("peak memory", "time", "outlook"):
+            table.add_column(column, justify="left" if column == "outlook" else "right", overflow="fold")
         for plan in ready.plans:
-            for case in plan.cases:
+            for case in (case for case in cases if case in plan.predicted_bytes):
                 seconds = plan.predicted_seconds(case)
                 table.add_row(
-                    escape(case.id),
+                    *(text(value) if (value := case.get(name)) is not None else "" for name in varying),
                     units.size(plan.predicted_bytes[case]),
-                    "unknown" if seconds is None else f"{seconds:.1f} s",
-                    escape(proof[trial(case)]),
+                    "" if seconds is None else f"{seconds:.1f} s",
+                    escape(outlook[case]),
                 )
         console.print(table)
-        for row in ready.left_out:
-            console.print(f"left out  {escape(row.case.id)}: {row.status}: {escape(row.reason)}", highlight=False)
         total = ready.predicted_seconds()
         if total is not None:
-            console.print(
-                f"about {total:.0f} s in all, beside compilation, from this machine's ceilings", highlight=False
-            )
+            console.print(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
 
 
 def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def probes(ready: Prepared, executor: Executor) -> dict[Case, str]:
-    """Run each distinct variant, pattern and phase once at a small size: `runs`, or why it does not."""
-    outcome: dict[Case, str] = {}
+def names(cases: list[Case]) -> list[str]:
+    """What identifies a case, by name, in the order of the first that has it."""
+    return list(dict.fromkeys(name for case in cases for name in ("component", "phase", *dict(case.items()))))
+
+
+def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:
+    """For each case `runs`, or why it does not: every variant, pattern and phase is run once, at a small size."""
+    proof: dict[Case, str] = {}
     for case in ready.cases:
         small = trial(case)
-        if small in outcome:
+        if small in proof:
             continue
         worker = executor.start()
         try:
             ran = worker.ask("probe", PROBE_SECONDS, case=small, seed=1)
-            outcome[small] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
+            proof[small] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
         except WorkerFailed as failure:
-            outcome[small] = f"{failure.status}: {failure.reason}"
+            proof[small] = f"{failure.status}: {failure.reason}"
         finally:
             worker.close()
-    return outcome
+    return {case: proof[trial(case)] for case in ready.cases}
 
 
 def trial(case: Case) -> Case:

@@ -40,8 +40,8 @@ def choose(problem: Problem) -> Kernel:
 
 
 def set_up(variant: Variant, problem: Problem) -> Kernel:
-    plain_case = problem.case.with_(pattern=problem.pattern.text, kernel=variant.name)
-    reason = ATTENTION.unsupported(plain_case)
+    pattern = "full" if problem.plain else problem.pattern.text  # a window wider than the sequence hides nothing
+    reason = ATTENTION.unsupported(problem.case.with_(pattern=pattern, kernel=variant.name))
     if reason:
         raise Unsupported(reason)
     return variant.factory(problem)
