@@ -141,7 +141,8 @@ class Memory:
 class Measurement:
     """What became of one case. A figure can only stand beside the status that allows it.
 
-    `status` ok: correct before and after timing, with at least one turn. Otherwise `reason` says why; turns
+    `status` ok: correct before and after timing, with at least one turn; or an experiment, which is not timed, with
+    its `findings` (by name: numbers, texts, lists of them). Otherwise `reason` says why; turns
     taken before a failure are kept (nothing measured is lost) but no latency is derived from them.
     `error` is the relative error against the float64 oracle, `error_limit` what this dtype allows.
     `stopped`: why sampling ended: `target` (precision reached), `max_time`, `max_rounds` or `interrupted`;
@@ -163,11 +164,15 @@ class Measurement:
     memory: Memory | None = None
     work: Work | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
+    findings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"unknown status {self.status!r}")
-        if self.status == "ok":
+        if self.status == "ok" and self.findings:
+            if self.turns:
+                raise ValueError(f"{self.case.id}: an experiment is not timed, but has samples")
+        elif self.status == "ok":
             if not self.turns:
                 raise ValueError(f"{self.case.id}: ok without a sample")
             if self.error is None or not math.isfinite(self.error):

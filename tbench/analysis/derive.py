@@ -84,7 +84,7 @@ def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: C
     for sentence in (measurement.reason, too_fast, ran and f"ran {ran}", *measurement.notes):
         if sentence:
             draft.say(sentence)
-    if status == "ok":
+    if status == "ok" and measurement.turns:
         latency = _latency(measurement, draft)
         _memory(measurement, draft)
         _against_baseline(measurement, by_id, ceilings, draft)

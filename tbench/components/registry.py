@@ -74,7 +74,8 @@ class Component:
 
     `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
     combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas; `workload` (in the
-    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`.
+    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. A component that is not timed
+    has an `experiment` instead: from a case and a seed to findings by name (JSON values), run in a worker on one core.
     """
 
     name: str
@@ -83,10 +84,19 @@ class Component:
     phases: tuple[str, ...]
     variant_axis: str
     complete: Callable[[dict[str, Any]], dict[str, Value]]
-    work: Callable[[Case], Work]
     predict_bytes: Callable[[Case], int]
-    workload: Callable[..., Any]
+    work: Callable[[Case], Work] | None = None
+    workload: Callable[[Case, int], Any] | None = None
+    experiment: Callable[[Case, int], Mapping[str, Any]] | None = None
     variants: dict[str, Variant] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.experiment is None) == (self.workload is None) or (self.work is None) != (self.workload is None):
+            raise ValueError(f"{self.name}: give work and workload, or experiment")
+
+    def work_of(self, case: Case) -> Work | None:
+        """What the case must do at least; None for an experiment."""
+        return self.work(case) if self.work else None
 
     def axis(self, name: str) -> Axis:
         for axis in self.axes:

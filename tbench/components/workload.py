@@ -28,7 +28,7 @@ class Workload(Protocol):
     """A case, set up. `call` is exactly what is timed: no set-up, no copies of inputs, no checks.
 
     `ran`: the variant that really runs (differs from the case's for `auto`). `resident_bytes`: inputs and
-    cache. `kv_cache_bytes`: decode only. `notes`: what a reader of the row must know. `layers`: how many operations
+    cache. `notes`: what a reader of the row must know. `layers`: how many operations
     of the kind the case names one call makes (a stack of layers); figures are for one of them, the mean.
     """
 
@@ -37,7 +37,6 @@ class Workload(Protocol):
     notes: tuple[str, ...]
     layers: int
     resident_bytes: int
-    kv_cache_bytes: int | None
 
     def check(self, seed: int) -> Check:
         """Refill the inputs in place from `seed`, call once and compare with the oracle."""

@@ -35,6 +35,10 @@ class Worker(Protocol):
         """End the process, whatever it is doing."""
         ...
 
+    def kill(self) -> None:
+        """Make the process end, from another thread than the one that asks: its request fails."""
+        ...
+
 
 class Executor(Protocol):
     def start(self) -> Worker:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -52,6 +53,7 @@ class LocalExecutor:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
         ours, theirs = socket.socketpair()
         self._control = ours
+        self._turn = threading.Lock()  # question and answer belong together, whichever thread asks
         self._ready = False
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
@@ -71,19 +73,21 @@ class LocalExecutor:
         self.close()
 
     def start(self) -> LocalWorker:
-        if not self._ready:
-            self._receive(BOOT_SECONDS)
-            self._ready = True
+        with self._turn:
+            if not self._ready:
+                self._receive(BOOT_SECONDS)
+                self._ready = True
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, self._turn:
             socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
             pid = int(self._receive(30.0))
         return LocalWorker(self, pid, Connection(ours.detach()))
 
     def wait(self, pid: int) -> int:
         """Wait status of a worker that has ended or is about to."""
-        self._control.sendall(b"wait %d" % pid)
-        return int(self._receive(30.0))
+        with self._turn:
+            self._control.sendall(b"wait %d" % pid)
+            return int(self._receive(30.0))
 
     def close(self) -> None:
         self._control.close()
@@ -149,9 +153,12 @@ class LocalWorker:
             return
         self._open = False
         self._channel.close()
+        self.kill()
+        self._executor.wait(self.pid)
+
+    def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        self._executor.wait(self.pid)
 
     def _post_mortem(self, do: str) -> WorkerFailed:
         self._open = False

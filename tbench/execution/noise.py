@@ -50,7 +50,7 @@ def measure_noise(executor: Executor, device: str) -> Noise:
     """About two seconds of measuring. Raises WorkerFailed where even this case does not run."""
     component = get_component("attention")
     case = Case("attention", "forward", device, "float32", tuple(resolve(component, SIZES).items()))
-    draft = Draft(case, None, component.work(case), component.predict_bytes(case))
+    draft = Draft(case, None, component.work_of(case), component.predict_bytes(case))
     (measured,) = measure_group(Group((case,)), {case: draft}, executor, SAMPLING, seed=0)
     if measured.status != "ok":
         raise WorkerFailed(measured.status, measured.reason)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tbench.components import get as get_component
 from tbench.execution.rounds import Draft, Group
-from tbench.records import Case, Ceilings, Measurement, Sampling, Status
+from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = "measured alone: does not fit into free memory beside its baseline, so there is no speed-up"
@@ -20,9 +20,11 @@ START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
 
 @dataclass(frozen=True)
 class Plan:
-    """`groups`: what will be measured. `left_out`: rows that are finished already, with their reason."""
+    """`groups`: what will be timed. `experiments`: what will be carried out, not timed. `left_out`: rows that are
+    finished already, with their reason."""
 
     groups: tuple[Group, ...]
+    experiments: tuple[Case, ...]
     left_out: tuple[Measurement, ...]
     predicted_bytes: dict[Case, int]
     seconds: dict[Case, float]  # per call, predicted; empty without ceilings
@@ -30,7 +32,7 @@ class Plan:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        return tuple(case for group in self.groups for case in group.cases)
+        return (*self.experiments, *(case for group in self.groups for case in group.cases))
 
     def predicted_seconds(self, case: Case) -> float | None:
         """Wall time this case will take, roughly; None without ceilings."""
@@ -51,6 +53,7 @@ def make(
     """
     budget = int(free_bytes * MEMORY_SHARE)
     left_out: list[Measurement] = []
+    experiments: list[Case] = []
     compared: dict[Case, list[Case]] = {}
     bytes_, seconds = {}, {}
     for case, baseline in pairs:
@@ -61,8 +64,11 @@ def make(
         if reason is None and bytes_[case] > budget:
             status, reason = "oom", f"would need {gib(bytes_[case])}, {gib(budget)} free; not started"
         if reason is not None:
-            work = component.work(case)
-            left_out.append(Measurement(case, status, reason, baseline=baseline.id if baseline else None, work=work))
+            compared_with = baseline.id if baseline else None
+            left_out.append(Measurement(case, status, reason, baseline=compared_with, work=component.work_of(case)))
+            continue
+        if component.experiment:
+            experiments.append(case)
             continue
         if ceilings is not None:
             seconds[case] = call_seconds(case, bytes_[case], ceilings)
@@ -70,7 +76,7 @@ def make(
     groups: list[Group] = []
     for baseline, members in compared.items():
         groups += fitting(baseline if baseline in members else None, members, bytes_, budget)
-    return Plan(tuple(groups), tuple(left_out), bytes_, seconds, sampling)
+    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, seconds, sampling)
 
 
 def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:
@@ -83,7 +89,7 @@ def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int
     alone: list[Case] = []
     resident, largest = 0.0, 0.0
     for case in sorted(members, key=lambda member: member != baseline):
-        inputs = min(get_component(case.component).work(case).bytes, peak[case])
+        inputs = min(minimum(case).bytes, peak[case])
         if resident + inputs + max(largest, peak[case] - inputs) <= budget:
             resident, largest = resident + inputs, max(largest, peak[case] - inputs)
             together.append(case)
@@ -98,7 +104,7 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     made = {}
     for case in group.cases:
         baseline = baselines[case]
-        work = get_component(case.component).work(case)
+        work = minimum(case)
         apart = group.baseline is None and baseline in plan.cases
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
@@ -108,10 +114,17 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
 
 def call_seconds(case: Case, peak: int, ceilings: Ceilings) -> float:
     """A rough prediction of one call: half the machine's best on the work, and the workspace written and read."""
-    work = get_component(case.component).work(case)
+    work = minimum(case)
     ideal = ceilings.seconds(work, case.dtype) or ceilings.seconds(work, "float32") or 0.0
     workspace = max(0.0, peak - work.bytes)
     return 2 * ideal + 4 * workspace / ceilings.bytes_per_second(float("inf"))
+
+
+def minimum(case: Case) -> Work:
+    """What a timed case must do at least."""
+    work = get_component(case.component).work_of(case)
+    assert work is not None
+    return work
 
 
 def gib(size: float) -> str:

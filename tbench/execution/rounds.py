@@ -42,7 +42,7 @@ class Draft:
 
     case: Case
     baseline: str | None
-    work: Work
+    work: Work | None
     predicted_bytes: int
     notes: tuple[str, ...] = ()
     measurement: Measurement | None = None  # everything up to the last complete round
@@ -201,7 +201,6 @@ def settle(visit: Visit) -> None:
     if memory is not None and memory.predicted_bytes is None:
         memory = replace(memory, predicted_bytes=draft.predicted_bytes)
     errors: list[float] = [error for error in (old.error if old else None, seen.get("error")) if error is not None]
-    kv_cache_bytes = seen.get("kv_cache_bytes")
     draft.measurement = Measurement(
         case=draft.case,
         status=failure.status if failure else "ok",
@@ -214,7 +213,7 @@ def settle(visit: Visit) -> None:
         error=max(errors, default=None),
         error_limit=seen.get("error_limit", old.error_limit if old else None),
         memory=memory,
-        work=replace(draft.work, kv_cache_bytes=kv_cache_bytes) if kv_cache_bytes is not None else draft.work,
+        work=draft.work,
         costs=added(old.costs if old else {}, visit.costs),
     )
 

@@ -16,6 +16,7 @@ from tbench.components import get as get_component
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
 from tbench.execution.executor import Executor, WorkerFailed
+from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
@@ -24,6 +25,7 @@ from tbench.measure.machine import free_memory_bytes
 from tbench.records import Case, Ceilings, Environment, Measurement
 from tbench.scenario import Scenario, expand
 from tbench.store import RunFolder
+from tbench.threads import worker_threads
 
 CEILINGS_SECONDS = 120.0
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
@@ -175,6 +177,12 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
         listener.done(row)
     begun = store.unfinished()
     for plan in ready.plans:
+        todo = [case for case in plan.experiments if case.id not in done]
+        listener.begin(todo)
+        side_by_side = worker_threads() if ready.device == "cpu" else 1
+        for finished in carry_out(todo, executor, seed, side_by_side, listener.update):
+            store.append(finished)
+            listener.done(finished)
         memory_limit = free_memory_bytes() if ready.device == "cpu" else None
         for group in plan.groups:
             if all(case.id in done for case in group.cases):

@@ -58,6 +58,7 @@ class Session:
 
         self.costs: dict[str, float] = {}
         self.threads = pin_threads()
+        self.workload: Workload
 
     # ------------------------------------------------------------------ the case
 
@@ -72,7 +73,7 @@ class Session:
             limit_memory(memory_limit)
         self.sampling = sampling
         with self.spending("setup"):
-            self.workload: Workload = get_component(case.component).workload(case, seed)
+            self.workload = built(case, seed)
         with self.spending("first_call"):
             self.workload.call()
             self.device.synchronize()
@@ -121,7 +122,6 @@ class Session:
             "error": check.error,
             "error_limit": check.limit,
             "memory": memory,
-            "kv_cache_bytes": self.workload.kv_cache_bytes,
             "costs": self.costs,
         }
 
@@ -159,13 +159,35 @@ class Session:
 
     def probe(self, case: Case, seed: int) -> str:
         """Set the case up and run it once; returns what ran. Raises what a run would raise."""
-        self.workload = get_component(case.component).workload(case, seed)
+        if get_component(case.component).experiment:
+            return str(get_component(case.component).variant_of(case).name)  # to run it is to measure it
+        self.workload = built(case, seed)
         self.workload.call()
         self.check(seed)
         return self.workload.ran
 
+    def experiment(self, case: Case, seed: int) -> dict[str, Any]:
+        """Carry out an experiment, on one core of a CPU: others run beside it."""
+        import torch
+
+        experiment = get_component(case.component).experiment
+        assert experiment is not None
+        if case.device == "cpu":
+            torch.set_num_threads(1)
+        with self.spending("experiment"):
+            findings = dict(experiment(case, seed))
+        return {"findings": findings, "costs": self.costs}
+
     def spending(self, name: str) -> Spending:
         return Spending(self.costs, name)
+
+
+def built(case: Case, seed: int) -> Workload:
+    """The case, set up."""
+    workload = get_component(case.component).workload
+    assert workload is not None
+    made: Workload = workload(case, seed)
+    return made
 
 
 class Spending:

@@ -12,7 +12,10 @@ from tbench.store import SCHEMA_VERSION
 def render(run: Run) -> str:
     """`{"schema_version", "run", "environment", "columns", "records"}`; a figure that could not be had is null."""
     names = columns(run.rows)
-    records = [{name: cells.get(name) for name in names} for cells in map(row_cells, run.rows)]
+    records = [
+        {**{name: cells.get(name) for name in names}, **({"findings": dict(found)} if found else {})}
+        for cells, found in ((row_cells(row), row.measurement.findings) for row in run.rows)
+    ]
     document = {
         "schema_version": SCHEMA_VERSION,
         "run": {name: value for name, value in run.header.items() if name != "schema_version"},

@@ -158,6 +158,8 @@ def labels(cases: Sequence[Case]) -> list[str]:
 
 def outcome(row: Row) -> str:
     """What became of a case, on a line: `12.3 ms ±1.2%, 6.9× [6.7, 7.1]`, or its status and why."""
+    if row.measurement.findings:
+        return "done"
     if row.latency is None:
         reason = row.reasons[0].text if row.reasons else ""
         return f"{row.status}: {reason}"
@@ -179,7 +181,10 @@ def _word(name: str, value: Value | None) -> str:
 
 def _latency(row: Row) -> Text:
     if row.latency is None:
-        return Text(row.status, style="dim" if row.status == "unsupported" else "red")
+        return Text(
+            outcome(row) if row.status == "ok" else row.status,
+            style="dim" if row.status in ("ok", "unsupported") else "red",
+        )
     return Text(f"{units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".rstrip())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeVar
 
 from tbench.analysis.derive import Row
@@ -146,7 +147,25 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell
         (Column("KV cache", rank=1), kv_cache),
         (Column("rate", rank=4), rate),
         (Column("of limit", rank=1), lambda row: Cell(_given(row.limit_fraction, units.share))),
+        *_findings(rows),
     )
+
+
+def _findings(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell]]]:
+    """A column for every single figure that experiments found; their lists are in the JSON report."""
+    single = {
+        name: not isinstance(value, str)
+        for row in rows
+        for name, value in row.measurement.findings.items()
+        if isinstance(value, int | float | str)
+    }
+    for name, right in single.items():
+        yield Column(name.replace("_", " "), right), partial(_finding, name)
+
+
+def _finding(name: str, row: Row) -> Cell:
+    value = row.measurement.findings.get(name)
+    return Cell("" if value is None else f"{value:.4g}" if isinstance(value, float) else text(value))
 
 
 def _given(value: T | None, show: Callable[[T], str]) -> str:
@@ -155,7 +174,8 @@ def _given(value: T | None, show: Callable[[T], str]) -> str:
 
 def _latency(row: Row) -> Cell:
     if row.latency is None:
-        return Cell(row.status, "quiet" if row.status == "unsupported" else "bad")
+        tone: Tone = "" if row.status == "ok" else "quiet" if row.status == "unsupported" else "bad"
+        return Cell("" if row.status == "ok" else row.status, tone)
     return Cell(units.duration(row.latency))
 
 

@@ -73,7 +73,6 @@ class FakeWorker:
             "error": 2e-7,
             "error_limit": 1e-4,
             "memory": memory,
-            "kv_cache_bytes": None,
             "costs": {"setup": 0.001},
         }
 

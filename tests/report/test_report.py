@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
+from tbench.analysis.derive import derive
 from tbench.analysis.run import Run
 from tbench.cli.report import report
 from tbench.errors import StoreError, UsageError
@@ -236,3 +237,17 @@ def test_the_report_verb_refuses_clearly(tmp_path: Path) -> None:
         report(str(tmp_path / "nowhere"), "md", None)
     with pytest.raises(UsageError, match=r"-o .*cannot be written"):
         report(str(stored(tmp_path / "run")), "md", str(tmp_path / "no" / "out.md"))
+
+
+def test_experiments_show_what_they_found() -> None:
+    case = Case("training", "train", "cpu", "float32", (("arm", "rope"),))
+    found = Measurement(case, "ok", findings={"loss": 1.23456, "diverged": 0, "losses": [1.2, 1.3], "text": "stdlib"})
+    refused = Measurement(case.with_(arm="none"), "error", "RuntimeError: no")
+    made = table(derive([found, refused]))
+    names = [column.name for column in made.columns]
+    assert {"loss", "diverged", "text"} <= set(names)
+    assert "losses" not in names
+    first, second = ([cell.text for cell in line] for line in made.lines)
+    assert first[names.index("loss")] == "1.235"
+    assert second[names.index("loss")] == ""
+    assert second[names.index("latency")] == "error"

@@ -86,7 +86,6 @@ class AttentionWorkload:
         self.notes = tuple(dict.fromkeys(notes))
         held = sum(tensor.nbytes for problem, _ in kernels.values() for tensor in problem.held)
         self.resident_bytes = formulas.resident_bytes(case) + held
-        self.kv_cache_bytes = formulas.work(case, False).kv_cache_bytes
 
     def stack(self) -> None:
         for step in self.steps:

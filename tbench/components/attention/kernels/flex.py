@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from tbench.components.attention.kernels.compiling import compiled
 from tbench.components.attention.kernels.masks import BLOCK, blocks
 from tbench.components.attention.problem import Problem
+from tbench.components.compiling import compiled
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
@@ -20,7 +20,7 @@ def flex(problem: Problem) -> Kernel:
     p = problem
     if p.device == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
         raise Unsupported("needs a processor with AVX2")
-    kernel = compiled(p, flex_attention)
+    kernel = compiled(p.device, flex_attention)
     mask = None if p.dense else block_mask(p)
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

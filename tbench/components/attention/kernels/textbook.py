@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tbench.components.attention.kernels.compiling import compiled
 from tbench.components.attention.kernels.folding import fold, unfold
 from tbench.components.attention.kernels.masks import dense_mask
 from tbench.components.attention.problem import Problem
+from tbench.components.compiling import compiled
 from tbench.components.registry import Kernel
 
 
@@ -30,4 +30,4 @@ def naive(problem: Problem) -> Kernel:
 
 def naive_compiled(problem: Problem) -> Kernel:
     """The same lines through torch.compile, which fuses what lies between the two products."""
-    return compiled(problem, naive(problem))
+    return compiled(problem.device, naive(problem))

@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 
-from tbench.components.attention.problem import Problem
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
-def compiled(problem: Problem, function: Callable[..., Any]) -> Kernel:
+def compiled(device: str, function: Callable[..., Any]) -> Kernel:
     """`function` compiled for exactly these shapes; compilation happens at the first call. Raises Unsupported."""
-    require_compiler(problem.device)
+    require_compiler(device)
     kernel: Kernel = torch.compile(function, dynamic=False, fullgraph=True)
     return kernel
 

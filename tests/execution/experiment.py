@@ -1,0 +1,45 @@
+"""A component that is not timed. Registered in the test process and, by name, in the workers' server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from tbench.components import COMPONENTS
+from tbench.components.registry import Axis, Component, Kernel
+from tbench.errors import Unsupported
+from tbench.records import Case
+
+
+def experiment(case: Case, seed: int) -> dict[str, Any]:
+    import torch
+
+    what = case["what"]
+    if what == "dies":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "refuses":
+        raise Unsupported("only on Sundays")
+    if what == "sleeps":
+        time.sleep(600)
+    return {"answer": 42, "seed": seed, "threads": torch.get_num_threads(), "losses": [1.5, 1.25]}
+
+
+def nothing(problem: Any) -> Kernel:
+    return lambda: problem
+
+
+COMPONENT = Component(
+    name="test-experiment",
+    about="for tests",
+    axes=(Axis("number", "int", "tells cases apart"), Axis("what", "choice", "what happens", default="answers")),
+    phases=("train",),
+    variant_axis="what",
+    complete=lambda values: values,
+    predict_bytes=lambda case: 1000,
+    experiment=experiment,
+)
+for name in ("answers", "dies", "refuses", "sleeps"):
+    COMPONENT.variant(name, about=name)(nothing)
+COMPONENTS[COMPONENT.name] = COMPONENT
