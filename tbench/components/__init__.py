@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tbench.components.attention import ATTENTION
+from tbench.components.kv import KV
 from tbench.components.registry import Component
 
-COMPONENTS: dict[str, Component] = {component.name: component for component in (ATTENTION,)}
+COMPONENTS: dict[str, Component] = {component.name: component for component in (ATTENTION, KV)}
 
 
 def get(name: str) -> Component:

@@ -16,13 +16,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tbench.records import Case, Value, Work
 
 DTYPES = ("float32", "bfloat16", "float16")
 
 Kernel = Callable[..., Any]  # what a factory returns: takes tensors, is timed
+Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Variant:
     """
 
     name: str
-    factory: Callable[[Any], Kernel]
+    factory: Callable[..., Any]
     about: str
     devices: tuple[str, ...] = ("cpu", "cuda")
     phases: tuple[str, ...] = ()  # empty: all of the component
@@ -74,8 +75,9 @@ class Component:
 
     `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
     combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas; `workload` (in the
-    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. A component that is not timed
-    has an `experiment` instead: from a case and a seed to findings by name (JSON values), run in a worker on one core.
+    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. An `experiment` is a
+    component that is not timed: its variants take a case and a seed and return findings by name (JSON values), in a
+    worker on one core.
     """
 
     name: str
@@ -87,12 +89,12 @@ class Component:
     predict_bytes: Callable[[Case], int]
     work: Callable[[Case], Work] | None = None
     workload: Callable[[Case, int], Any] | None = None
-    experiment: Callable[[Case, int], Mapping[str, Any]] | None = None
+    experiment: bool = False
     variants: dict[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if (self.experiment is None) == (self.workload is None) or (self.work is None) != (self.workload is None):
-            raise ValueError(f"{self.name}: give work and workload, or experiment")
+        if {self.work is None, self.workload is None} != {self.experiment}:
+            raise ValueError(f"{self.name}: give work and workload, or say that it is an experiment")
 
     def work_of(self, case: Case) -> Work | None:
         """What the case must do at least; None for an experiment."""
@@ -104,10 +106,10 @@ class Component:
                 return axis
         raise KeyError(name)
 
-    def variant(self, name: str, **declared: Any) -> Callable[[Callable[[Any], Kernel]], Callable[[Any], Kernel]]:
+    def variant(self, name: str, **declared: Any) -> Callable[[Factory], Factory]:
         """Register the decorated factory under `name`."""
 
-        def register(factory: Callable[[Any], Kernel]) -> Callable[[Any], Kernel]:
+        def register(factory: Factory) -> Factory:
             if name in self.variants:
                 raise ValueError(f"{self.name} has two variants named {name!r}")
             self.variants[name] = Variant(name, factory, **declared)

@@ -165,6 +165,8 @@ def _findings(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cel
 
 def _finding(name: str, row: Row) -> Cell:
     value = row.measurement.findings.get(name)
+    if isinstance(value, int) and "bytes" in name:
+        return Cell(units.size(value))
     return Cell("" if value is None else f"{value:.4g}" if isinstance(value, float) else text(value))
 
 

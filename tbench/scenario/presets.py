@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 class Preset:
     """One model's sizes, in the field's own words. `window`: keys a sliding window keeps, None for full attention.
 
-    `ffn_hidden`: width inside the feed-forward layer. `max_positions`: the length it was published with.
+    `ffn_hidden`: width inside the feed-forward layer; `ffn_matrices`: 3 if it is gated, else 2. `max_positions`: the length it was published with.
     `source`: where the figures stand.
     """
 
@@ -24,6 +24,7 @@ class Preset:
     max_positions: int
     source: str
     window: int | None = None
+    ffn_matrices: int = 3
 
     def axes(self, names: Iterable[str]) -> dict[str, int]:
         """Those sizes that are among `names` and that the model has."""
@@ -75,6 +76,7 @@ PRESETS = {
         ffn_hidden=49152,
         vocab=50257,
         max_positions=2048,
+        ffn_matrices=2,
         source="Brown et al. 2020, Language Models are Few-Shot Learners, §2.1 and Table 2.1; vocabulary of GPT-2",
     ),
     "qwen2.5-7b": Preset(

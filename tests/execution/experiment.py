@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from tbench.components import COMPONENTS
-from tbench.components.registry import Axis, Component, Kernel
+from tbench.components.registry import Axis, Component
 from tbench.errors import Unsupported
 from tbench.records import Case
 
@@ -26,10 +26,6 @@ def experiment(case: Case, seed: int) -> dict[str, Any]:
     return {"answer": 42, "seed": seed, "threads": torch.get_num_threads(), "losses": [1.5, 1.25]}
 
 
-def nothing(problem: Any) -> Kernel:
-    return lambda: problem
-
-
 COMPONENT = Component(
     name="test-experiment",
     about="for tests",
@@ -38,8 +34,8 @@ COMPONENT = Component(
     variant_axis="what",
     complete=lambda values: values,
     predict_bytes=lambda case: 1000,
-    experiment=experiment,
+    experiment=True,
 )
 for name in ("answers", "dies", "refuses", "sleeps"):
-    COMPONENT.variant(name, about=name)(nothing)
+    COMPONENT.variant(name, about=name)(experiment)
 COMPONENTS[COMPONENT.name] = COMPONENT

@@ -44,4 +44,5 @@ def set_up(variant: Variant, problem: Problem) -> Kernel:
     reason = ATTENTION.unsupported(problem.case.with_(pattern=pattern, kernel=variant.name))
     if reason:
         raise Unsupported(reason)
-    return variant.factory(problem)
+    kernel: Kernel = variant.factory(problem)
+    return kernel

@@ -1,0 +1,58 @@
+"""Keys and values as a quantity: how many matrices, how many bytes a token, how much of a model's memory. No torch.
+
+Nothing is timed here. The projections are real modules whose parameters are counted, the cache is a real tensor whose
+bytes are; both on PyTorch's meta device, which has shapes but no memory, so that a model of any size can be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tbench.components.registry import Axis, Component, Impossible
+from tbench.records import Case, Value
+
+AXES = (
+    Axis("batch", "int", "sequences side by side", default=1),
+    Axis("seq_len", "int", "tokens in the KV cache"),
+    Axis("layers", "int", "layers of the model", default=1),
+    Axis("hidden", "int", "width of the model"),
+    Axis("heads", "int", "query heads"),
+    Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
+    Axis("head_dim", "int", "size of a head"),
+    Axis("ffn_hidden", "int", "width inside the feed-forward layer", default=None),
+    Axis("ffn_matrices", "int", "matrices of the feed-forward layer: 3 if gated, else 2", default=3),
+    Axis("vocab", "int", "tokens known to the model"),
+    Axis("method", "choice", "how the figures are had", default="counted"),
+)
+
+
+def complete(values: dict[str, Any]) -> dict[str, Value]:
+    """kv_heads is heads where it is not given (MHA), ffn_hidden four times hidden. Raises Impossible and KeyError."""
+    heads, hidden = values["heads"], values["hidden"]
+    kv_heads = values.setdefault("kv_heads", heads)
+    values.setdefault("ffn_hidden", 4 * hidden)
+    if heads % kv_heads:
+        raise Impossible(
+            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
+        )
+    return values
+
+
+KV = Component(
+    name="kv",
+    about="key and value matrices and the KV cache, counted",
+    axes=AXES,
+    phases=("decode",),
+    variant_axis="method",
+    complete=complete,
+    predict_bytes=lambda case: 2**20,  # shapes only
+    experiment=True,
+)
+
+
+@KV.variant("counted", about="parameters of real modules and bytes of real tensors, without memory behind them")
+def counted(case: Case, seed: int) -> Mapping[str, Any]:
+    from tbench.components.kv.counting import count
+
+    return count(case)
