@@ -1,0 +1,51 @@
+"""Every way to normalise that comes with tbench. To add one, add an entry here."""
+
+from __future__ import annotations
+
+from tbench.components.norm import formulas
+from tbench.components.norm.component import NORM
+from tbench.components.norm.formulas import EPSILON, Norm
+from tbench.components.registry import Kernel
+from tbench.components.setting import COMPILER
+
+
+@NORM.variant("naive", about="the equation written out, several operations", workspace=formulas.written_out)
+def naive(norm: Norm) -> Kernel:
+    from tbench.components.norm import kernels
+
+    return kernels.layernorm if norm.layernorm else kernels.rmsnorm
+
+
+@NORM.variant(
+    "default",
+    about="what PyTorch gives: F.layer_norm, F.rms_norm (one operation on CUDA, six on a CPU)",
+    workspace=formulas.framework,
+)
+def default(norm: Norm) -> Kernel:
+    from tbench.components.norm import kernels
+
+    return kernels.framework_layernorm if norm.layernorm else kernels.framework_rmsnorm
+
+
+@NORM.variant("compiled", about="naive's lines through torch.compile", workspace=formulas.fused, preload=COMPILER)
+def compiled(norm: Norm) -> Kernel:
+    from tbench.components import compiling
+
+    return compiling.compiled(norm.device, naive(norm))
+
+
+@NORM.variant(
+    "liger",
+    about="Liger's fused Triton kernels",
+    devices=("cuda",),
+    requires=(("liger_kernel", "liger-kernel"), ("triton", "triton")),
+    workspace=formulas.fused,
+)
+def liger(norm: Norm) -> Kernel:
+    from tbench.components.liger import function
+
+    if norm.layernorm:
+        layer_norm = function("liger_layer_norm")
+        return lambda x, weight, bias: layer_norm(x, weight, bias, EPSILON)
+    rms_norm = function("liger_rms_norm")
+    return lambda x, weight: rms_norm(x, weight, EPSILON, in_place=False)

@@ -1,0 +1,14 @@
+"""Positions: learned, sinusoidal (2017), RoPE (2024), RoPE with interpolation, ALiBi, none. No torch here.
+
+encodings    the arithmetic, for a model to use;  properties: what must hold of it, as numbers
+formulas     what is timed and what it costs at least;  workspace: what variants hold beside that
+kernels      encodings at work, as they are timed;  variants: a short entry for each way
+workload     what a worker times, and its float64 reference
+"""
+
+from __future__ import annotations
+
+from tbench.components.position import variants
+from tbench.components.position.component import POSITION
+
+__all__ = ["POSITION", "variants"]  # the latter registers itself

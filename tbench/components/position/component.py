@@ -1,0 +1,62 @@
+"""Positions as a component: its axes, and the door to its formulas and its workload. No torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tbench.components.position import formulas
+from tbench.components.position.formulas import ENCODINGS, Position
+from tbench.components.registry import Axis, Component, Impossible
+from tbench.records import Case, Value, Work
+
+AXES = (
+    Axis("batch", "int", "sequences side by side", default=1),
+    Axis("seq_len", "int", "tokens of a sequence"),
+    Axis("heads", "int", "query heads"),
+    Axis("kv_heads", "int", "key heads, which RoPE turns too; heads of them unless given"),
+    Axis("head_dim", "int", "size of a head; a token's vector has heads · head_dim numbers"),
+    Axis("encoding", "choice", "how positions come in", default="rope", choices=ENCODINGS),
+    Axis("kernel", "choice", "how it is computed", default="default"),
+)
+
+
+def complete(values: dict[str, Any]) -> dict[str, Value]:
+    """kv_heads is heads where it is not given. Raises Impossible, and KeyError for a size that is missing."""
+    heads, head_dim = values["heads"], values["head_dim"]
+    kv_heads = values.setdefault("kv_heads", heads)
+    if heads % kv_heads:
+        raise Impossible(
+            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
+        )
+    if values["encoding"] in ("rope", "rope-interpolated", "sinusoidal") and head_dim % 2:
+        raise Impossible("head_dim", f"{values['encoding']} works on pairs, and {head_dim} is odd; write an even one")
+    return values
+
+
+def work(case: Case) -> Work:
+    return formulas.work(Position(case))
+
+
+def predict_bytes(case: Case) -> int:
+    """Bytes at the peak: what is there before the call, and what the variant needs at most beside it."""
+    workspace = POSITION.variant_of(case).workspace
+    return formulas.resident_bytes(Position(case)) + (workspace(Position(case)) if workspace else 0)
+
+
+def workload(case: Case, seed: int) -> Any:
+    from tbench.components.position.workload import build
+
+    return build(case, seed)
+
+
+POSITION = Component(
+    name="position",
+    about="what telling attention the positions costs: once a model (learned, sinusoidal), or in every layer",
+    axes=AXES,
+    phases=("forward", "forward_backward"),
+    variant_axis="kernel",
+    complete=complete,
+    work=work,
+    predict_bytes=predict_bytes,
+    workload=workload,
+)

@@ -1,0 +1,54 @@
+"""Every way to bring positions in that comes with tbench. To add one, add an entry here."""
+
+from __future__ import annotations
+
+from tbench.components.position import workspace
+from tbench.components.position.component import POSITION
+from tbench.components.position.formulas import Position
+from tbench.components.registry import Kernel
+from tbench.components.setting import COMPILER
+from tbench.records import Case
+
+
+def something(case: Case) -> str | None:
+    return "none computes nothing: there is nothing to compile" if case["encoding"] == "none" else None
+
+
+def rotary(case: Case) -> str | None:
+    return None if Position(case).rotary else f"is for rope; {case['encoding']} turns nothing"
+
+
+@POSITION.variant("default", about="PyTorch's operations one after the other", workspace=workspace.eager)
+def default(position: Position) -> Kernel:
+    from tbench.components.position import kernels
+
+    return kernels.EAGER[position.encoding](position)
+
+
+@POSITION.variant(
+    "compiled",
+    about="the same lines through torch.compile",
+    limits=something,
+    workspace=workspace.compiled,
+    preload=COMPILER,
+)
+def compiled(position: Position) -> Kernel:
+    from tbench.components import compiling
+
+    return compiling.compiled(position.device, default(position))
+
+
+@POSITION.variant(
+    "liger",
+    about="Liger's fused Triton kernel for q and k, which turns them in place",
+    devices=("cuda",),
+    requires=(("liger_kernel", "liger-kernel"), ("triton", "triton")),
+    limits=rotary,
+    workspace=workspace.compiled,
+)
+def liger(position: Position) -> Kernel:
+    from tbench.components.liger import function
+    from tbench.components.position import kernels
+
+    position.notes.append("writes over q and k")
+    return kernels.rope_of(function("liger_rope"), position)

@@ -1,0 +1,132 @@
+"""The block in all its designs against the reference, and the ladder between them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from tbench.components.block import BLOCK
+from tbench.components.block.design import Design
+from tbench.components.block.ladder import DESIGNS, STEPS
+from tbench.components.block.workload import BlockWorkload
+from tbench.components.registry import Impossible
+from tbench.measure import memory
+from tbench.measure.device import open_device
+from tbench.records import Case, Value
+from tbench.scenario.axes import resolve
+
+SMALL: dict[str, Value] = {"batch": 2, "seq_len": 100, "hidden": 32, "heads": 4}
+
+
+def case(phase: str = "forward", dtype: str = "float32", **given: Value) -> Case:
+    return Case("block", phase, "cpu", dtype, tuple(resolve(BLOCK, {**SMALL, **given}).items()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("phase", BLOCK.phases)
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_design_agrees_with_the_reference(design: str, phase: str, dtype: str) -> None:
+    workload = BlockWorkload(case(phase, dtype, design=design), 1)
+    for seed in (2, 3):
+        check = workload.check(seed)
+        assert check.passed, check
+    workload.close()
+
+
+@pytest.mark.parametrize("phase", BLOCK.phases)
+def test_every_combination_of_switches_agrees(phase: str) -> None:
+    choices = itertools.product(("post", "pre"), ("layernorm", "rmsnorm"), ("relu", "swiglu"), ("sinusoidal", "rope"))
+    for (placement, norm, activation, position), kernel, kv_heads in itertools.product(
+        choices, ("naive", "flash"), (4, 1)
+    ):
+        switches = {"placement": placement, "norm": norm, "activation": activation, "position": position}
+        one = case(phase, **switches, kernel=kernel, kv_heads=kv_heads)
+        check = BlockWorkload(one, 1).check(5)
+        assert check.passed, (one.id, check)
+
+
+@pytest.mark.parametrize("phase", BLOCK.phases)
+@pytest.mark.parametrize("name", ["query", "value", "out", "up", "down", "gate", "norm1", "norm2"])
+def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: str) -> None:
+    workload = BlockWorkload(case(phase), 1)
+    original = workload.block
+    workload.block = lambda x, w: original(x, {**w, name: w[name] * 1.5})  # type: ignore[assignment]
+    assert not workload.check(2).passed
+
+
+def test_a_block_that_sees_the_future_is_noticed() -> None:
+    workload = BlockWorkload(case(kernel="naive"), 1)
+    workload.block.attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
+    assert workload.design.kv_heads == 1
+    assert not workload.check(2).passed
+
+
+def test_the_ladder_changes_one_thing_a_step() -> None:
+    steps = [DESIGNS[name] for name in ("2017", "+pre-norm", "+rmsnorm", "+swiglu", "+gqa", "+rope", "2024")]
+    for before, after, change in zip(steps[:-1], steps[1:], STEPS.values(), strict=True):
+        assert {name for name in after if after[name] != before[name]} == set(change)
+    without = [name for name in DESIGNS if name.startswith("-")]
+    for name in without:
+        changed = {switch for switch in DESIGNS[name] if DESIGNS[name][switch] != DESIGNS["2024"][switch]}
+        assert changed == set(STEPS[name.removeprefix("-")])
+
+
+def test_a_design_sets_the_switches_and_tells_the_truth_about_them() -> None:
+    old, new = dict(case(design="2017").axes), dict(case(design="2024").axes)
+    assert (old["placement"], old["norm"], old["activation"], old["kv_heads"], old["kernel"]) == (
+        "post",
+        "layernorm",
+        "relu",
+        4,
+        "naive",
+    )
+    assert (new["placement"], new["norm"], new["activation"], new["kv_heads"], new["kernel"]) == (
+        "pre",
+        "rmsnorm",
+        "swiglu",
+        1,
+        "flash",
+    )
+    assert dict(case(design="2024", norm="layernorm").axes)["design"] == "-rmsnorm"
+    assert dict(case(design="2024", norm="layernorm", position="sinusoidal").axes)["design"] == "custom"
+    assert dict(case(design="2017", placement="pre").axes)["design"] == "+pre-norm"
+
+
+def test_designs_have_the_same_parameters_but_for_shared_heads() -> None:
+    sizes = {name: Design.of(case(design=name, hidden=512, heads=8)).parameters for name in DESIGNS}
+    whole = [size for name, size in sizes.items() if not DESIGNS[name]["shared"]]
+    assert max(whole) / min(whole) < 1.01
+    shared = [size for name, size in sizes.items() if DESIGNS[name]["shared"]]
+    assert max(shared) / min(shared) < 1.01
+    assert min(whole) > max(shared)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(Impossible, match="3 KV heads cannot be shared evenly by 4 heads"):
+        case(kv_heads=3)
+    with pytest.raises(Impossible, match="7 heads do not divide a width of 32"):
+        case(heads=7)
+    with pytest.raises(Impossible, match="head_dim is 5; write an even one"):
+        case(head_dim=5)
+
+
+@pytest.mark.parametrize("phase", BLOCK.phases)
+@pytest.mark.parametrize("design", ["2017", "2024"])
+def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
+    one = case(phase, design=design, batch=1, seq_len=512, hidden=256)
+    workload = BlockWorkload(one, 1)
+    workload.call()
+    weighed = memory.peak(open_device("cpu"), workload).peak_bytes
+    assert weighed is not None
+    assert weighed * 0.9 < BLOCK.predict_bytes(one) < weighed * 1.6
+
+
+def test_work_grows_as_it_should() -> None:
+    assert BLOCK.work is not None
+    forward, training = (BLOCK.work(case(phase, design="2017")) for phase in ("forward", "forward_backward"))
+    assert training.flops == 3 * forward.flops
+    token = BLOCK.work(case("decode", design="2017"))
+    assert token.kv_cache_bytes == 2 * 2 * 4 * 100 * 8 * 4
+    assert token.bytes > token.kv_cache_bytes
