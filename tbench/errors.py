@@ -9,6 +9,7 @@
     └── Interrupted       130    stopped by the user; everything measured so far is saved
 
     Unsupported                  not a failure: a variant says, in words, why it cannot run a case
+    (execution.executor.WorkerFailed: a worker did not answer; becomes the status of a case, or a UsageError)
 
 `tbench.cli.main` is the one place that catches them. Anything else is a bug: exit code 70.
 """

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 Value = int | float | bool | str
 Status = Literal["ok", "unsupported", "oom", "timeout", "wrong", "error"]
+Again = Literal["", "raise", "replace"]  # whether kept ceilings are measured again: no, keep the better, forget them
 STATUSES: tuple[Status, ...] = get_args(Status)
 FAILED: frozenset[Status] = frozenset({"timeout", "wrong", "error"})  # exit code 4; the rest are results
 
@@ -103,6 +104,12 @@ class Turn:
     seconds: tuple[float, ...]
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.seconds or not all(math.isfinite(second) and second > 0 for second in self.seconds):
+            raise ValueError("a turn has samples, and each is a positive time")
+        if not all(isinstance(number, int) for number in (self.round, self.turn, self.calls)):
+            raise TypeError("round, turn and calls are whole numbers")
 
 
 @dataclass(frozen=True)
@@ -205,13 +212,15 @@ class Ceilings:
     """What this machine can do at best, measured here: the denominators of `limit_fraction`.
 
     `flops`: FLOP/s of the best matrix product by dtype. `bandwidth`: pairs (working set in bytes, bytes per
-    second read), ascending; small working sets stay in a cache and are faster.
+    second read), ascending; small working sets stay in a cache and are faster. `load`: cores that other processes used
+    meanwhile; with some, ceilings come out too low.
     """
 
     flops: Mapping[str, float]
     bandwidth: tuple[tuple[int, float], ...]
     measured_at: str
     threads: int
+    load: float = 0.0
 
     def bytes_per_second(self, working_set: float) -> float:
         """Fastest rate measured at any working set from the next smaller one up: part of it may be in that cache."""
@@ -232,7 +241,8 @@ class Ceilings:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Ceilings:
         pairs = tuple((int(size), float(rate)) for size, rate in data["bandwidth"])
-        return Ceilings(dict(data["flops"]), pairs, data["measured_at"], int(data["threads"]))
+        load = float(data.get("load", 0.0))
+        return Ceilings(dict(data["flops"]), pairs, data["measured_at"], int(data["threads"]), load)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # workers do not look into the working directory
     yield folder
     if before is None:
         del os.environ["XDG_CACHE_HOME"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
-from tbench.errors import TbenchError
+from tbench.errors import TbenchError, UsageError
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -12,7 +14,17 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Entry point of the `tbench` command; the one place that turns exceptions into exit codes."""
-    sys.exit(exit_code(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without × and ± gets ? for them
+            stream.reconfigure(errors="replace")
+    code = exit_code(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError, ValueError) as error:
+        print(f"tbench: cannot write to standard output: {error}", file=sys.stderr)
+        code = code or UsageError.exit_code
+        sys.stdout = None  # or the interpreter tries again
+    sys.exit(code)
 
 
 def exit_code(arguments: list[str]) -> int:
@@ -31,15 +43,25 @@ def exit_code(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("tbench: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `tbench … | head`: the reader has seen enough
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:
+        return reader_left()
+    except OSError as error:
+        print(f"tbench: cannot write or read: {error}", file=sys.stderr)
+        return UsageError.exit_code
+    except SystemExit as ending:  # rich's way to meet a broken pipe
+        return reader_left() if ending.code == 1 else int(ending.code or 0)
     except Exception as error:
         show = getattr(error, "show", None)
         if show is not None:  # a usage error of the command line itself
             show()
             return int(getattr(error, "exit_code", 2))
         return internal_error(error)
+
+
+def reader_left() -> int:
+    """`tbench … | head`: the reader has seen enough. Nothing more is written, also not at exit."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (until the process ends)
+    return 0
 
 
 def internal_error(error: Exception) -> int:

@@ -128,7 +128,7 @@ def list_(
 @app.command()
 def doctor(
     device: Device = "auto",
-    refresh: Annotated[bool, typer.Option("--refresh", help="Measure the ceilings again.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Forget the ceilings and measure them again.")] = False,
 ) -> None:
     """This machine: devices, ceilings, noise, threads, clocks, and what to fix."""
     from tbench.cli.doctor import doctor

@@ -66,7 +66,7 @@ def examine(device: str, refresh: bool) -> Findings:
         devices = tuple(known_devices(machine))
         with device_lock(device, lambda message: print(f"warning: {message}", file=sys.stderr)):
             environment: Environment = machine.ask("environment", device=device)
-            ceilings = attempted(lambda: machine.ceilings(device, refresh))
+            ceilings = attempted(lambda: machine.ceilings(device, "replace" if refresh else ""))
             noise = attempted(lambda: measure_noise(executor, device))
     gpu = Telemetry(environment.device_uuid).snapshot() if environment.device_uuid else None
     return Findings(environment, devices, ceilings, noise, gpu, compiler.problem())

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from tbench.cli.run import Request
 
 PROBE_SECONDS = 180.0  # a variant may compile
+WIDE = 200  # columns, where no terminal says how many there are
 SMALL = 512  # length at which a variant is tried out
 
 
 def dry_run(scenario: Scenario, request: Request) -> None:
     """Print the plan of one scenario. Every variant is tried once at a small size, to prove that it runs."""
-    with prepared(scenario, request.device, request.select, request.executor, warn) as (ready, executor):
+    with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         cases = list(ready.baselines)
         varying = [name for name in names(cases) if len({case.get(name) for case in cases}) > 1]
         constant = [name for name in names(cases) if name not in varying]
-        console = Console(soft_wrap=True, highlight=False)
+        console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
         console.print(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
         console.print(
             " ".join(f"{name}={text(value)}" for name in constant if (value := cases[0].get(name)) is not None)

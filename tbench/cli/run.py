@@ -36,7 +36,10 @@ class Request:
 
 def run(paths: Sequence[str], request: Request) -> int:
     """Measure every scenario; raises CaseFailed (exit code 4) at the end if a case was wrong, crashed or hung."""
+    if paths.count("-") > 1:
+        raise UsageError("- can be read once; name the other scenarios' files")
     scenarios = [read(path, request) for path in paths]  # all mistakes before anything is measured
+    refuse_equal_names(scenarios)
     if request.dry_run:
         from tbench.cli.dry_run import dry_run
 
@@ -80,6 +83,14 @@ def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
     return replace(scenario, sampling=sampling, parts=parts)
 
 
+def refuse_equal_names(scenarios: Sequence[Scenario]) -> None:
+    """Each scenario has a folder of its name."""
+    names = [scenario.name for scenario in scenarios]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two scenarios are called {name!r}; run them one after the other, or rename one")
+
+
 def folder(scenario: Scenario, request: Request, several: bool) -> Path | None:
     """Where the run goes: -o itself for one scenario, a folder below it for each of several."""
     if request.output is None:
@@ -89,7 +100,7 @@ def folder(scenario: Scenario, request: Request, several: bool) -> Path | None:
 
 def failures(run: Run) -> list[str]:
     return [
-        f"  {measurement.case.id}: {measurement.status}: {measurement.reason}"
-        for measurement in run.measurements
-        if measurement.status in FAILED
+        f"  {row.measurement.case.id}: {row.status}: {row.reasons[0].text if row.reasons else 'no reason'}"
+        for row in run.rows
+        if row.status in FAILED
     ]

@@ -49,7 +49,6 @@ class Variant:
     """One way to compute a component. `about` is a sentence for `tbench list`.
 
     `layout` names how the factory wants its inputs laid out; they are made that way outside the timed region.
-    `recomputes`: the backward pass computes the forward's intermediates again (counts FLOPs accordingly).
     `limits` says for a case, without torch, why it cannot run (None: it may). `workspace`: bytes it needs at the peak
     beside inputs and outputs, by formula (None: next to nothing); what cannot fit is not started. `preload`: modules
     that take long to import and are better imported before workers are forked.
@@ -63,7 +62,6 @@ class Variant:
     dtypes: tuple[str, ...] = DTYPES
     requires: tuple[tuple[str, str], ...] = ()  # (module to find, distribution to pip install)
     layout: str = ""
-    recomputes: bool = False
     limits: Callable[[Case], str | None] | None = None
     workspace: Callable[[Any], int] | None = None
     preload: tuple[str, ...] = ()
@@ -99,12 +97,6 @@ class Component:
     def work_of(self, case: Case) -> Work | None:
         """What the case must do at least; None for an experiment."""
         return self.work(case) if self.work else None
-
-    def axis(self, name: str) -> Axis:
-        for axis in self.axes:
-            if axis.name == name:
-                return axis
-        raise KeyError(name)
 
     def variant(self, name: str, **declared: Any) -> Callable[[Factory], Factory]:
         """Register the decorated factory under `name`."""

@@ -56,7 +56,7 @@ class LocalExecutor:
         self._turn = threading.Lock()  # question and answer belong together, whichever thread asks
         self._ready = False
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
+            [sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
             pass_fds=[theirs.fileno()],
             env=worker_environment(self.threads),
             stdin=subprocess.DEVNULL,

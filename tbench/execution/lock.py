@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tbench.errors import StoreError
+
 
 def lock_path(device: str) -> Path:
     """The lock file of a device, the same for every user and every copy of tbench on this machine."""
-    return Path(tempfile.gettempdir()) / f"tbench-{device.replace(':', '')}.lock"
+    shared = Path("/tmp")  # not TMPDIR, which differs between users
+    return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"tbench-{device.replace(':', '')}.lock"
 
 
 @contextmanager
 def device_lock(device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0) -> Iterator[None]:
     """Hold the device's lock. Calls `waiting` once with a sentence if another run has it, then waits."""
     path = lock_path(device)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = opened(path)
     try:
         with suppress(OSError):  # the file may be another user's; sharing it is all that is wanted
             path.chmod(0o666)
@@ -40,3 +43,14 @@ def device_lock(device: str, waiting: Callable[[str], None], poll_seconds: float
         yield
     finally:
         os.close(descriptor)  # releases the lock
+
+
+def opened(path: Path) -> int:
+    """The lock file, made if it is not there. Raises StoreError."""
+    try:
+        try:  # without O_CREAT first: in /tmp some systems refuse it for a file of somebody else
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as problem:
+        raise StoreError(f"{path}: the device cannot be locked ({problem.strerror}): remove or repair it") from problem

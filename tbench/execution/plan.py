@@ -14,7 +14,7 @@ from tbench.execution.rounds import Draft, Group
 from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
-NOT_TOGETHER = "measured alone: does not fit into free memory beside its baseline, so there is no speed-up"
+NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
 
 
@@ -105,7 +105,7 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     for case in group.cases:
         baseline = baselines[case]
         work = minimum(case)
-        apart = group.baseline is None and baseline in plan.cases
+        apart = baseline is not None and baseline not in group.cases and baseline in baselines
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
         made[case] = Draft(case, compared, work, plan.predicted_bytes[case], notes)

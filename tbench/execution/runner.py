@@ -6,7 +6,7 @@ resolve the device → lock it → look at the machine → plan → measure grou
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
 from tbench.execution.rounds import measure_group
 from tbench.measure.machine import free_memory_bytes
-from tbench.records import Case, Ceilings, Environment, Measurement
+from tbench.records import Again, Case, Ceilings, Environment, Measurement
 from tbench.scenario import Scenario, expand
 from tbench.store import RunFolder
 from tbench.threads import worker_threads
@@ -52,21 +52,20 @@ class Machine:
         worker = self.executor.start()
         try:
             return worker.ask(do, timeout, **arguments)
+        except WorkerFailed as failure:
+            raise UsageError(f"this machine cannot be examined ({do}): {failure.reason}") from None
         finally:
             worker.close()
 
     def resolve(self, device: str) -> str:
-        try:
-            return str(self.ask("resolve", device=device))
-        except WorkerFailed as failure:
-            raise UsageError(failure.reason) from None
+        return str(self.ask("resolve", device=device))
 
     def environment(self, device: str) -> Environment:
         environment: Environment = self.ask("environment", device=device)
         return replace(environment, ceilings=self.ceilings(device))
 
-    def ceilings(self, device: str, refresh: bool = False) -> Ceilings:
-        ceilings: Ceilings = self.ask("ceilings", CEILINGS_SECONDS, device=device, refresh=refresh)
+    def ceilings(self, device: str, again: Again = "") -> Ceilings:
+        ceilings: Ceilings = self.ask("ceilings", CEILINGS_SECONDS, device=device, again=again)
         return ceilings
 
     def free_bytes(self, device: str) -> int:
@@ -99,9 +98,14 @@ class Prepared:
 
 @contextmanager
 def prepared(
-    scenario: Scenario, device: str, select: Sequence[str], executor_name: str, warn: Callable[[str], None]
+    scenario: Scenario,
+    device: str,
+    select: Sequence[str],
+    executor_name: str,
+    warn: Callable[[str], None],
+    alone: bool = True,
 ) -> Iterator[tuple[Prepared, Executor]]:
-    """Hold the device and everything needed to measure `scenario` on it."""
+    """Hold everything needed to measure `scenario`; `alone`: the device too, waiting for other runs to end."""
     if executor_name not in EXECUTORS:
         raise UsageError(f"no executor named {executor_name!r}; there is: {', '.join(EXECUTORS)}")
     parts = scenario.parts or (scenario,)
@@ -109,7 +113,7 @@ def prepared(
         machine = Machine(executor)
         device = machine.resolve(device)
         cases = expand(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
-        with device_lock(device, warn):
+        with device_lock(device, warn) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
                 warn(warning)
@@ -175,7 +179,7 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
         if row.case.id not in done:
             store.append(row)
         listener.done(row)
-    begun = store.unfinished()
+    begun = {**store.unfinished(), **store.finished()}
     for plan in ready.plans:
         todo = [case for case in plan.experiments if case.id not in done]
         listener.begin(todo)
@@ -188,9 +192,10 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
             if all(case.id in done for case in group.cases):
                 continue
             drafts = planning.drafts(group, plan, ready.baselines)
-            for case in group.cases:
+            for case in group.cases:  # what a broken-off run has of them, so that turns keep their partners
                 drafts[case].measurement = begun.get(case.id)
-            listener.begin(group.cases)
+                drafts[case].stopped = begun[case.id].stopped if case.id in done else ""
+            listener.begin([case for case in group.cases if case.id not in done])
             measured = measure_group(
                 group,
                 drafts,
@@ -202,9 +207,15 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
                 after_round=store.checkpoint,
             )
             for measurement in measured:
+                old = begun.get(measurement.case.id) if measurement.case.id in done else None
+                if old is not None and old.turns == measurement.turns:
+                    continue
                 final = within_limits(measurement, ready, executor, store)
-                store.append(final)
-                listener.done(final)
+                store.append(
+                    final
+                )  # a baseline that took turns with what was missing has more now: the last line counts
+                if old is None:
+                    listener.done(final)
 
 
 def within_limits(measurement: Measurement, ready: Prepared, executor: Executor, store: RunFolder) -> Measurement:
@@ -214,7 +225,11 @@ def within_limits(measurement: Measurement, ready: Prepared, executor: Executor,
     """
     if implausible(measurement, ready.environment.ceilings) is None:
         return measurement
-    ready.environment = replace(ready.environment, ceilings=Machine(executor).ceilings(ready.device, refresh=True))
+    try:
+        ceilings = Machine(executor).ceilings(ready.device, "raise")
+    except UsageError:
+        return measurement  # the row stands as it is; reports mark it
+    ready.environment = replace(ready.environment, ceilings=ceilings)
     store.update(environment=ready.environment.to_dict())
     reason = implausible(measurement, ready.environment.ceilings)
     return replace(measurement, status="error", reason=reason) if reason else measurement

@@ -19,7 +19,7 @@ from typing import Any
 from tbench.components import get as get_component
 from tbench.components.workload import Check, Workload
 from tbench.errors import TbenchError, Unsupported
-from tbench.records import Case, Ceilings, Environment, Memory, Sampling, Status, Turn
+from tbench.records import Again, Case, Ceilings, Environment, Memory, Sampling, Status, Turn
 
 
 def preload() -> None:
@@ -147,10 +147,10 @@ class Session:
 
         return capture(device)
 
-    def ceilings(self, device: str, refresh: bool = False) -> Ceilings:
+    def ceilings(self, device: str, again: Again) -> Ceilings:
         from tbench.measure.ceilings import load_or_measure
 
-        return load_or_measure(device, refresh=refresh)
+        return load_or_measure(device, again)
 
     def free_bytes(self, device: str) -> int:
         from tbench.measure.device import open_device

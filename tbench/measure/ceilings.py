@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tbench.measure import cache
+from tbench.measure import cache, machine
 from tbench.measure.device import Call, Device, open_device
 from tbench.measure.sampler import calibrate
-from tbench.records import Ceilings, Sampling
+from tbench.records import Again, Ceilings, Sampling
 
 if TYPE_CHECKING:
     import torch
 
 DTYPES = ("float32", "bfloat16", "float16")
+BUSY = 0.2  # cores that others use: from here on ceilings come out low
 FREE_SHARE = 1 / 4  # of free memory that matrices or a working set may take
 SMALLEST_SIDE, LARGEST_SIDE = 256, 16384
 LONGEST_PRODUCT = 0.05  # seconds; larger matrices are not tried
@@ -36,17 +38,21 @@ HEADS, HEAD_DIM = 8, 128  # of the KV cache as which the working set is read
 TF32_PRODUCTS = 3
 
 
-def load_or_measure(device: str, refresh: bool = False) -> Ceilings:
+def load_or_measure(device: str, again: Again = "") -> Ceilings:
     """The ceilings of `device` (`cpu` or `cuda:N`) with this process's threads, kept from before or measured now.
 
-    `refresh` measures again and keeps the better of old and new, entry by entry. Takes a few seconds and the whole
-    machine when it measures.
+    `again`: "" measures only where nothing is kept, or what is kept was measured while others used the processor and
+    they do so less now; "raise" measures and keeps the better of old and new, entry by entry; "replace" forgets the
+    old ones. Takes a few seconds and the whole machine when it measures.
     """
     file = cache.path(device)
-    kept = cache.load(file)
-    if kept is not None and not refresh:
+    kept = None if again == "replace" else cache.load(file)
+    if kept is not None and not again and kept.load <= BUSY:
         return kept
-    ceilings = measure(open_device(device))
+    load = machine.other_load() or 0.0
+    if kept is not None and not again and load >= kept.load:
+        return kept
+    ceilings = replace(measure(open_device(device)), load=load)
     if kept is not None:
         ceilings = best_of(kept, ceilings)
     cache.save(file, ceilings)
@@ -72,7 +78,7 @@ def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
     rates = dict(old.bandwidth)
     for size, rate in new.bandwidth:
         rates[size] = max(rate, rates.get(size, 0.0))
-    return Ceilings(flops, tuple(sorted(rates.items())), new.measured_at, new.threads)
+    return Ceilings(flops, tuple(sorted(rates.items())), new.measured_at, new.threads, min(old.load, new.load))
 
 
 # ---------------------------------------------------------------------- matrix products

@@ -70,8 +70,15 @@ def method(run: Run) -> list[str]:
 
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
-    words = run.header.get("command")
-    return shlex.join(["tbench", *map(str, words)]) if words else None
+    words = [str(word) for word in run.header.get("command") or ()]
+    if not words or "-" in words:  # standard input is gone
+        return None
+    again = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word not in ("-o", "--output", "--resume") and before not in ("-o", "--output")
+    ]
+    return shlex.join(["tbench", *again])
 
 
 def _largest_error(run: Run) -> str:

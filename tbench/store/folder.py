@@ -74,6 +74,8 @@ class RunFolder:
         """
         folder = Path(path)
         if not (folder / HEADER).exists():
+            if _holds(folder / FINISHED):
+                raise StoreError(f"{folder} has measurements but no {HEADER}: restore it, or run into another folder")
             return cls.create(folder, header)
         lock = _lock(folder)
         try:
@@ -242,7 +244,7 @@ def _read_lines(path: Path) -> Iterator[Measurement]:
         for number, line in jsonfile.lines(path):
             try:
                 yield Measurement.from_dict(jsonfile.loads(line))
-            except (ValueError, KeyError, TypeError) as problem:
+            except (ValueError, KeyError, TypeError, AttributeError) as problem:
                 raise StoreError(
                     f"{path}:{number}: is not a measurement ({problem}): remove the line, then measure the case "
                     "again with --resume"

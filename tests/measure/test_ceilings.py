@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tbench.measure import cache, ceilings
+from tbench.measure import cache, ceilings, machine
 from tbench.measure.ceilings import best_of, load_or_measure, measure, reads
 from tbench.records import Ceilings
 from tests.measure.fakes import Call, ScriptedDevice
@@ -135,6 +136,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, own_cache_folder: Path) -> list[Ce
     """What each measuring will bring; measuring once more than that fails the test."""
     results: list[Ceilings] = []
     monkeypatch.setattr(ceilings, "measure", lambda device: results.pop(0))
+    monkeypatch.setattr(machine, "other_load", lambda: 0.0)
     return results
 
 
@@ -151,12 +153,25 @@ def test_measured_once_and_kept(scripted: list[Ceilings], own_cache_folder: Path
     assert Ceilings.from_dict(json.loads(file.read_text())) == GOOD
 
 
-def test_a_refresh_keeps_the_better_of_both(scripted: list[Ceilings]) -> None:
-    scripted += [with_rates(100.0, 30.0, 20.0), with_rates(90.0, 40.0, 10.0)]
+def test_raising_keeps_the_better_of_both_and_replacing_forgets(scripted: list[Ceilings]) -> None:
+    scripted += [with_rates(100.0, 30.0, 20.0), with_rates(90.0, 40.0, 10.0), with_rates(80.0, 1.0, 1.0)]
     load_or_measure("cpu")
-    refreshed = load_or_measure("cpu", refresh=True)
-    assert refreshed == with_rates(100.0, 40.0, 20.0)
-    assert load_or_measure("cpu") == refreshed
+    raised = load_or_measure("cpu", "raise")
+    assert raised == with_rates(100.0, 40.0, 20.0)
+    assert load_or_measure("cpu") == raised
+    assert load_or_measure("cpu", "replace") == load_or_measure("cpu") == with_rates(80.0, 1.0, 1.0)
+
+
+def test_ceilings_from_a_busy_moment_are_measured_again_in_a_calmer_one(
+    scripted: list[Ceilings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted += [with_rates(50.0, 9.0), with_rates(100.0, 8.0)]
+    monkeypatch.setattr(machine, "other_load", lambda: 1.5)
+    assert load_or_measure("cpu").load == 1.5
+    assert load_or_measure("cpu").load == 1.5  # no calmer now: kept
+    monkeypatch.setattr(machine, "other_load", lambda: 0.1)
+    assert load_or_measure("cpu") == replace(with_rates(100.0, 9.0), load=0.1)
+    assert load_or_measure("cpu").load == 0.1
 
 
 def test_better_of_different_entries_keeps_all() -> None:
@@ -204,7 +219,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(
 def test_nothing_is_left_beside_the_file(scripted: list[Ceilings], own_cache_folder: Path) -> None:
     scripted += [GOOD, GOOD]
     load_or_measure("cpu")
-    load_or_measure("cpu", refresh=True)
+    load_or_measure("cpu", "raise")
     assert cache.problem() is None
     assert len(list(own_cache_folder.iterdir())) == 1
 

@@ -33,7 +33,6 @@ PACKAGE: dict[str, Any] = {
     "devices": ("cuda",),
     "dtypes": HALF,
     "layout": "bnhd",
-    "recomputes": True,
     "limits": each_layer(full_or_window, small_heads(256)),
     "workspace": flash_tiles,
 }

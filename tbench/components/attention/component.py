@@ -34,7 +34,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
 
 
 def work(case: Case) -> Work:
-    return formulas.work(case, ATTENTION.variant_of(case).recomputes)
+    return formulas.work(case)
 
 
 def predict_bytes(case: Case) -> int:

@@ -7,39 +7,32 @@ matrix products of forward and backward are counted as multiply and add.
 
 from __future__ import annotations
 
-from functools import cache
-
-from tbench.components.attention.pattern import Pattern
 from tbench.components.attention.problem import Problem, layers
 from tbench.records import Case, Work
 
 FORWARD = 4  # FLOPs per pair and head dimension: scores = q kᵀ, out = weights v
-BACKWARD = 8  # dv, d weights, dq, dk
-RECOMPUTING = 10  # and the scores once more, where the forward pass did not keep them
+BACKWARD = 8  # dv, d weights, dq, dk; kernels that compute the scores once more (10) have no credit for it
 
 
-def work(case: Case, recomputes: bool) -> Work:
+def work(case: Case) -> Work:
     """FLOPs and bytes of one call; for a stack of layers, the mean over its layers."""
     every = layers(case)
-    flops = sum(layer_flops(problem, recomputes) for problem in every) / len(every)
+    flops = sum(layer_flops(problem) for problem in every) / len(every)
     moved = sum(layer_bytes(problem) for problem in every) / len(every)
     held = sum(cache_bytes(problem) for problem in every) // len(every) if every[0].decode else None
     return Work(flops, moved, held)
 
 
-def layer_flops(problem: Problem, recomputes: bool) -> float:
-    per_pair = FORWARD + ((RECOMPUTING if recomputes else BACKWARD) if problem.backward else 0)
+def layer_flops(problem: Problem) -> float:
+    per_pair = FORWARD + (BACKWARD if problem.backward else 0)
     return float(per_pair * problem.batch * problem.heads * problem.head_dim * pairs(problem))
 
 
 def pairs(problem: Problem) -> int:
-    """P, computed once for each shape."""
-    return kept_pairs(problem.pattern, problem.first_query, problem.queries, problem.keys, problem.causal)
-
-
-@cache
-def kept_pairs(pattern: Pattern, first: int, queries: int, keys: int, causal: bool) -> int:
-    return sum(pattern.seen(q, keys, causal) for q in range(first, first + queries))
+    """P."""
+    if problem.decode:
+        return problem.pattern.seen(problem.first_query, problem.keys, problem.causal)
+    return problem.pattern.pairs(problem.keys, problem.causal)
 
 
 def layer_bytes(problem: Problem) -> float:

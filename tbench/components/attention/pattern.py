@@ -49,6 +49,10 @@ class Pattern:
         """How many of `keys` keys the query at position `q` sees."""
         raise TypeError(f"{self.name} is a stack of layers; ask each of its layers")
 
+    def pairs(self, length: int, causal: bool) -> int:
+        """How many (query, key) pairs are kept among `length` of both: the sum of `seen`, in closed form."""
+        raise TypeError(f"{self.name} is a stack of layers; ask each of its layers")
+
     @property
     def reach(self) -> int | None:
         """Distance from which on nothing is kept; None if there is no such distance."""
@@ -58,6 +62,12 @@ class Pattern:
 def both_sides(near: Callable[[int], int], q: int, keys: int, causal: bool) -> int:
     """Kept keys of a pattern that only knows distances: itself, those before it, those after it."""
     return 1 + near(q) + (0 if causal else near(keys - 1 - q))
+
+
+def capped(length: int, most: int) -> int:
+    """0 + 1 + 2 + … over `length` terms, none above `most`."""
+    rising = min(length, most + 1)
+    return rising * (rising - 1) // 2 + (length - rising) * most
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,9 @@ class Full(Pattern):
     def seen(self, q: int, keys: int, causal: bool) -> int:
         return both_sides(lambda there: there, q, keys, causal)
 
+    def pairs(self, length: int, causal: bool) -> int:
+        return length * (length + 1) // 2 if causal else length**2
+
 
 @dataclass(frozen=True)
 class Window(Pattern):
@@ -81,6 +94,9 @@ class Window(Pattern):
 
     def seen(self, q: int, keys: int, causal: bool) -> int:
         return both_sides(lambda there: min(there, self.window - 1), q, keys, causal)
+
+    def pairs(self, length: int, causal: bool) -> int:
+        return length + (1 if causal else 2) * capped(length, self.window - 1)
 
     @property
     def reach(self) -> int | None:
@@ -103,6 +119,13 @@ class Strided(Pattern):
 
         return both_sides(near, q, keys, causal)
 
+    def pairs(self, length: int, causal: bool) -> int:
+        rows, rest = divmod(length, self.stride)
+        skipped = (self.window - 1) // self.stride  # multiples that the window holds already
+        far = max(0, rows - skipped)
+        beyond = self.stride * far * max(0, far - 1) // 2 + rest * far
+        return length + (1 if causal else 2) * (capped(length, self.window - 1) + beyond)
+
 
 @dataclass(frozen=True)
 class Fixed(Pattern):
@@ -118,6 +141,15 @@ class Fixed(Pattern):
         own = (q + 1 if causal else min(first + self.block, keys)) - first
         before = first // self.block * self.globals
         return own + before + (0 if causal else self.globals_after(first + self.block, keys))
+
+    def pairs(self, length: int, causal: bool) -> int:
+        blocks, rest = divmod(length, self.block)
+        if causal:  # in each block its own triangle, and the globals of all blocks before it
+            earlier = self.globals * (self.block * blocks * (blocks - 1) // 2 + rest * blocks)
+            return blocks * self.block * (self.block + 1) // 2 + rest * (rest + 1) // 2 + earlier
+        everywhere = self.globals_after(0, length)
+        own_globals = max(0, rest - (self.block - self.globals))
+        return blocks * self.block * (self.block + everywhere - self.globals) + rest * (rest + everywhere - own_globals)
 
     def globals_after(self, start: int, keys: int) -> int:
         """Global positions from `start` (a block's first position) on."""

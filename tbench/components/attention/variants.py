@@ -106,7 +106,6 @@ def math(problem: Problem) -> Kernel:
 @ATTENTION.variant(
     "flash",
     about="SDPA's FlashAttention: tiled softmax, scores never in memory",
-    recomputes=True,
     limits=each_layer(full_only, half_on_cuda, small_heads(256)),
     workspace=flash_tiles,
 )
@@ -120,7 +119,6 @@ def flash(problem: Problem) -> Kernel:
     "efficient",
     about="SDPA's memory-efficient attention (from xFormers)",
     devices=("cuda",),
-    recomputes=True,
     limits=each_layer(full_only),
     workspace=flash_tiles,
 )
@@ -135,7 +133,6 @@ def efficient(problem: Problem) -> Kernel:
     about="SDPA's cuDNN attention",
     devices=("cuda",),
     dtypes=HALF,
-    recomputes=True,
     limits=each_layer(full_only, small_heads(256)),
     workspace=flash_tiles,
 )
@@ -148,7 +145,6 @@ def cudnn(problem: Problem) -> Kernel:
 @ATTENTION.variant(
     "flex",
     about="FlexAttention: the pattern compiled into the kernel, empty blocks skipped",
-    recomputes=True,
     limits=each_layer(forward_on_cpu),
     workspace=flex_tiles,
     preload=COMPILER,
@@ -162,7 +158,6 @@ def flex(problem: Problem) -> Kernel:
 @ATTENTION.variant(
     "chunked",
     about="windows through gathered chunks of SDPA, with a backward everywhere",
-    recomputes=True,
     limits=each_layer(window_only),
     workspace=chunks,
 )
@@ -175,7 +170,6 @@ def chunked(problem: Problem) -> Kernel:
 @ATTENTION.variant(
     "masked",
     about="full attention with the pattern as a dense mask: what sparsity is not",
-    recomputes=True,
     workspace=dense_mask,
 )
 def masked(problem: Problem) -> Kernel:
@@ -190,7 +184,6 @@ def masked(problem: Problem) -> Kernel:
     devices=("cuda",),
     dtypes=HALF,
     layout="bnhd",
-    recomputes=True,
     limits=each_layer(full_or_window, small_heads(256)),
     workspace=flash_tiles,
 )
@@ -200,7 +193,7 @@ def varlen(problem: Problem) -> Kernel:
     return kernels.varlen(problem)
 
 
-@ATTENTION.variant("auto", about="the best of the above that can run; says which ran", recomputes=True)
+@ATTENTION.variant("auto", about="the best of the above that can run; says which ran")
 def auto(problem: Problem) -> Kernel:
     from tbench.components.attention.auto import choose
 

@@ -98,6 +98,6 @@ class AttentionWorkload:
         return failed[0] if failed else max(checks, key=lambda check: check.error)
 
     def close(self) -> None:
-        """Leave the contexts the variant needs."""
-        for step in self.steps:
+        """Leave the contexts the variant needs, the last entered first: each restores what it found."""
+        for step in reversed(self.steps):
             step.problem.contexts.close()

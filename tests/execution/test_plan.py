@@ -1,0 +1,170 @@
+"""What is planned before anything runs: reasons, groups, what fits side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tbench.components.attention import ATTENTION
+from tbench.execution import plan
+from tbench.execution.plan import NOT_TOGETHER, Plan
+from tbench.execution.rounds import Group
+from tbench.records import Case, Ceilings, Sampling
+from tests.components.cases import attention
+
+PLENTY = 2**50
+CEILINGS = Ceilings({"float32": 1e11}, ((2**20, 1e11), (2**28, 1e10)), "now", 2)
+
+
+def made(
+    cases: list[Case], baseline: str | None = "naive", free: int = PLENTY, ceilings: Ceilings | None = None
+) -> Plan:
+    """Plan cases against the kernel `baseline`, all other axes equal."""
+    pairs = [(case, None if baseline is None else case.with_(kernel=baseline)) for case in cases]
+    return plan.make(pairs, Sampling(), free, ceilings)
+
+
+def drafted(of: Plan, group: Group, baseline: str = "naive") -> dict[Case, Any]:
+    return dict(plan.drafts(group, of, {case: case.with_(kernel=baseline) for case in of.cases}))
+
+
+def test_cases_with_one_baseline_are_a_group_in_the_order_they_came() -> None:
+    cases = [attention(kernel, seq_len=n) for n in (64, 128) for kernel in ("flash", "naive", "math")]
+    planned = made(cases)
+    assert [group.cases for group in planned.groups] == [tuple(cases[:3]), tuple(cases[3:])]
+    assert [group.baseline for group in planned.groups] == [cases[1], cases[4]]
+    assert planned.cases == tuple(cases)
+    assert not planned.left_out
+
+
+def test_without_a_baseline_every_case_is_alone() -> None:
+    cases = [attention(kernel) for kernel in ("naive", "flash")]
+    assert [group.cases for group in made(cases, baseline=None).groups] == [(case,) for case in cases]
+
+
+def test_what_cannot_run_is_a_row_with_its_reason() -> None:
+    cases = [attention(kernel, pattern="window:8") for kernel in ("naive", "flash", "cudnn", "chunked")]
+    planned = made(cases)
+    assert [one.case for one in planned.left_out] == cases[1:3]
+    flash, cudnn = planned.left_out
+    assert flash.status == cudnn.status == "unsupported"
+    assert flash.reason == "computes every pair; it has no pattern window"
+    assert cudnn.reason == "cudnn runs on cuda only"
+    assert flash.baseline == cases[0].id
+    assert flash.work == ATTENTION.work_of(cases[1])
+    assert planned.cases == (cases[0], cases[3])
+
+
+def test_what_is_too_large_is_out_of_memory_before_it_is_started() -> None:
+    naive, flash = (attention(kernel, seq_len=8192, head_dim=64) for kernel in ("naive", "flash"))
+    free = ATTENTION.predict_bytes(naive)  # all of it, but a tenth is left to the system
+    planned = made([naive, flash], free=free)
+    (row,) = planned.left_out
+    assert (row.case, row.status) == (naive, "oom")
+    assert row.reason == f"would need {free / 2**30:.1f} GiB, {0.9 * free / 2**30:.1f} GiB free; not started"
+    assert planned.cases == (flash,)
+    assert planned.predicted_bytes == {naive: free, flash: ATTENTION.predict_bytes(flash)}
+
+
+def test_others_keep_the_name_of_a_baseline_that_is_left_out() -> None:
+    naive, flash = (attention(kernel, seq_len=8192, head_dim=64) for kernel in ("naive", "flash"))
+    planned = made([naive, flash], free=ATTENTION.predict_bytes(naive))
+    (group,) = planned.groups
+    assert group == Group((flash,), None)
+    draft = drafted(planned, group)[flash]
+    assert draft.baseline == naive.id
+    assert draft.notes == ()
+
+
+def test_what_does_not_fit_beside_its_baseline_is_measured_alone_and_says_so() -> None:
+    """Decode steps hold their cache and little else: two of them need twice the memory."""
+    naive, flash = (attention(kernel, phase="decode", seq_len=2**16, head_dim=64) for kernel in ("naive", "flash"))
+    both = ATTENTION.predict_bytes(naive) + ATTENTION.predict_bytes(flash)
+    planned = made([flash, naive], free=int(both * 0.95 / plan.MEMORY_SHARE))
+    assert planned.groups == (Group((naive,), naive), Group((flash,)))  # the baseline has its place first
+    alone = drafted(planned, planned.groups[1])[flash]
+    assert alone.baseline is None
+    assert alone.notes == (NOT_TOGETHER,)
+    beside = drafted(planned, planned.groups[0])[naive]
+    assert beside.baseline == naive.id
+    assert beside.notes == ()
+    roomy = made([flash, naive], free=int(both * 1.05 / plan.MEMORY_SHARE))
+    assert roomy.groups == (Group((flash, naive), naive),)
+
+
+def test_only_one_workspace_is_there_at_a_time() -> None:
+    """Two naive cases of long sequences: inputs are small, score matrices are not, and one case computes at a time."""
+    naive, masked = (attention(kernel, seq_len=2048, batch=1) for kernel in ("naive", "masked"))
+    peak = max(ATTENTION.predict_bytes(case) for case in (naive, masked))
+    planned = made([naive, masked], free=int(1.1 * peak / plan.MEMORY_SHARE))
+    assert planned.groups == (Group((naive, masked), naive),)
+
+
+def test_drafts_carry_what_is_known_beforehand() -> None:
+    cases = [attention(kernel) for kernel in ("naive", "flash")]
+    planned = made(cases)
+    drafts = drafted(planned, planned.groups[0])
+    assert list(drafts) == cases
+    for case, draft in drafts.items():
+        assert draft.case == case
+        assert draft.work == ATTENTION.work_of(case)
+        assert draft.predicted_bytes == ATTENTION.predict_bytes(case)
+        assert draft.measurement is None
+
+
+def test_times_are_predicted_with_ceilings_only() -> None:
+    case = attention("flash")
+    assert made([case]).predicted_seconds(case) is None
+    assert made([case], ceilings=CEILINGS).predicted_seconds(case) is not None
+
+
+def test_predicted_time_grows_and_keeps_inside_what_sampling_allows() -> None:
+    cases = [attention("naive", seq_len=n, head_dim=64) for n in (16, 256, 4096, 16384)]
+    planned = made(cases, ceilings=CEILINGS)
+    times = [planned.predicted_seconds(case) or 0.0 for case in cases]
+    s = planned.sampling
+    assert times == sorted(times)
+    assert times[0] >= s.min_rounds * plan.START_SECONDS
+    for case, seconds in zip(cases, times, strict=True):
+        call = planned.seconds[case]
+        assert call > 0
+        assert s.min_time <= seconds <= s.max_time + s.min_rounds * (plan.START_SECONDS + 4 * call)
+
+
+def test_a_dtype_without_a_ceiling_is_predicted_with_float32s() -> None:
+    case = attention("naive", dtype="float16", seq_len=1024)
+    assert made([case], ceilings=CEILINGS).seconds[case] > 0
+
+
+any_case = st.builds(
+    attention,
+    st.sampled_from(["naive", "flash", "math", "masked", "chunked", "cudnn"]),
+    phase=st.sampled_from(["forward", "decode"]),
+    seq_len=st.sampled_from([64, 1024, 4096]),
+    pattern=st.sampled_from(["full", "window:32"]),
+    kv_heads=st.sampled_from([4, 1]),
+)
+
+
+@given(
+    st.lists(any_case, unique=True, max_size=20),
+    st.sampled_from([None, "naive", "flash", "cudnn"]),
+    st.integers(0, 2**29),
+)
+def test_every_case_ends_up_exactly_once(cases: list[Case], baseline: str | None, free: int) -> None:
+    planned = made(cases, baseline, free)
+    rows = [one.case for one in planned.left_out]
+    assert sorted(case.id for case in (*rows, *planned.cases)) == sorted(case.id for case in cases)
+    assert rows == [case for case in cases if case in rows]  # order kept
+    budget = int(free * plan.MEMORY_SHARE)
+    for group in planned.groups:
+        assert list(group.cases) == [case for case in cases if case in group.cases]
+        assert group.baseline is None or group.baseline in group.cases
+        inputs = [min(plan.minimum(case).bytes, planned.predicted_bytes[case]) for case in group.cases]
+        workspaces = [planned.predicted_bytes[case] - held for case, held in zip(group.cases, inputs, strict=True)]
+        assert sum(inputs) + max(workspaces) <= budget
+    for one in planned.left_out:
+        assert one.reason
+        assert (one.status == "oom") == (ATTENTION.unsupported(one.case) is None)
