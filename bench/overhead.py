@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.execution.local import LocalExecutor
 from tbench.execution.rounds import Draft, Group, measure_group
 from tbench.records import Case, Measurement, Sampling

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
+from tbench.claims.derived import feeds_table, write_table
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
 from tbench.execution.runner import Listener
 from tbench.report import write_derived
 from tbench.scenario import Scenario, load
+from tbench.store import refuse_taken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +56,11 @@ def run(
         scenario = load(scenario)
     if resume and out is None:
         raise UsageError("--resume needs the run folder to go on with: add -o DIR")
+    if out is not None and not str(out):
+        raise UsageError("-o '' names no folder; write -o results/mine")
     folder = Path(out) if out is not None else default_folder(scenario.name)
+    if not resume:
+        refuse_taken(folder)  # before the wait for the device
     try:
         runner.run(
             scenario,
@@ -71,6 +77,8 @@ def run(
         raise Interrupted(f"interrupted; what was measured is saved. Go on with: --resume -o {folder}") from None
     result = Run.read(folder)
     write_derived(result)
+    if feeds_table(result):
+        write_table(result)
     return result
 
 

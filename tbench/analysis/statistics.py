@@ -104,6 +104,14 @@ def t_quantile(p: float, df: int) -> float:
     return math.sqrt(df) * math.tan(low)
 
 
+def t_survival(t: float, df: int) -> float:
+    """P(T > t) for Student's t with a whole number of degrees of freedom: the p-value of a one-sided test."""
+    if df < 1:
+        raise ValueError(f"no t distribution with {df} degrees of freedom")
+    two_sided = _two_sided(math.atan(abs(t) / math.sqrt(df)), df)
+    return (1 - two_sided) / 2 if t > 0 else (1 + two_sided) / 2
+
+
 def _two_sided(angle: float, df: int) -> float:
     """P(|T| < t) for t = √df · tan(angle)."""
     sine, cosine = math.sin(angle), math.cos(angle)

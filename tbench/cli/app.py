@@ -110,6 +110,25 @@ def report(
     report(run, format, output)
 
 
+@app.command()
+def table(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest below results/].")
+    ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="en|zh", help="The article's words, in English or Chinese.")
+    ] = "en",
+    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="CLAIM", help="How the verdict on one claim came about, e.g. C9.")
+    ] = None,
+) -> int:
+    """The article's comparison table: what was measured, and a verdict beside every claim."""
+    from tbench.cli.table import table
+
+    return table(runs or [], lang, format, explain)
+
+
 @app.command("list")
 def list_(
     scenario: Annotated[str | None, typer.Argument(metavar="[SCENARIO]", help="List this scenario's cases.")] = None,

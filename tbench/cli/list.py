@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.components.registry import Axis, Component, Variant, installed
 from tbench.records import text
 

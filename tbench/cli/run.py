@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
+from tbench.claims.derived import feeds_table
+from tbench.cli.table import table
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
 from tbench.report import render
@@ -60,6 +62,8 @@ def run(paths: Sequence[str], request: Request) -> int:
             command=request.command,
         )
         print(render(result, "text"))
+        if scenario.parts and feeds_table(result):
+            table([str(result.folder)])
         print(f"{result.folder}: results.csv, report.md, measurements.jsonl", file=sys.stderr)
         failed += failures(result)
     if failed:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from tbench.execution.executor import Executor, Worker, WorkerFailed
-from tbench.execution.rounds import derived_seed
 from tbench.records import Case, Measurement
 
 LONGEST_SECONDS = 3 * 3600.0
@@ -40,7 +39,7 @@ def carry_out(
 def outcome(worker: Worker, case: Case, seed: int) -> Measurement:
     """What became of one experiment."""
     try:
-        answer = worker.ask("experiment", LONGEST_SECONDS, case=case, seed=derived_seed(seed, case, 0))
+        answer = worker.ask("experiment", LONGEST_SECONDS, case=case, seed=seed)
     except WorkerFailed as failure:
         return Measurement(case, failure.status, failure.reason)
     finally:

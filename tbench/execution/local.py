@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
-from tbench.errors import TbenchError
+from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.threads import worker_threads
 
@@ -120,7 +120,10 @@ class LocalExecutor:
         except TimeoutError:
             answer = b""
         if not answer.endswith(b"\n"):
-            raise TbenchError(f"the worker server did not answer: {self.log_tail() or 'no message'}")
+            raise UsageError(
+                f"the worker server did not answer: {self.log_tail() or 'no message'}; see that torch can be imported "
+                "here and that this user may start more processes"
+            )
         return answer
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tbench.analysis.turns import by_round
-from tbench.components import get as get_component
+from tbench.catalog import get as get_component
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.rounds import Draft, Group, measure_group
 from tbench.records import Case, Sampling, Value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tbench.components import get as get_component
+from tbench.catalog import get as get_component
 from tbench.execution.rounds import Draft, Group
 from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
 

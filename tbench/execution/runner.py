@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tbench.analysis.derive import implausible
-from tbench.components import get as get_component
+from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
 from tbench.execution.executor import Executor, WorkerFailed

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tbench.components import get as get_component
+from tbench.catalog import get as get_component
 from tbench.components.workload import Check, Workload
 from tbench.errors import TbenchError, Unsupported
 from tbench.records import Again, Case, Ceilings, Environment, Memory, Sampling, Status, Turn

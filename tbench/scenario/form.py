@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.scenario.axes import Word, vocabulary
 from tbench.scenario.leaf import SKIPPED, Section, leaf

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value

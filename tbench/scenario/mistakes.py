@@ -46,7 +46,7 @@ class Mistakes:
 
     def lines(self) -> list[str]:
         own = [f"{self.name}:{line}:{column}: {message}" for (line, column), message in sorted(self.found)]
-        return own + self.elsewhere
+        return own + list(dict.fromkeys(self.elsewhere))
 
     def raise_if_any(self) -> None:
         lines = self.lines()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tbench import components
+from tbench import catalog
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value
 from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
@@ -58,7 +58,7 @@ class Scenario:
                 made.setdefault(point, given)
         if self.parts:
             return made
-        component = components.get(self.component)
+        component = catalog.get(self.component)
         for given in self.swept():
             case = possible(component, given)
             if not any(matches(given, case, entry) for entry in self.exclude):
@@ -88,7 +88,7 @@ class Scenario:
         if not self.baseline or not self.has(case):
             return None
         given = self.points[dataclasses.replace(case, device=ANYWHERE)]
-        made = possible(components.get(self.component), overlaid(given, self.baseline))
+        made = possible(catalog.get(self.component), overlaid(given, self.baseline))
         return made and dataclasses.replace(made, device=case.device)
 
     def has(self, case: Case) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 class Preset:
     """One model's sizes, in the field's own words. `window`: keys a sliding window keeps, None for full attention.
 
-    `ffn_hidden`: width inside the feed-forward layer; `ffn_matrices`: 3 if it is gated, else 2. `max_positions`: the length it was published with.
-    `source`: where the figures stand.
+    `ffn_hidden`: width inside the feed-forward layer; `ffn_matrices`: 3 if it is gated, else 2. `max_positions`: the
+    length it was published with. `source`: where the figures stand.
     """
 
     layers: int

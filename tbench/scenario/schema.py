@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.scenario.form import scenario_model, suite_model
 
 COMMITTED = Path(__file__).with_name("scenario.schema.json")

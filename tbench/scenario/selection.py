@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.errors import NothingSelected, UsageError
 from tbench.records import Case, Value, text
 from tbench.scenario.axes import Word, vocabulary

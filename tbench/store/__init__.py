@@ -1,5 +1,5 @@
 """The run folder on disk: `RunFolder`."""
 
-from tbench.store.folder import FINISHED, HEADER, SCHEMA_VERSION, UNFINISHED, RunFolder, write_file
+from tbench.store.folder import FINISHED, HEADER, SCHEMA_VERSION, UNFINISHED, RunFolder, refuse_taken, write_file
 
-__all__ = ["FINISHED", "HEADER", "SCHEMA_VERSION", "UNFINISHED", "RunFolder", "write_file"]
+__all__ = ["FINISHED", "HEADER", "SCHEMA_VERSION", "UNFINISHED", "RunFolder", "refuse_taken", "write_file"]

@@ -47,13 +47,7 @@ class RunFolder:
         (identities, in the order to show them), `command` (the arguments that repeat the run) and `counts`.
         """
         folder = Path(path)
-        _make(folder)
-        present = [name for name in (HEADER, FINISHED, UNFINISHED, *DERIVED) if _holds(folder / name)]
-        if present:
-            raise StoreError(
-                f"{folder} already holds a run ({', '.join(present)}): continue it with --resume, or name another "
-                "folder with -o"
-            )
+        refuse_taken(folder)
         lock = _lock(folder)
         if (folder / HEADER).exists():  # another run was quicker between the look and the lock
             os.close(lock)
@@ -184,6 +178,17 @@ def _cannot_write(path: Path) -> Iterator[None]:
         raise StoreError(
             f"{path}: {problem.strerror}. Everything before is saved: make room, then continue with --resume"
         ) from problem
+
+
+def refuse_taken(folder: Path) -> None:
+    """Make the folder of a new run. Raises StoreError if it holds another, or cannot be made."""
+    _make(folder)
+    present = [name for name in (HEADER, FINISHED, UNFINISHED, *DERIVED) if _holds(folder / name)]
+    if present:
+        raise StoreError(
+            f"{folder} already holds a run ({', '.join(present)}): continue it with --resume, or name another "
+            "folder with -o"
+        )
 
 
 def _make(folder: Path) -> None:

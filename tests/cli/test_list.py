@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import tbench.cli.list as listing
+from tbench.catalog import COMPONENTS
 from tbench.cli import exit_code
-from tbench.components import COMPONENTS
 from tbench.components.registry import Variant
 from tbench.scenario.presets import PRESETS
 
@@ -62,7 +62,7 @@ def test_components_variants_axes_and_models(capsys: pytest.CaptureFixture[str])
             assert axis.name in out
     for name, preset in PRESETS.items():
         assert str(preset.ffn_hidden) in row(out, name)
-    assert "window:N" in row(out, "pattern")
+    assert "window:N" in row(about(out, "attention"), "pattern")
     assert "forward, forward_backward, decode" in out
 
 

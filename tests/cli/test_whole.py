@@ -1,4 +1,4 @@
-"""What a shell sees: pipes that close, disks that are full, terminals without Unicode, folders with odd files in them."""
+"""What a shell sees: pipes that close, disks that are full, terminals without Unicode, folders with odd files."""
 
 from __future__ import annotations
 

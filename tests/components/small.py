@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.components.rowwise import RowWise
 from tbench.measure import memory
 from tbench.measure.device import open_device

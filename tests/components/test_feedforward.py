@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.components.feedforward.formulas import ACTIVATIONS, GATED, LEAST_MATCHED, inner_size, parameters
 from tbench.components.registry import Impossible
 from tests.components.small import DTYPES, PHASES, case, passes, predicted, workload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.components.kv.counting import count
 from tbench.components.registry import Impossible
 from tbench.records import Case, Value

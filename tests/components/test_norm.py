@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.components.norm import kernels
 from tbench.scenario.presets import PRESETS
 from tests.components.small import DTYPES, PHASES, case, passes, predicted

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.components.position import encodings
 from tbench.components.position.formulas import ENCODINGS
 from tbench.components.position.properties import packed_change, shift_change

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.components.registry import Axis, Component
 from tbench.errors import Unsupported
 from tbench.records import Case

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.errors import Unsupported
 
 ATTENTION = get("attention")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
@@ -46,7 +46,7 @@ def test_every_case_has_its_findings_or_its_reason(executor: LocalExecutor) -> N
     first, second = found[asked[0]].findings, found[asked[2]].findings
     assert first["answer"] == 42
     assert first["threads"] == 1
-    assert first["seed"] != second["seed"]
+    assert first["seed"] == second["seed"] == 7  # so that runs of different arms can be pairs
     assert "SIGSEGV" in found[asked[1]].reason
     assert found[asked[3]].reason == "only on Sundays"
     assert [case for case, _ in states] == asked

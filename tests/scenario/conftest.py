@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.errors import ScenarioError
 from tbench.scenario import Scenario, load
 from tests.scenario.toy import TOY

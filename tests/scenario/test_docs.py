@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tbench.components import get
+from tbench.catalog import get
 from tbench.records import Sampling, text
 from tbench.scenario.axes import vocabulary
 from tbench.scenario.form import top_keys

@@ -23,7 +23,9 @@ from tbench.errors import ScenarioError
 from tbench.scenario import expand, load
 
 SHIPPED = [
-    path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+    text
+    for path in sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+    if "parts:" not in (text := path.read_text(encoding="utf-8"))  # a suite is nothing without its other files
 ]
 FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

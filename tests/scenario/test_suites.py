@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tbench.components import COMPONENTS
+from tbench.catalog import COMPONENTS
 from tbench.errors import ScenarioError
 from tbench.scenario import expand, load
 from tests.scenario.toy import SCENARIO, TOY

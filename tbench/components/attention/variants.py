@@ -158,6 +158,7 @@ def flex(problem: Problem) -> Kernel:
 @ATTENTION.variant(
     "chunked",
     about="windows through gathered chunks of SDPA, with a backward everywhere",
+    phases=("forward", "forward_backward"),  # a decode step with a window has a rolling cache and sees all of it
     limits=each_layer(window_only),
     workspace=chunks,
 )

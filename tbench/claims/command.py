@@ -1,0 +1,66 @@
+"""The command that measures just this again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from tbench.analysis.run import Run
+from tbench.claims.assess import RegimeResult
+from tbench.records import Case, Value, text
+
+FOLDER = ("-o", "--output")
+
+
+def commands(result: RegimeResult) -> list[str]:
+    """One command for each run the observations are from; where there are none, the scenario that would give some."""
+    cases: dict[int, tuple[Run, dict[str, None]]] = {}
+    for one in result.judged:
+        run = one.observation.run
+        if run is not None:
+            cases.setdefault(id(run), (run, {}))[1].update(dict.fromkeys(one.observation.cases))
+    if not cases:
+        return [shlex.join(["tbench", "run", result.regime.scenario])]
+    return list(dict.fromkeys(_again(run, set(used), result.regime.scenario) for run, used in cases.values()))
+
+
+def _again(run: Run, used: set[str], scenario: str) -> str:
+    """The run's own command with a further selection: at least the cases used, and as few others as terms allow."""
+    every = [measurement.case for measurement in run.measurements]
+    terms = selection_terms([case for case in every if case.id in used], every)
+    recorded = [str(word) for word in run.header.get("command") or ()]
+    words = repeated(recorded) if recorded[:1] == ["run"] and "-" not in recorded else ["run", scenario]
+    return shlex.join(["tbench", *words, *(["-k", " ".join(terms)] if terms else [])])
+
+
+def repeated(words: Sequence[str]) -> list[str]:
+    """A recorded command without what belongs to that run only: its folder, and that it went on."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip or word in ("--resume", *FOLDER) or word.startswith(f"{FOLDER[1]}="):
+            skip = word in FOLDER and not skip
+            continue
+        kept.append(word)
+    return kept
+
+
+def selection_terms(chosen: Sequence[Case], every: Sequence[Case]) -> list[str]:
+    """`axis=value,value` for each axis in which the chosen cases have fewer values than those left so far."""
+    left, terms = list(every), []
+    axes = dict.fromkeys(axis for case in chosen for axis, _ in _items(case))
+    for axis in axes:
+        wanted = dict.fromkeys(_value(case, axis) for case in chosen)
+        if None in wanted or {_value(case, axis) for case in left} <= set(wanted):
+            continue
+        left = [case for case in left if _value(case, axis) in wanted]
+        terms.append(f"{axis}={','.join(text(value) for value in wanted if value is not None)}")
+    return terms
+
+
+def _items(case: Case) -> tuple[tuple[str, Value], ...]:
+    return (("component", case.component), ("phase", case.phase), *case.axes, ("dtype", case.dtype))
+
+
+def _value(case: Case, axis: str) -> Value | None:
+    return case.get(axis)

@@ -1,0 +1,195 @@
+"""The page as text, Markdown, CSV or JSON: one function each over the same plain data."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import json as json_module
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tbench.analysis.run import Run
+from tbench.claims.assess import Assessment
+from tbench.claims.command import commands
+from tbench.claims.ladder import Step, ladders
+from tbench.claims.model import Article, Language, Words
+from tbench.claims.render import ClaimLine, Page, Section, page, rule_words
+
+COLUMNS = ("component", "original", "improved", "benefit", "measured", "verdict")
+EVOLUTION = Words("The whole evolution", "完整演进图")
+SUMMARY = Words("In one sentence", "一句话总结")
+EVERY = Words("Every claim", "全部论断")
+CLAIM_COLUMNS: Mapping[str, Words] = {
+    "id": Words("claim", "编号"),
+    "says": Words("what it says", "论断"),
+    "measured": Words("measured here", "实测"),
+    "told": Words("verdict", "判定"),
+}
+PIPE_WIDTH = 160
+EXPLAIN = Words("How a verdict came about: --explain C9", "判定依据：--explain C9")
+
+
+def text(
+    article: Article,
+    assessments: Sequence[Assessment],
+    language: Language,
+    runs: Sequence[Run] = (),
+    width: int = PIPE_WIDTH,
+) -> str:
+    """For a terminal `width` columns wide; Chinese characters take two."""
+    shown = page(article, assessments, language, runs)
+    out = StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
+    console.print(Text(shown.title))
+    console.print(_laid_out([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
+    for section in _sections(shown, language):
+        console.print(Text(f"\n{section.title}"))
+        console.print(_laid_out(section.headings, section.lines))
+    console.print(Text(f"\n{EXPLAIN[language]}"))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _laid_out(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    laid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, show_lines=False)
+    for heading in headings:
+        laid.add_column(heading, overflow="fold")
+    for line in lines:
+        laid.add_row(*(Text(cell.replace("`", "")) for cell in line))
+    return laid
+
+
+def markdown(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
+    """`table.md`: the table, then what stands around it and every claim."""
+    shown = page(article, assessments, language, runs)
+    parts = [f"# {shown.title}"]
+    parts.append(_pipes([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
+    for section in _sections(shown, language):
+        parts.append(f"## {section.title}")
+        parts.append(_pipes(section.headings, section.lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _pipes(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    every = [headings, ["---"] * len(headings), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in every)
+
+
+def csv(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
+    """The table alone: its id, the article's columns, what was measured, the verdict in words and in one word."""
+    shown = page(article, assessments, language, runs)
+    out = StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow(["id", *(shown.headings[name] for name in COLUMNS), "overall"])
+    for line in shown.lines:
+        writer.writerow([line.id, *_cells(line.cells), line.verdict.value])
+    return out.getvalue()
+
+
+def json(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
+    """Everything, for programs: rows, claims, regimes and observations in full precision."""
+    shown = page(article, assessments, language, runs)
+    document = {
+        "title": shown.title,
+        "headings": dict(shown.headings),
+        "rows": [
+            {"id": line.id, **line.cells, "overall": line.verdict.value, "claims": list(line.claims)}
+            for line in shown.lines
+        ],
+        "ladders": [
+            {"phase": one.phase, "sizes": dict(one.sizes), "steps": [_step(step) for step in one.steps]}
+            for one in ladders(runs)
+        ],
+        "claims": [_whole(one, line, language) for one, line in zip(assessments, shown.claims, strict=True)],
+    }
+    return json_module.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _step(step: Step) -> dict[str, object]:
+    return {
+        "step": step.name,
+        "time": step.time and step.time.value,
+        "total": step.total and step.total.value,
+        "total_low": step.total and step.total.low,
+        "total_high": step.total and step.total.high,
+        "memory": step.memory,
+    }
+
+
+def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[str, object]:
+    claim = assessment.claim
+    return {
+        "id": claim.id,
+        "row": claim.row,
+        "says": line.says,
+        "source": claim.source[language],
+        "mark": claim.mark,
+        "verdict": line.verdict.value,
+        "told": line.told,
+        "regimes": [
+            {
+                "name": result.regime.name.en,
+                "headline": result.regime.headline,
+                "measure": result.regime.measure,
+                "rule": rule_words(result),
+                "verdict": result.verdict.value,
+                "observations": [
+                    {
+                        "point": dict(one.observation.point),
+                        "value": _finite(one.observation.estimate.value),
+                        "low": _finite(one.observation.estimate.low),
+                        "high": _finite(one.observation.estimate.high),
+                        "n": one.observation.estimate.n,
+                        "unit": one.observation.estimate.unit,
+                        "verdict": one.judgement.verdict.value,
+                        "note": one.judgement.note,
+                        "more": one.judgement.more,
+                        "notes": list(one.observation.notes),
+                        "cases": list(one.observation.cases),
+                    }
+                    for one in result.judged
+                ],
+                "missing": [{"case": one.case, "why": one.why} for one in result.missing],
+                "commands": commands(result),
+            }
+            for result in assessment.results
+        ],
+        "published": [vars(one) for one in claim.published],
+    }
+
+
+def _finite(value: float | None) -> float | str | None:
+    """JSON has no infinity; it stands there as a word."""
+    return value if value is None or abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
+
+
+def _cells(cells: Mapping[str, str]) -> list[str]:
+    return [cells[name] for name in COLUMNS]
+
+
+def _sections(shown: Page, language: Language) -> list[Section]:
+    """What stands below the table, in the article's order: the evolution and its steps, the summary, every claim."""
+    headings = tuple(words[language] for words in CLAIM_COLUMNS.values())
+
+    def section(title: Words, lines: Sequence[ClaimLine]) -> Section:
+        cells = tuple((line.id, line.says, line.measured, line.told) for line in lines)
+        return Section(title[language], headings, cells)
+
+    evolution, summary = shown.around("evolution"), shown.around("summary")
+    return [
+        *([section(EVOLUTION, evolution)] if evolution else []),
+        *shown.ladders,
+        *([section(SUMMARY, summary)] if summary else []),
+        section(EVERY, shown.claims),
+    ]
+
+
+FORMATS: Mapping[str, Callable[[Article, Sequence[Assessment], Language, Sequence[Run]], str]] = {
+    "text": text,
+    "md": markdown,
+    "csv": csv,
+    "json": json,
+}

@@ -1,0 +1,134 @@
+"""Observations from training runs: two arms, compared seed by seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from tbench.analysis.derive import Row
+from tbench.claims import selection
+from tbench.claims.model import Measure, Regime
+from tbench.claims.observation import Missing, Observation
+from tbench.claims.quality import Paired, diverged_difference, log_ratio_estimate
+from tbench.claims.trial import Trial, trials
+from tbench.claims.verdict import Estimate
+
+Seen = Iterator[Observation | Missing]
+Pair = tuple[Trial, Trial]  # baseline, tested
+
+
+def _loss(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    pairs = _pairs(group, others)
+    if not pairs:
+        yield _none(group)
+        return
+    losses = Paired.of([base for base, _ in pairs], [tested for _, tested in pairs])
+    said = losses.said()
+    yield _observation(group, others, losses.estimate, *([said] if said else []), paired=losses)
+
+
+def _diverged(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    pairs = _pairs(group, others, grid=True)
+    if not pairs:
+        yield _none(group)
+        return
+    base, tested = [b.diverged for b, _ in pairs], [t.diverged for _, t in pairs]
+    note = f"diverged: {sum(tested)} of {len(tested)} runs tested, {sum(base)} of {len(base)} of the baseline"
+    yield _observation(group, others, diverged_difference(base, tested), note)
+
+
+def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    """A figure that a run may never reach (steps to a target): then it has none, and that is infinitely many.
+
+    A pair in which neither gets there says nothing. A pair in which only the tested run fails makes the mean ratio 0:
+    certain if that is most pairs, else nothing is certain any more.
+    """
+    name = regime.of
+    assert name is not None
+    pairs = _pairs(group, others)
+    if not pairs:
+        yield _none(group)
+        return
+    reached = [(b.figures.get(name, math.inf), t.figures.get(name, math.inf)) for b, t in pairs]
+    telling = [(b, t) for b, t in reached if math.isfinite(b) or math.isfinite(t)]
+    both = [(b, t) for b, t in telling if math.isfinite(b) and math.isfinite(t)]
+    failed, won = sum(math.isinf(t) for _, t in telling), sum(math.isinf(b) for b, _ in telling)
+    n = len(telling)
+    if not telling:
+        yield Missing(group[0].measurement.case.id, f"no run has {name}")
+        return
+    if failed * 2 > n or won * 2 > n:
+        value = 0.0 if failed > won else math.inf
+        estimate = Estimate(value, value, value, n, "seeds") if n > 1 else Estimate(value, None, None, n, "seeds")
+    elif failed:
+        estimate = Estimate(log_ratio_estimate(*_sides(both)).value, 0.0, math.inf, n, "seeds")
+    else:
+        estimate = log_ratio_estimate(*_sides(both))
+    note = f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline"
+    yield _observation(group, others, estimate, *([note] if failed or won else []))
+
+
+def _sides(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [base for base, _ in pairs], [tested for _, tested in pairs]
+
+
+def _extrapolation(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    taken = [trial for row in group for trial in trials(row.measurement)]
+    for multiple in regime.at:
+        losses = [(trial.loss_at(multiple), trial.loss_inside) for trial in taken]
+        yield _at(group, others, multiple, losses)
+
+
+def _extrapolation_gain(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    pairs = _pairs(group, others)
+    for multiple in regime.at:
+        yield _at(group, others, multiple, [(b.loss_at(multiple), t.loss_at(multiple)) for b, t in pairs])
+
+
+def _at(
+    group: Sequence[Row], others: Sequence[Row], multiple: float, losses: Sequence[tuple[float | None, float | None]]
+) -> Observation | Missing:
+    """Ratio of perplexities, first to second, over seeds."""
+    known = [(math.exp(one), math.exp(other)) for one, other in losses if one is not None and other is not None]
+    if not known or len(known) < len(losses):
+        return Missing(group[0].measurement.case.id, f"no loss by position at {multiple:g} times the trained length")
+    found = _observation(group, others, log_ratio_estimate(*_sides(known)))
+    return Observation({**found.point, "at": multiple}, found.estimate, found.cases, found.notes)
+
+
+def _pairs(group: Sequence[Row], others: Sequence[Row], grid: bool = False) -> list[Pair]:
+    """Runs of both arms that share their seed, one pair for each seed, in its order.
+
+    An arm has the learning rate that suits it, so rates are not matched; in a grid, where every rate and warm-up
+    counts, runs that share those too are the pairs.
+    """
+    base, tested = (
+        {_setting(trial, grid): trial for row in rows for trial in trials(row.measurement)} for rows in (others, group)
+    )
+    return [(base[setting], tested[setting]) for setting in sorted(base.keys() & tested.keys())]
+
+
+def _setting(trial: Trial, grid: bool) -> tuple[float, ...]:
+    return (trial.seed, trial.rate, trial.warmup) if grid else (trial.seed,)
+
+
+def _observation(
+    group: Sequence[Row], others: Sequence[Row], estimate: Estimate, *notes: str, paired: Paired | None = None
+) -> Observation:
+    cases = tuple(row.measurement.case.id for row in (*others, *group))
+    return Observation(selection.point(group[0].measurement.case), estimate, cases, notes, paired=paired)
+
+
+def _none(group: Sequence[Row]) -> Missing:
+    states = sorted({row.status for row in group} - {"ok"})
+    why = ", ".join(states) if states else "no run shares its seed with the baseline"
+    return Missing(group[0].measurement.case.id, why)
+
+
+LEARNING: Mapping[Measure, Callable[[Regime, Sequence[Row], Sequence[Row]], Seen]] = {
+    "loss_difference": _loss,
+    "diverged_difference": _diverged,
+    "seed_ratio": _seed_ratio,
+    "extrapolation": _extrapolation,
+    "extrapolation_gain": _extrapolation_gain,
+}

@@ -1,0 +1,180 @@
+"""Quality by paired seeds: does one arm learn better than another, as well as it, or fail more often? Pure.
+
+Two arms are compared seed by seed: same data order, same shared initial weights. A run that diverges counts as a
+failure of its arm: it enters with the loss it began with (what it learned is worth nothing) and is never dropped.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tbench.analysis.statistics import t_quantile, t_survival
+from tbench.claims.model import Equivalent, Superior
+from tbench.claims.trial import Trial
+from tbench.claims.verdict import Estimate, Judgement, Verdict, further
+
+ALPHA = 0.05
+POWER_Z = 1.2816  # 90% power: the chance to find what is there
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Losses of two arms by seed, nats per token, in the same order of seeds; and how many runs of each diverged."""
+
+    base: tuple[float, ...]
+    tested: tuple[float, ...]
+    base_diverged: int = 0
+    tested_diverged: int = 0
+
+    @staticmethod
+    def of(base: Sequence[Trial], tested: Sequence[Trial]) -> Paired:
+        return Paired(
+            tuple(trial.counted_loss for trial in base),
+            tuple(trial.counted_loss for trial in tested),
+            sum(trial.diverged for trial in base),
+            sum(trial.diverged for trial in tested),
+        )
+
+    @property
+    def gains(self) -> list[float]:
+        """base − tested: above 0 the tested arm is better."""
+        return [b - t for b, t in zip(self.base, self.tested, strict=True)]
+
+    @property
+    def estimate(self) -> Estimate:
+        """Mean gain with 95% interval."""
+        return mean_estimate(self.gains, "seeds")
+
+    def said(self) -> str:
+        """What a reader must know about failures."""
+        if not self.base_diverged and not self.tested_diverged:
+            return ""
+        n = len(self.base)
+        return (
+            f"diverged: {self.tested_diverged} of {n} runs tested, {self.base_diverged} of {n} of the baseline; each "
+            "counted at the loss it began with"
+        )
+
+
+def mean_estimate(values: Sequence[float], unit: str) -> Estimate:
+    """Mean with its 95% t interval."""
+    mean, n = statistics.fmean(values), len(values)
+    if n < 2:
+        return Estimate(mean, None, None, n, unit)
+    half = t_quantile(0.975, n - 1) * statistics.stdev(values) / math.sqrt(n)
+    return Estimate(mean, mean - half, mean + half, n, unit)
+
+
+def log_ratio_estimate(base: Sequence[float], tested: Sequence[float], unit: str = "seeds") -> Estimate:
+    """Geometric mean of base ÷ tested over pairs, with its 95% interval. All values must be above 0."""
+    found = mean_estimate([math.log(b / t) for b, t in zip(base, tested, strict=True)], unit)
+    ends = [None if end is None else math.exp(end) for end in (found.low, found.high)]
+    return Estimate(math.exp(found.value), ends[0], ends[1], found.n, unit)
+
+
+def p_better(gains: Sequence[float]) -> float:
+    """p-value of the one-sided paired t-test of "the mean gain is not above 0"; 1 for fewer than two pairs."""
+    if len(gains) < 2:
+        return 1.0
+    mean, error = statistics.fmean(gains), statistics.stdev(gains) / math.sqrt(len(gains))
+    if error == 0:
+        return 0.0 if mean > 0 else 1.0
+    return t_survival(mean / error, len(gains) - 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm 1979, "A simple sequentially rejective multiple test procedure"), in the same order."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def superior(arms: Sequence[tuple[Paired, Superior]]) -> list[Judgement]:
+    """Whether each arm beats the baseline: one-sided paired t at 5%, Holm over the arms, effect ≥ `rule.effect`.
+
+    The other direction is tested in the same way: an arm that is worse is refuted. An arm that diverges more often than
+    the baseline cannot be confirmed, however good its other runs are. No effect: 90% interval within ±`rule.effect`.
+    """
+    better = holm([p_better(arm.gains) for arm, _ in arms])
+    worse = holm([p_better([-gain for gain in arm.gains]) for arm, _ in arms])
+    return [_superior(arm, rule, up, down) for (arm, rule), up, down in zip(arms, better, worse, strict=True)]
+
+
+def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgement:
+    gains, n = arm.gains, len(arm.gains)
+    if n < 2:
+        return Judgement(Verdict.INCONCLUSIVE, "one pair of seeds has no interval", more=2)
+    mean, threshold = statistics.fmean(gains), rule.effect * statistics.fmean(arm.base)
+    if p_up < ALPHA and arm.tested_diverged > arm.base_diverged:
+        return Judgement(Verdict.PARTLY, "better, but diverges more often")
+    if p_up < ALPHA:
+        if mean >= threshold:
+            return Judgement(Verdict.CONFIRMED)
+        return Judgement(Verdict.PARTLY, f"better, by less than {100 * rule.effect:g}%")
+    if p_down < ALPHA:
+        return Judgement(Verdict.REFUTED)
+    spread = statistics.stdev(gains)
+    if _within(gains, threshold):
+        return Judgement(Verdict.NO_EFFECT)
+    sought = max(abs(mean), threshold)
+    needed = ((_z(n) + POWER_Z) * spread / sought) ** 2 if sought > 0 else math.inf
+    return Judgement(Verdict.INCONCLUSIVE, more=further(needed, n))
+
+
+def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
+    """Whether two arms are as good as each other: two one-sided t-tests at 5% (Schuirmann 1987), margin in nats.
+
+    Confirmed if the 90% interval of the mean gain is inside the margin. Refuted if the 95% interval is outside it;
+    with `better_is_fine` only on the worse side, and a gain beyond the margin is confirmed.
+    """
+    gains, n = arm.gains, len(arm.gains)
+    if n < 2:
+        return Judgement(Verdict.INCONCLUSIVE, "one pair of seeds has no interval", more=2)
+    estimate, spread = arm.estimate, statistics.stdev(gains)
+    assert estimate.low is not None and estimate.high is not None
+    half = t_quantile(1 - ALPHA, n - 1) * spread / math.sqrt(n)
+    failing = arm.tested_diverged > arm.base_diverged
+    if estimate.high < -rule.margin:
+        return Judgement(Verdict.REFUTED, "worse by more than the margin")
+    if estimate.low > rule.margin:
+        if not rule.better_is_fine:
+            return Judgement(Verdict.REFUTED, "better by more than the margin")
+        if not failing:
+            return Judgement(Verdict.CONFIRMED, "better by more than the margin")
+    inside = estimate.value - half > -rule.margin and (rule.better_is_fine or estimate.value + half < rule.margin)
+    if inside and not failing:
+        return Judgement(Verdict.CONFIRMED, "a gain is not ruled out" if estimate.value + half >= rule.margin else "")
+    room = abs(rule.margin - abs(estimate.value))
+    needed = ((_z(n) + POWER_Z) * spread / room) ** 2 if room > 0 else math.inf
+    return Judgement(Verdict.INCONCLUSIVE, "diverges more often" if failing else "", more=further(needed, n))
+
+
+def _within(gains: Sequence[float], margin: float) -> bool:
+    half = t_quantile(1 - ALPHA, len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
+    return abs(statistics.fmean(gains)) + half < margin
+
+
+def _z(n: int) -> float:
+    """The quantile that the test will use, a little larger than the normal's while n is small."""
+    return t_quantile(1 - ALPHA, max(n - 1, 1)) if n > 3 else 1.645
+
+
+def diverged_difference(base: Sequence[bool], tested: Sequence[bool]) -> Estimate:
+    """Share of the baseline's runs that diverge − share of the tested arm's, over the same settings, with 95% interval.
+
+    Matched proportions: a half is added to each of the four cells, then Wald's interval (Agresti & Min 2005, "Simple
+    improved confidence intervals for comparing matched proportions", §4). The estimate itself is not adjusted.
+    """
+    n = len(base)
+    only_base = sum(b and not t for b, t in zip(base, tested, strict=True))
+    only_tested = sum(t and not b for b, t in zip(base, tested, strict=True))
+    b, c, total = only_base + 0.5, only_tested + 0.5, n + 2
+    centre = (b - c) / total
+    half = 1.96 * math.sqrt(max(0.0, (b + c) - (b - c) ** 2 / total)) / total
+    return Estimate((only_base - only_tested) / n, max(-1.0, centre - half), min(1.0, centre + half), n, "runs")

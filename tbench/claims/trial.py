@@ -1,0 +1,79 @@
+"""Training runs as an experiment hands them over: what a comparison of arms needs to know of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tbench.records import Measurement
+
+INSIDE = "1"  # the window that ends at the trained length
+WINDOW = "loss_at_"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run of one arm.
+
+    `loss`: held-out, nats per token, at the end (None: NaN or infinite); `first_loss`: before the first step. `rate`:
+    the learning rate; `warmup`: share of the steps. `windows`: by the end of a window in trained lengths, the mean
+    loss of its positions. `figures`: whatever else the arm's findings list with a number for each run, by name.
+    """
+
+    seed: int
+    loss: float | None
+    first_loss: float
+    diverged: bool
+    rate: float = 0.0
+    warmup: float = 0.0
+    windows: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def counted_loss(self) -> float:
+        """What enters a comparison: the loss, or for a run that diverged the one it began with."""
+        return self.first_loss if self.diverged or self.loss is None else self.loss
+
+    def loss_at(self, multiple: float) -> float | None:
+        """Nats per token of the window that ends at `multiple` times the trained length."""
+        return self.windows.get(f"{multiple:g}")
+
+    @property
+    def loss_inside(self) -> float | None:
+        """Nats per token of the last window inside the trained length."""
+        return self.windows.get(INSIDE)
+
+
+def trials(measurement: Measurement) -> list[Trial]:
+    """The runs of an arm, from findings that are lists with an entry for each: `seeds`, `losses`, `first_losses`,
+    `diverged`, and where there are such `rates`, `warmups`, `loss_at_1`, `loss_at_1.5`, … None where there are no runs.
+    """
+    found: Mapping[str, Any] = measurement.findings
+    if measurement.status != "ok" or "seeds" not in found or "losses" not in found:
+        return []
+    return [_trial(found, i) for i in range(len(found["seeds"]))]
+
+
+def _trial(found: Mapping[str, Any], i: int) -> Trial:
+    numbers = {
+        name: float(values[i])
+        for name, values in found.items()
+        if isinstance(values, (list, tuple)) and len(values) == len(found["seeds"]) and _number(values[i])
+    }
+    loss = numbers.get("losses")
+    return Trial(
+        seed=int(found["seeds"][i]),
+        loss=loss,
+        first_loss=float(found["first_losses"][i]),
+        diverged=bool(found["diverged"][i]) or loss is None,
+        rate=numbers.get("rates", 0.0),
+        warmup=numbers.get("warmups", 0.0),
+        windows={name.removeprefix(WINDOW): value for name, value in numbers.items() if name.startswith(WINDOW)},
+        figures=numbers,
+    )
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,167 @@
+"""The verdict: from an estimate with its interval and a rule, and from several verdicts to one. Pure.
+
+Per regime, for a claimed range [low, high] and a 95% interval:
+
+    confirmed      the whole interval is at `low` or above ("above the range" if all of it is above `high`)
+    partly         all of it is above "no effect", but below `low`
+    no effect      it holds "no effect" and is narrow (within ±0.05 of it)
+    refuted        all of it is below "no effect"; or the claimed property fails
+    inconclusive   too wide to say; then: how many more rounds or seeds it takes
+
+A figure that is counted has no interval; within ±0.05 of "no effect" it is none.
+
+An interval of 95% is wholly on the wrong side of a border in at most 2.5% of cases, so a claim that is false is
+confirmed, and a true one refuted, at most that often per regime.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tbench.analysis.statistics import Interval
+from tbench.claims.model import AtLeast, AtMost, Exact, Range
+
+NARROW = 0.05
+ABOVE = "above the range"
+MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
+
+
+class Verdict(StrEnum):
+    CONFIRMED = "confirmed"
+    PARTLY = "partly"
+    NO_EFFECT = "no effect"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval. `n` replicates of a kind (`rounds`, `seeds`, `runs`); `exact`: counted, no noise.
+
+    `low` and `high` are None where one replicate is all there is.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    unit: str
+
+    @staticmethod
+    def exactly(value: float) -> Estimate:
+        return Estimate(value, value, value, 1, "exact")
+
+    @staticmethod
+    def of(found: Interval) -> Estimate:
+        """A speed-up's interval. With one round it knows only that process, and counts as unknown."""
+        alone = found.n_rounds < 2
+        return Estimate(
+            found.estimate, None if alone else found.low, None if alone else found.high, found.n_rounds, "rounds"
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known."""
+
+    verdict: Verdict
+    note: str = ""
+    more: int | None = None
+
+
+def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgement:
+    """The verdict on one estimate."""
+    if math.isnan(estimate.value):
+        return Judgement(Verdict.INCONCLUSIVE, "not a number")
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return Judgement(Verdict.INCONCLUSIVE, f"one of the {estimate.unit} has no interval", more=2)
+    if isinstance(rule, Range):
+        return _range(rule, estimate, low, high)
+    if isinstance(rule, AtMost):
+        return _at_most(rule, estimate, low, high)
+    if isinstance(rule, AtLeast):
+        if low >= rule.limit:
+            return Judgement(Verdict.CONFIRMED)
+        if high < rule.limit:
+            return Judgement(Verdict.REFUTED)
+        return _undecided(estimate, abs(estimate.value - rule.limit))
+    return _exact(rule, estimate, low, high)
+
+
+def _range(rule: Range, estimate: Estimate, low: float, high: float) -> Judgement:
+    if low >= rule.low:
+        if rule.high is None:
+            return Judgement(Verdict.CONFIRMED)
+        if low > rule.high:
+            return Judgement(Verdict.CONFIRMED, ABOVE)
+        return Judgement(Verdict.CONFIRMED, "inside the range" if high <= rule.high else "")
+    if low == high and abs(low - rule.neutral) <= NARROW:  # counted: never on the spot, and still no effect
+        return Judgement(Verdict.NO_EFFECT)
+    if high < rule.neutral:
+        return Judgement(Verdict.REFUTED)
+    if low > rule.neutral and high < rule.low:
+        return Judgement(Verdict.PARTLY)
+    if low <= rule.neutral <= high and rule.neutral - NARROW <= low and high <= rule.neutral + NARROW:
+        return Judgement(Verdict.NO_EFFECT)
+    value = estimate.value
+    if value > rule.low:
+        decides = value - rule.low
+    elif value > rule.neutral:
+        decides = min(rule.low - value, value - rule.neutral)
+    else:
+        decides = rule.neutral - value
+    decides = max(decides, NARROW - abs(value - rule.neutral))  # near "no effect" it is enough to be narrow
+    known = "an effect, but not whether it reaches the range" if low > rule.neutral else ""
+    return _undecided(estimate, decides, known)
+
+
+def _at_most(rule: AtMost, estimate: Estimate, low: float, high: float) -> Judgement:
+    usable = rule.limit if rule.usable is None else rule.usable
+    if high <= rule.limit:
+        return Judgement(Verdict.CONFIRMED)
+    if low > usable:
+        return Judgement(Verdict.REFUTED)
+    if low > rule.limit and high <= usable:
+        return Judgement(Verdict.PARTLY, "usable")
+    return _undecided(estimate, min(abs(estimate.value - border) for border in (rule.limit, usable)))
+
+
+def _exact(rule: Exact, estimate: Estimate, low: float, high: float) -> Judgement:
+    first, last = rule.value - rule.tolerance, rule.value + rule.tolerance
+    if first <= low and high <= last:
+        return Judgement(Verdict.CONFIRMED, "exact" if low == high == rule.value else "")
+    if high < first or low > last:
+        return Judgement(Verdict.REFUTED)
+    return _undecided(estimate, min(abs(estimate.value - border) for border in (first, last)))
+
+
+def _undecided(estimate: Estimate, half_width: float, note: str = "") -> Judgement:
+    """Inconclusive, with what it takes to bring the interval's half-width down to `half_width` (∝ 1/√n)."""
+    assert estimate.low is not None and estimate.high is not None
+    now = max(estimate.high - estimate.value, estimate.value - estimate.low)
+    needed = estimate.n * (now / half_width) ** 2 if half_width > 0 and math.isfinite(now) else math.inf
+    return Judgement(Verdict.INCONCLUSIVE, note, more=further(needed, estimate.n))
+
+
+def further(needed: float, n: int) -> int | None:
+    """How many more than `n` replicates; None where no sensible number would tell."""
+    return max(1, math.ceil(needed) - n) if needed <= MOST else None
+
+
+def combine(verdicts: Iterable[Verdict]) -> Verdict:
+    """One word for several: confirmed only if all are; partly if it holds anywhere; open if it may still hold."""
+    found = set(verdicts)
+    if not found:
+        return Verdict.NOT_MEASURED
+    if len(found) == 1:
+        return found.pop()
+    if found & {Verdict.CONFIRMED, Verdict.PARTLY}:
+        return Verdict.PARTLY
+    if found & {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
+        return Verdict.INCONCLUSIVE
+    return Verdict.REFUTED  # no effect here, refuted there: it holds nowhere

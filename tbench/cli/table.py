@@ -1,0 +1,48 @@
+"""`tbench table`: the article's comparison table, with what was measured and a verdict beside every claim."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tbench.analysis.run import Run
+from tbench.claims import article, assess
+from tbench.claims.formats import FORMATS, PIPE_WIDTH, text
+from tbench.claims.model import LANGUAGES
+from tbench.claims.render import explain as explained
+from tbench.errors import UsageError
+
+
+def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None) -> int:
+    """Print the table of `runs`, or how the verdict on one claim came about. Raises UsageError and StoreError.
+
+    Without runs: of the one that was started last below `results/`; if there is none, with nothing measured.
+    """
+    language = next((known for known in LANGUAGES if known == lang), None)
+    if language is None:
+        raise UsageError(f"--lang {lang}: there is {' and '.join(LANGUAGES)}")
+    if format not in FORMATS:
+        raise UsageError(f"--format {format}: there is no such table, only {', '.join(FORMATS)}")
+    known = article()
+    claim = known.claim(explain) if explain is not None else None
+    if explain is not None and claim is None:
+        raise UsageError(f"--explain {explain}: no such claim; there is {', '.join(one.id for one in known.claims)}")
+    read = [Run.read(folder) for folder in runs or newest(Path("results"))]
+    assessments = assess(known, read)
+    if claim is not None:
+        sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
+    elif format == "text":
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+        sys.stdout.write(text(known, assessments, language, read, width))
+    else:
+        sys.stdout.write(FORMATS[format](known, assessments, language, read))
+    return 0
+
+
+def newest(results: Path) -> list[str]:
+    """The run folder below `results` that was started last, if there is one."""
+    folders = [file.parent for file in results.glob("**/run.json")]
+    started = {str(folder): str(Run.read(folder).header.get("started", "")) for folder in folders}
+    return [max(started, key=started.__getitem__)] if started else []

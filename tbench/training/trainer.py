@@ -1,0 +1,116 @@
+"""The loop: AdamW, a warm-up, then a cosine or a constant rate; losses in nats per byte."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tbench.training.model import Model
+from tbench.training.settings import Loop
+
+EVERYTHING = slice(None)
+
+
+class Data(Protocol):
+    """A text or a source: (rows, length + 1) bytes to train on, and others to judge with.
+
+    `scored`: the targets whose loss counts. `entropy`: the smallest loss there can be, where it is known.
+    """
+
+    @property
+    def scored(self) -> slice: ...
+
+    @property
+    def entropy(self) -> float | None: ...
+
+    def batch(self, generator: torch.Generator, batch: int, length: int) -> Tensor: ...
+
+    def unseen(self, length: int, most: int) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class History:
+    """`training`: loss of every step. `curve`: (steps taken, held-out loss, seconds of training until then)."""
+
+    training: tuple[float, ...]
+    curve: tuple[tuple[int, float, float], ...]
+    seconds: float
+
+
+def train(
+    model: Model,
+    data: Data,
+    loop: Loop,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda step, steps: None,
+) -> History:
+    """Train in place. The order of the data depends on `seed` and the loop's sizes only.
+
+    Ends early where the loss is not a number. `progress` is told steps taken and steps to take. `seconds` are those of
+    training alone, without the looks at held-out data.
+    """
+    scored, device = data.scored, model.head.weight.device
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=loop.rate, betas=(0.9, 0.95), weight_decay=loop.weight_decay, fused=True
+    )
+    look_after = {round(loop.steps * (look + 1) / loop.looks) for look in range(loop.looks)}
+    judged = data.unseen(loop.length, 4 * loop.batch)
+    losses: list[float] = []
+    curve = [(0, mean_loss(model, judged, loop.batch, scored), 0.0)]
+    seconds = 0.0
+    for step in range(loop.steps):
+        began = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = loop.rate_at(step)
+        rows = data.batch(generator, loop.batch, loop.length).to(device)
+        loss = F.cross_entropy(*flat(model(rows[:, :-1]), rows[:, 1:], scored))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        if loop.clip:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), loop.clip)
+        optimizer.step()
+        losses.append(loss.item())
+        seconds += time.perf_counter() - began
+        progress(step + 1, loop.steps)
+        if not math.isfinite(losses[-1]):
+            break
+        if step + 1 in look_after:
+            curve.append((step + 1, mean_loss(model, judged, loop.batch, scored), seconds))
+    return History(tuple(losses), tuple(curve), seconds)
+
+
+def flat(logits: Tensor, targets: Tensor, scored: slice = EVERYTHING) -> tuple[Tensor, Tensor]:
+    """(positions that count, vocabulary) and (positions that count)."""
+    return logits[:, scored].flatten(0, 1), targets[:, scored].flatten()
+
+
+@torch.no_grad()
+def losses_by_position(model: Model, rows: Tensor, batch: int) -> Tensor:
+    """(length), float64: the mean loss of each position over all rows, (rows, length + 1)."""
+    total = torch.zeros(rows.shape[1] - 1, dtype=torch.float64)
+    for part in torch.split(rows.to(model.head.weight.device), batch):
+        loss = F.cross_entropy(model(part[:, :-1]).transpose(1, 2), part[:, 1:], reduction="none")
+        total += loss.sum(0, dtype=torch.float64).cpu()
+    return total / len(rows)
+
+
+def mean_loss(model: Model, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
+    """Nats per byte over the positions that count."""
+    return losses_by_position(model, rows, batch)[scored].mean().item()
+
+
+def gradient_norms(model: Model, rows: Tensor, scored: slice = EVERYTHING) -> list[float]:
+    """Norm of the gradient of each layer's matrices, first layer first; the model is left as it was."""
+    rows = rows.to(model.head.weight.device)
+    loss = F.cross_entropy(*flat(model(rows[:, :-1]), rows[:, 1:], scored))
+    layers = [[p for p in block.parameters() if p.dim() == 2] for block in model.blocks]
+    grads = iter(torch.autograd.grad(loss, [matrix for layer in layers for matrix in layer]))
+    return [math.sqrt(sum(float(next(grads).square().sum()) for _ in layer)) for layer in layers]

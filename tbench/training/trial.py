@@ -1,0 +1,136 @@
+"""One training run, from settings to figures: the same settings give the same figures on the same machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tbench.components.position.encodings import BeyondTable
+from tbench.training import corpus, sources
+from tbench.training.model import Model, parameters
+from tbench.training.settings import Setting
+from tbench.training.trainer import Data, History, gradient_norms, losses_by_position, train
+
+ROWS = 512  # held-out windows for the final figures
+LAST = 0.1  # share of the steps whose mean is the final training loss
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came out. Losses in nats per byte, over the positions that count; None where there is none.
+
+    `first_loss`, `loss`: held-out, before and after. `training_loss`: mean of the last tenth of the steps. `diverged`:
+    the loss was not a number, or ended above where it began. `curve`: (steps, held-out loss, seconds of training).
+    `windows`: by the end of a window, in trained lengths, the mean loss of its positions (a quarter of the trained
+    length each; "1" is the last one inside). `refused`: what the model said where it could not be asked beyond its
+    length. `gradient_ratio`: gradient norm of the last layer over the first's, at initialisation.
+    `floor`: the smallest loss there can be, where it is known. `unigram`: that of knowing byte frequencies alone.
+    """
+
+    parameters: int
+    first_loss: float
+    loss: float | None
+    training_loss: float | None
+    diverged: bool
+    curve: tuple[tuple[int, float, float], ...]
+    seconds: float
+    seconds_per_step: float
+    gradient_ratio: float
+    floor: float | None
+    unigram: float | None
+    data: str
+    windows: Mapping[str, float]
+    refused: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_trial(
+    setting: Setting, device: str = "cpu", progress: Callable[[int, int], None] = lambda step, steps: None
+) -> Trial:
+    """Train and judge one model. Uses as many threads as torch is set to: one is best for models this small."""
+    data = data_of(setting.data)
+    model = Model(setting.design, setting.seed).to(device)
+    loop = setting.loop
+    first = data.batch(torch.Generator().manual_seed(setting.seed), loop.batch, loop.length)
+    norms = gradient_norms(model, first, data.scored)
+    history = train(model, data, loop, setting.seed, progress)
+    final = judged(model, data, loop.length, loop.batch)[data.scored].mean().item()
+    windows, refused = beyond(model, data, setting)
+    return Trial(
+        parameters=parameters(model),
+        first_loss=history.curve[0][1],
+        loss=final if math.isfinite(final) else None,
+        training_loss=ending(history),
+        diverged=not final <= history.curve[0][1],  # NaN compares false
+        curve=tuple(look for look in history.curve if math.isfinite(look[1])),
+        seconds=history.seconds,
+        seconds_per_step=history.seconds / len(history.training),
+        gradient_ratio=norms[-1] / norms[0],
+        floor=data.entropy,
+        unigram=data.unigram if isinstance(data, corpus.Text) else None,
+        data=data.version if isinstance(data, corpus.Text) else str(data),
+        windows=windows,
+        refused=refused,
+    )
+
+
+def data_of(words: str) -> Data:
+    """`topics`, `library`, `markov`, `copy:HALF`, `recall:DISTANCE` or `recall:DISTANCE:PAIRS`. Raises ValueError."""
+    name, *numbers = words.split(":")
+    if name in corpus.READERS:
+        return corpus.text(name)
+    if name == "markov":
+        return sources.Markov()
+    if name == "copy" and numbers:
+        return sources.Copy(*map(int, numbers))
+    if name == "recall" and numbers:
+        return sources.Recall(*map(int, numbers))
+    raise ValueError(
+        f"{words!r} is no data to train on; write {', '.join(corpus.READERS)}, markov, copy:32 or recall:100"
+    )
+
+
+def judged(model: Model, data: Data, length: int, batch: int) -> Tensor:
+    """Held-out loss of each position, for sequences of `length`."""
+    rows = data.unseen(length, ROWS)
+    return losses_by_position(model, rows, max(1, batch))
+
+
+def beyond(model: Model, data: Data, setting: Setting) -> tuple[dict[str, float], str]:
+    """Losses of the windows that end at `setting.reach` trained lengths, or why there are none."""
+    if not setting.reach:
+        return {}, ""
+    trained = setting.loop.length
+    windows: dict[str, float] = {}
+    for reach in (1.0, *setting.reach):
+        stretched = interpolated(model, setting, reach)
+        try:
+            losses = judged(stretched, data, round(reach * trained), setting.loop.batch)
+        except BeyondTable as refusal:
+            return windows, str(refusal)
+        mean = losses[-max(1, trained // 4) :].mean().item()
+        if math.isfinite(mean):
+            windows[f"{reach:g}"] = mean
+    return windows, ""
+
+
+def interpolated(model: Model, setting: Setting, reach: float) -> Model:
+    """The model, with RoPE's positions pressed into the trained range if that is what the arm is about."""
+    if not setting.interpolate or reach <= 1:
+        return model
+    pressed = Model(setting.design.with_(factor=reach)).to(model.head.weight.device)
+    pressed.load_state_dict(model.state_dict())
+    return pressed
+
+
+def ending(history: History) -> float | None:
+    last = history.training[-max(1, round(LAST * len(history.training))) :]
+    mean = sum(last) / len(last)
+    return mean if math.isfinite(mean) else None

@@ -1,0 +1,289 @@
+"""From made-up runs with known truth to verdicts on the article's own claims."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tbench.claims import Assessment, article
+from tbench.claims.assess import assess_claim
+from tbench.claims.selection import takes, telling
+from tbench.claims.verdict import Verdict
+from tbench.claims.words import verdict_words
+from tbench.records import Measurement, Memory, Value
+from tests.claims.runs import arm, case, found, pair, run_of
+from tests.synthetic import attention, decode, failed, ok
+
+
+def judged(id: str, *measurements: Measurement) -> Assessment:
+    claim = article().claim(id)
+    assert claim is not None
+    return assess_claim(claim, [run_of(measurements)])
+
+
+def verdicts(assessment: Assessment) -> dict[str, Verdict]:
+    """By the English name of each regime that was measured."""
+    return {result.regime.name.en: result.verdict for result in assessment.results if result.judged}
+
+
+def test_nothing_measured_is_said() -> None:
+    for claim in article().claims:
+        assert assess_claim(claim, []).verdict is Verdict.NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("term", "value", "taken"),
+    [
+        ("flash", "flash", True),
+        ("flash", "flash2", False),
+        ("window:*", "window:256", True),
+        ("!full", "window:256", True),
+        ("!full", "full", False),
+        ("!full", None, False),
+        (">=1024", 1024, True),
+        (">=1024", 512, False),
+        ("<=4", 5, False),
+        (">=1", True, False),
+        (">=1", "x", False),
+        ("true", True, True),
+        ("8", 8, True),
+    ],
+)
+def test_terms_of_a_selection(term: str, value: Value | None, taken: bool) -> None:
+    assert takes(term, value) is taken
+
+
+def test_flash_is_told_apart_by_length_and_phase() -> None:
+    one = judged(
+        "C9",
+        *pair(512, 1.5e-3, 1e-3),
+        *pair(1024, 3e-3, 1e-3),
+        *pair(2048, 8e-3, 1e-3),
+        *pair(512, 3e-3, 1e-3, "forward_backward"),
+        *pair(2048, 3e-3, 1e-3, "forward_backward"),
+        *pair(1024, 0.7e-3, 1e-3, "decode"),
+    )
+    assert one.verdict is Verdict.PARTLY
+    assert verdict_words(one, "en") == (
+        "confirmed above the range: forward from 2K up; confirmed: forward at 1K, forward and backward; "
+        "partly: forward at 512; refuted: decode"
+    ).replace("forward from 2K up", "forward at 2K")
+    assert verdict_words(one, "zh") == (
+        "证实（高于所称范围）：前向（2K时）；证实：前向（1K时）、前向与反向；部分成立：前向（512时）；证伪：解码"
+    )
+
+
+def test_a_speedup_is_that_of_paired_turns() -> None:
+    one = judged("C9", *pair(1024, 3e-3, 1e-3))
+    (seen,) = one.results[0].judged
+    run = run_of(pair(1024, 3e-3, 1e-3))
+    speedup = run.rows[1].speedup
+    assert speedup is not None
+    assert (seen.observation.estimate.value, seen.observation.estimate.low) == (speedup.estimate, speedup.low)
+    assert [name.split("kernel=")[1] for name in seen.observation.cases] == ["naive", "flash"]
+    assert seen.observation.notes == ()
+
+
+def test_cases_that_took_no_turns_together_are_compared_without_and_it_is_said() -> None:
+    naive, flash = pair(1024, 3e-3, 1e-3)
+    one = judged("C9", dataclasses.replace(naive, baseline=None), dataclasses.replace(flash, baseline="elsewhere"))
+    (seen,) = one.results[0].judged
+    assert seen.observation.estimate.value == pytest.approx(3, rel=0.05)
+    assert "drift is not cancelled" in seen.observation.notes[0]
+
+
+def test_a_baseline_that_failed_or_is_not_there_is_no_verdict() -> None:
+    flash = pair(1024, 3e-3, 1e-3)[1]
+    alone = judged("C9", flash)
+    assert alone.verdict is Verdict.NOT_MEASURED
+    assert alone.results[0].missing[0].why == "no baseline among the cases"
+    beside = judged("C9", failed(attention("naive", 1024), "oom", "needs 256 GiB"), flash)
+    assert beside.results[0].missing[0].why == "its baseline is oom"
+
+
+def test_one_round_is_not_enough() -> None:
+    short = [dataclasses.replace(one, turns=one.turns[:4]) for one in pair(1024, 3e-3, 1e-3)]
+    (seen,) = judged("C9", *short).results[0].judged
+    assert seen.judgement.verdict is Verdict.INCONCLUSIVE
+    assert seen.judgement.more == 2
+
+
+def test_the_later_run_counts_for_the_same_point() -> None:
+    claim = article().claim("C9")
+    assert claim is not None
+    runs = [run_of(pair(1024, 3e-3, 1e-3)), run_of(pair(1024, 1e-3, 1e-3))]
+    values = [
+        [seen.observation.estimate.value for seen in assess_claim(claim, order).results[0].judged]
+        for order in (runs, runs[::-1])
+    ]
+    assert values == [[pytest.approx(1, rel=0.05)], [pytest.approx(3, rel=0.05)]]
+
+
+def test_times_taken_in_turns_are_not_replaced_by_others() -> None:
+    claim = article().claim("C9")
+    assert claim is not None
+    naive, flash = pair(1024, 1e-3, 1e-3)
+    apart = [dataclasses.replace(naive, baseline=None), dataclasses.replace(flash, baseline="elsewhere")]
+    runs = [run_of(pair(1024, 3e-3, 1e-3)), run_of(apart)]
+    (seen,) = assess_claim(claim, runs).results[0].judged
+    assert seen.observation.in_turns and seen.observation.run is runs[0]
+
+
+def test_labels_tell_observations_apart_and_no_more() -> None:
+    points = [{"a": 1, "b": 10, "c": 0}, {"a": 1, "b": 20, "c": 0}, {"a": 2, "b": 30, "c": 1}]
+    assert telling(points) == ["a", "b"]
+    assert telling(points, "b") == ["b"]
+    assert telling(points[:1]) == []
+
+
+def test_growth_with_the_length() -> None:
+    lengths = (1024, 2048, 4096)
+    square = [one for n in lengths for one in pair(n, 1e-9 * n**2, 0.5e-9 * n**2)]
+    assert judged("C1", *square).verdict is Verdict.CONFIRMED
+    line = [one for n in lengths for one in pair(n, 1e-6 * n, 0.5e-6 * n)]
+    assert judged("C1", *line).verdict in (Verdict.NO_EFFECT, Verdict.INCONCLUSIVE)
+    memory = judged("C2", *square)
+    assert verdicts(memory) == {"scores in memory (naive)": Verdict.CONFIRMED, "tiled (flash)": Verdict.NO_EFFECT}
+    assert judged("C1", *pair(1024, 1e-3, 1e-3)).verdict is Verdict.NOT_MEASURED
+
+
+def test_sharing_is_compared_by_its_name() -> None:
+    one = judged("C7", *decode())
+    assert verdicts(one) == {"decode with GQA": Verdict.CONFIRMED, "decode with MQA": Verdict.CONFIRMED}
+    assert one.verdict is Verdict.PARTLY  # prefill belongs to the claim and was not measured
+
+
+def sparse(kernel: str, seconds: float, seed: int) -> Measurement:
+    full = attention("flash", 4096)
+    memory = Memory(peak_bytes=10 * 2**20)
+    return ok(attention(kernel, 4096, pattern="window:256"), seconds, seed, baseline=full.id, memory=memory)
+
+
+def test_of_several_kernels_the_fastest_counts() -> None:
+    full = ok(attention("flash", 4096), 100e-3, 1, baseline=attention("flash", 4096).id, memory=Memory(20 * 2**20))
+    one = judged("C3", full, sparse("flex", 50e-3, 2), sparse("chunked", 25e-3, 3), sparse("masked", 400e-3, 4))
+    (seen,) = one.results[0].judged
+    assert seen.observation.estimate.value == pytest.approx(4, rel=0.05)
+    assert seen.observation.notes[0] == "kernel=chunked, the fastest of 2"
+    assert verdicts(one)["a dense mask"] is Verdict.REFUTED
+    assert verdicts(one)["memory against full flash"] is Verdict.CONFIRMED
+
+
+def kv(kv_heads: int, **findings: float) -> Measurement:
+    return found(case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=kv_heads), **findings)
+
+
+def test_counted_figures_are_exact() -> None:
+    counted = [
+        kv(8, matrices=24, kv_cache_bytes=4096),
+        kv(2, matrices=12, kv_cache_bytes=1024),
+        kv(1, matrices=10, kv_cache_bytes=512),
+    ]
+    six = judged("C6", *counted)
+    assert six.verdict is Verdict.CONFIRMED
+    five = judged("C5", *counted)
+    assert five.results[0].judged[0].observation.estimate.value == 0.75
+    assert five.verdict is Verdict.CONFIRMED
+    assert judged("C6", kv(8, matrices=23)).results[0].verdict is Verdict.REFUTED
+
+
+def norm(name: str, kernel: str, seconds: float, seed: int) -> Measurement:
+    axes: dict[str, Value] = {"batch": 1, "seq_len": 2048, "hidden": 4096, "norm": name, "kernel": kernel}
+    base = case("norm", **{**axes, "norm": "layernorm"})
+    timed = ok(attention("flash"), seconds, seed)
+    return dataclasses.replace(timed, case=case("norm", **axes), baseline=base.id, work=None)
+
+
+def test_norms_are_compared_like_for_like_and_the_default_pair_is_told_apart() -> None:
+    one = judged(
+        "C13",
+        *(norm("layernorm", kernel, 12e-3, 1) for kernel in ("naive", "compiled", "default")),
+        norm("rmsnorm", "naive", 8e-3, 2),
+        norm("rmsnorm", "compiled", 12e-3, 1),
+        norm("rmsnorm", "default", 36e-3, 4),
+    )
+    assert one.verdict is Verdict.PARTLY
+    assert verdict_words(one, "en") == (
+        "confirmed: both written out; no effect: both compiled; refuted: the framework's default pair"
+    )
+
+
+def test_arms_are_compared_seed_by_seed() -> None:
+    one = judged(
+        "C15",
+        arm("activation", "relu", [2.0, 2.1, 2.2, 2.3]),
+        arm("activation", "swiglu", [1.9, 2.001, 2.1, 2.199]),
+        arm("activation", "gelu", [2.2, None, 2.4, 2.5]),
+    )
+    assert verdicts(one)["SwiGLU"] is Verdict.CONFIRMED
+    assert verdicts(one)["GELU"] is not Verdict.CONFIRMED
+    gelu = next(result for result in one.results if result.regime.name.en == "GELU")
+    assert "diverged: 1 of 4 runs tested" in gelu.judged[0].observation.notes[0]
+
+
+def test_only_seeds_that_both_arms_have_are_pairs() -> None:
+    base = arm("norm", "layernorm", [2.0, 2.1, 2.2])
+    tested = arm("norm", "rmsnorm", [2.1, 2.2, 2.3], seeds=[2, 3, 4])
+    (seen,) = judged("C14", base, tested).results[0].judged
+    assert seen.observation.estimate.n == 2
+    assert seen.observation.estimate.value == pytest.approx(0.0)
+    nothing = judged("C14", base, arm("norm", "rmsnorm", [2.1], seeds=[9]))
+    assert nothing.results[0].missing[0].why == "no run shares its seed with the baseline"
+
+
+def test_a_grid_is_paired_by_rate_and_warm_up() -> None:
+    grid = {"seeds": [1] * 8, "rates": [1e-3, 1e-3, 1e-2, 1e-2] * 2, "warmups": [0.0, 0.1] * 4}
+    grid["seeds"] = [1] * 4 + [2] * 4
+    post = arm("stability", "post", [None] * 7 + [3.0], **grid, gradient_ratios=[8.0] * 4 + [8.2] * 4)
+    pre = arm("stability", "pre", [3.0] * 8, **grid, gradient_ratios=[1.0] * 4 + [1.1] * 4)
+    one = judged("C11", post, pre)
+    (seen,) = one.results[0].judged
+    assert (seen.observation.estimate.value, seen.observation.estimate.n) == (7 / 8, 8)
+    assert one.verdict is Verdict.CONFIRMED
+    assert one.results[1].judged[0].observation.estimate.n == 2  # seeds, not cells of the grid
+
+
+def test_steps_to_a_target_and_runs_that_never_get_there() -> None:
+    def seen(base: list[float | None], tested: list[float | None]) -> Assessment:
+        runs = [2.0] * len(base)
+        return judged(
+            "C12",
+            arm("convergence", "post-layernorm", runs, steps_to_reach=base),
+            arm("convergence", "pre-layernorm", runs, steps_to_reach=tested),
+        )
+
+    assert seen([200, 210, 190], [100, 101, 99]).results[0].verdict is Verdict.CONFIRMED
+    assert seen([200, 210, 190], [None, None, None]).results[0].verdict is Verdict.REFUTED
+    assert seen([None, None, None], [100, 101, 99]).results[0].verdict is Verdict.CONFIRMED
+    assert seen([200, 210, 190], [100, 101, None]).results[0].verdict is Verdict.INCONCLUSIVE
+    assert seen([None, None, None], [None, None, None]).results[0].verdict is Verdict.NOT_MEASURED
+
+
+def test_the_pilot_of_the_position_experiment() -> None:
+    """Nats per byte as the pilot found them: RoPE usable a little beyond, lost at twice; sinusoidal lost at once."""
+
+    def windows(*nats: float) -> dict[str, list[float]]:
+        names = ("1", "1.25", "1.5", "2")
+        return {f"loss_at_{name}": [one, one + 0.01, one - 0.01] for name, one in zip(names, nats, strict=True)}
+
+    one = judged(
+        "C17",
+        arm("position", "rope", [1.4] * 3, **windows(1.37, 1.39, 1.43, 2.96)),
+        arm("position", "sinusoidal", [1.4] * 3, **windows(1.38, 4.1, 4.2, 4.3)),
+    )
+    assert one.verdict is Verdict.PARTLY
+    assert verdict_words(one, "en") == (
+        "confirmed: RoPE beyond the trained length at 1.25×, better than sinusoidal; "
+        "partly: RoPE beyond the trained length at 1.5×; refuted: RoPE beyond the trained length at 2×"
+    )
+    values = [seen.observation.estimate.value for seen in one.results[0].judged]
+    assert values == [pytest.approx(1.0202, rel=1e-3), pytest.approx(1.0618, rel=1e-3), pytest.approx(4.904, rel=1e-3)]
+
+
+def test_a_table_that_refuses_is_what_was_claimed() -> None:
+    learned = arm("beyond-table", "learned", [2.0], refused="position 799 has no vector")
+    sinusoidal = arm(
+        "beyond-table", "sinusoidal", [2.0] * 3, **{"loss_at_1": [2.0] * 3, "loss_at_1.5625": [4.0, 4.1, 3.9]}
+    )
+    assert judged("C19", learned, sinusoidal).verdict is Verdict.CONFIRMED

@@ -1,0 +1,177 @@
+"""The table, every claim and how a verdict came about, as a reader sees them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from tbench.analysis.run import Run
+from tbench.claims import article, assess, formats
+from tbench.claims.command import commands, repeated, selection_terms
+from tbench.claims.model import LANGUAGES, Language
+from tbench.claims.render import explain
+from tbench.claims.verdict import Estimate
+from tbench.claims.words import amount, place, span
+from tbench.cli.table import table
+from tbench.errors import StoreError, UsageError
+from tbench.scenario import expand, load
+from tests.claims.runs import arm, case, found, pair, run_of
+from tests.synthetic import decode
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+@pytest.fixture
+def run() -> Run:
+    counted = [
+        found(case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=n), matrices=8 + 2 * n, kv_cache_bytes=n)
+        for n in (8, 2, 1)
+    ]
+    trained = [arm("activation", "relu", [2.0, 2.1, 2.2]), arm("activation", "swiglu", [1.9, 2.0, 2.15])]
+    timed = [one for n, ms in ((512, 1.6), (1024, 3.0), (2048, 8.0)) for one in pair(n, ms / 1e3, 1e-3)]
+    return run_of([*timed, *decode(), *counted, *trained], "--quick", "-o", "results/x")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text(run: Run, language: Language, snapshot: SnapshotAssertion) -> None:
+    assert formats.text(article(), assess(article(), [run]), language, [run], 140) == snapshot
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_markdown(run: Run, language: Language, snapshot: SnapshotAssertion) -> None:
+    assert formats.markdown(article(), assess(article(), [run]), language) == snapshot
+
+
+@pytest.mark.parametrize("id", ["C6", "C9", "C15", "C17"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_explain(run: Run, id: str, language: Language, snapshot: SnapshotAssertion) -> None:
+    one = next(one for one in assess(article(), [run]) if one.claim.id == id)
+    assert explain(one, language) == snapshot
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_keeps_inside_its_width(run: Run, width: int, language: Language) -> None:
+    shown = formats.text(article(), assess(article(), [run]), language, [run], width)
+    assert max(map(cell_len, shown.splitlines())) <= width
+
+
+def test_csv_has_the_seven_rows(run: Run) -> None:
+    rows = list(csv.reader(io.StringIO(formats.csv(article(), assess(article(), [run]), "zh"))))
+    assert rows[0] == ["id", "组件", "原始Transformer", "2024年改进版", "好处", "实测", "判定", "overall"]
+    assert [row[0] for row in rows[1:]] == [row.id for row in article().rows]
+    assert {row[0]: row[-1] for row in rows[1:]}["kv"] == "confirmed"
+    assert all(row[5] and row[6] for row in rows[1:])
+
+
+def test_json_holds_everything_in_full_precision(run: Run) -> None:
+    document = json.loads(formats.json(article(), assess(article(), [run]), "en"))
+    nine = next(one for one in document["claims"] if one["id"] == "C9")
+    first = nine["regimes"][0]["observations"][0]
+    rows = {row.measurement.case.id: row for row in run.rows}
+    speedup = rows[first["cases"][1]].speedup
+    assert speedup is not None and first["value"] == speedup.estimate
+    assert len(document["rows"]) == 7 and len(document["claims"]) == 23
+
+
+def test_only_figures_read_in_the_source_stand_beside_a_verdict(run: Run) -> None:
+    for one in assess(article(), [run]):
+        told = explain(one, "en")
+        for published in one.claim.published:
+            assert (published.figure in told) == (published.mark == "V")
+            assert published.mark != "V" or published.hardware in told
+
+
+def test_every_claim_without_a_measurement_names_a_command() -> None:
+    for one in assess(article(), []):
+        for result in one.results:
+            (command,) = commands(result)
+            assert command == f"tbench run {result.regime.scenario}"
+
+
+def test_the_command_repeats_the_run_for_these_cases_alone(run: Run) -> None:
+    nine = next(one for one in assess(article(), [run]) if one.claim.id == "C9")
+    (command,) = commands(nine.results[0])
+    words = shlex.split(command)
+    assert words[:4] == ["tbench", "run", "scenarios/attention.yaml", "--quick"]
+    assert "-o" not in words
+    assert words[4] == "-k" and "phase=forward" in words[5].split()
+
+
+def test_a_recorded_command_loses_its_folder_only() -> None:
+    recorded = ["run", "a.yaml", "-o", "x", "--resume", "--output=y", "--seed", "3", "--output", "z", "-k", "a=b"]
+    assert repeated(recorded) == ["run", "a.yaml", "--seed", "3", "-k", "a=b"]
+
+
+@pytest.mark.parametrize("wanted", ["kernel=flash seq_len=1024,4096", "pattern=window:256", "seq_len=512 kernel=naive"])
+def test_terms_are_understood_by_run_and_take_what_was_chosen(wanted: str) -> None:
+    scenario = load(SCENARIOS / "attention.yaml")
+    every, chosen = expand(scenario), expand(scenario, select=[wanted])
+    terms = selection_terms(chosen, every)
+    assert terms
+    assert expand(scenario, select=[" ".join(terms)]) == chosen
+
+
+def test_no_terms_where_everything_was_used() -> None:
+    every = expand(load(SCENARIOS / "attention.yaml"))
+    assert selection_terms(every, every) == []
+
+
+def exact(*values: float) -> list[Estimate]:
+    return [Estimate.exactly(value) for value in values]
+
+
+def test_amounts() -> None:
+    assert amount("speedup", Estimate(6.93, 6.71, 7.12, 5, "rounds")) == "6.9× [6.7, 7.1]"
+    assert amount("saved", Estimate.exactly(0.75)) == "75%"
+    assert amount("number", Estimate.exactly(24)) == "24"
+    assert amount("number", Estimate.exactly(3.2e-6)) == "3.2e-06"
+    assert amount("loss_difference", Estimate(-0.0132, -0.0201, -0.0063, 5, "seeds")) == "−0.013 [−0.020, −0.006] nats"
+    assert amount("speedup", Estimate(3.0, None, None, 1, "rounds")) == "3×"
+    assert amount("seed_ratio", Estimate.exactly(float("inf"))) == "∞×"
+    assert span("saved", exact(0.5, 0.875)) == "50–87.5%"
+    assert span("saved", exact(0.75, 0.75)) == "75%"
+    assert span("saved", exact(-0.5, -0.25)) == "−50 to −25%"
+    assert span("saved", exact(-0.5, 0.25), "zh") == "−50至25%"
+
+
+@pytest.mark.parametrize(
+    ("values", "en", "zh"),
+    [
+        ([512, 1024, 2048, 4096], "", ""),
+        ([1024, 2048, 4096], "from 1K up", "1K起"),
+        ([512, 1024], "up to 1K", "至1K"),
+        ([1024, 2048], "from 1K to 2K", "1K至2K"),
+        ([1024], "at 1K", "1K时"),
+        ([4096], "at 4K", "4K时"),
+    ],
+)
+def test_places(values: list[int], en: str, zh: str) -> None:
+    every = [512, 1024, 2048, 4096]
+    assert place("seq_len", values, every, "en") == en
+    assert place("seq_len", values, every, "zh") == zh
+
+
+def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no run is found
+    assert table([], "zh", "md") == 0
+    assert "| 注意力 | 全注意力 | 稀疏注意力/GQA | 速度↑，显存↓ |" in capsys.readouterr().out
+    assert table([], explain="c9") == 0
+    assert capsys.readouterr().out.startswith("C9  Flash Attention is 2 to 4 times as fast.")
+    with pytest.raises(UsageError, match="--lang fr: there is en and zh"):
+        table([], "fr")
+    with pytest.raises(UsageError, match="--format html: there is no such table, only text, md, csv, json"):
+        table([], format="html")
+    with pytest.raises(UsageError, match="--explain C99: no such claim; there is C1, C2"):
+        table([], explain="C99")
+    with pytest.raises(StoreError):
+        table(["no/such/folder"])

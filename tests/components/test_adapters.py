@@ -1,0 +1,242 @@
+"""Kernels of other packages, with fakes in their place that compute the packages' conventions in plain PyTorch.
+
+What is tested is how they are called: layout, windows, causality, results. That the packages keep their conventions is
+checked by the oracle wherever they run.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tbench.components.attention import ATTENTION
+from tbench.errors import Unsupported
+from tests.components.cases import attention, built
+
+Recorded = list[dict[str, Any]]
+SIZES: dict[str, Any] = {"batch": 2, "seq_len": 50, "heads": 4, "head_dim": 16, "kv_heads": 2}
+
+
+def bnhd(q: Tensor, k: Tensor, v: Tensor, left: int, right: int) -> Tensor:
+    """Attention as FlashAttention defines it: (batch, length, heads, head_dim), the last query at the last key, `left`
+    keys before and `right` after each query's own; -1 is no limit. KV head h // group serves query head h."""
+    group = q.shape[2] // k.shape[2]
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
+    at = torch.arange(q.shape[2])[:, None] + k.shape[2] - q.shape[2]
+    other = torch.arange(k.shape[2])[None]
+    hidden = ((at - other > left) if left >= 0 else other < 0) | ((other - at > right) if right >= 0 else other < 0)
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(hidden, -math.inf)
+    return (scores.softmax(-1) @ v).transpose(1, 2)
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a function into a package that is not there: package("fla.ops.attn.parallel", parallel_attn=…)."""
+
+    def put(dotted: str, **functions: Any) -> None:
+        parts = dotted.split(".")
+        for end in range(1, len(parts) + 1):
+            name = ".".join(parts[:end])
+            module = ModuleType(name)
+            module.__path__ = []
+            monkeypatch.setitem(sys.modules, name, module)
+        for name, function in functions.items():
+            setattr(sys.modules[dotted], name, function)
+
+    return put
+
+
+def agrees(kernel: str, **given: Any) -> None:
+    """Set up without asking whether there is a GPU, and compare with the oracle."""
+    with built(attention(kernel, **SIZES | given)) as workload:
+        check = workload.check(5)
+        assert check.passed, check
+
+
+CASES: list[tuple[dict[str, Any], bool, tuple[int, int]]] = [
+    ({}, True, (-1, 0)),
+    ({"causal": False}, False, (-1, -1)),
+    ({"pattern": "window:8"}, True, (7, 0)),
+    ({"pattern": "window:8", "causal": False}, False, (7, 7)),
+    ({"pattern": "window:1"}, True, (0, 0)),
+    ({"phase": "forward_backward", "pattern": "window:8"}, True, (7, 0)),
+    ({"phase": "decode"}, False, (-1, -1)),
+    ({"phase": "decode", "pattern": "window:8"}, False, (-1, -1)),  # the rolling cache holds the window only
+]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "module", "unlimited", "pair"),
+    [
+        ("flash-attn-2", "flash_attn", -1, False),
+        ("flash-attn-3", "flash_attn_interface", -1, False),
+        ("flash-attn-3", "flash_attn_interface", -1, True),
+        ("flash-attn-4", "flash_attn.cute", None, True),
+    ],
+)
+@pytest.mark.parametrize(("given", "causal", "sides"), CASES, ids=str)
+def test_flash_attention(
+    package: Callable[..., None],
+    kernel: str,
+    module: str,
+    unlimited: int | None,
+    pair: bool,
+    given: dict[str, Any],
+    causal: bool,
+    sides: tuple[int, int],
+) -> None:
+    calls: Recorded = []
+
+    def flash_attn_func(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_size: tuple[Any, Any]) -> Any:
+        calls.append({"q": q.shape, "k": k.shape, "causal": causal, "window_size": window_size})
+        left, right = (-1 if side is None else side for side in window_size)
+        out = bnhd(q, k, v, left, 0 if causal else right)
+        return (out, torch.zeros(())) if pair else out  # out and log-sum-exp
+
+    package(module, flash_attn_func=flash_attn_func)
+    agrees(kernel, **given)
+    (call,) = calls
+    assert call["causal"] is causal
+    assert call["window_size"] == tuple(unlimited if side == -1 else side for side in sides)
+    decode, window = given.get("phase") == "decode", given.get("pattern")
+    assert call["q"] == (2, 1 if decode else 50, 4, 16)
+    assert call["k"] == (2, 8 if decode and window else 50, 2, 16)
+
+
+@pytest.mark.parametrize(("pattern", "window"), [("full", None), ("window:8", 8), ("window:1", 1), ("window:99", 99)])
+@pytest.mark.parametrize("phase", ["forward", "forward_backward"])
+def test_fla_keeps_as_many_keys_as_it_is_told(
+    package: Callable[..., None], pattern: str, window: int | None, phase: str
+) -> None:
+    windows = []
+
+    def parallel_attn(q: Tensor, k: Tensor, v: Tensor, window_size: int | None = None) -> Tensor:
+        windows.append(window_size)
+        assert (q.shape, k.shape) == ((2, 50, 4, 16), (2, 50, 2, 16))
+        return bnhd(q, k, v, -1 if window_size is None else window_size - 1, 0)
+
+    package("fla.ops.attn.parallel", parallel_attn=parallel_attn)
+    agrees("fla", pattern=pattern, phase=phase)
+    assert windows == [window]
+
+
+@pytest.mark.parametrize(
+    ("given", "causal", "left"),
+    [
+        ({}, True, -1),
+        ({"causal": False}, False, -1),
+        ({"pattern": "window:8"}, True, 7),
+        ({"pattern": "window:1"}, True, 0),
+    ],
+    ids=str,
+)
+def test_flashinfer_prefill(package: Callable[..., None], given: dict[str, Any], causal: bool, left: int) -> None:
+    calls: Recorded = []
+
+    def single_prefill_with_kv_cache(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_left: int) -> Tensor:
+        calls.append({"causal": causal, "window_left": window_left})
+        assert (q.shape, k.shape) == ((50, 4, 16), (50, 2, 16))
+        return bnhd(q[None], k[None], v[None], window_left, 0 if causal else -1)[0]
+
+    package("flashinfer", single_prefill_with_kv_cache=single_prefill_with_kv_cache)
+    agrees("flashinfer", batch=1, **given)
+    assert calls == [{"causal": causal, "window_left": left}]
+
+
+@pytest.mark.parametrize(("pattern", "keys"), [("full", 50), ("window:8", 8)])
+def test_flashinfer_decode(package: Callable[..., None], pattern: str, keys: int) -> None:
+    def single_decode_with_kv_cache(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        assert (q.shape, k.shape) == ((4, 16), (keys, 2, 16))
+        return bnhd(q[None, None], k[None], v[None], -1, -1)[0, 0]
+
+    package("flashinfer", single_decode_with_kv_cache=single_decode_with_kv_cache)
+    agrees("flashinfer", phase="decode", batch=1, pattern=pattern)
+
+
+@pytest.mark.parametrize(("given", "causal", "sides"), CASES, ids=str)
+def test_varlen(monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], causal: bool, sides: tuple[int, int]) -> None:
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this PyTorch has no varlen_attn")
+    calls: Recorded = []
+
+    def varlen_attn(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        cu_seq_q: Tensor,
+        cu_seq_k: Tensor,
+        max_q: int,
+        max_k: int,
+        *,
+        window_size: tuple[int, int] = (-1, -1),
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        calls.append({"window_size": window_size, "enable_gqa": enable_gqa})
+        assert cu_seq_q.tolist() == [0, max_q, 2 * max_q]
+        assert cu_seq_k.tolist() == [0, max_k, 2 * max_k]
+        assert cu_seq_q.dtype == torch.int32
+        parts = [
+            bnhd(query[a:b][None], key[c:d][None], value[c:d][None], *window_size)[0]
+            for a, b, c, d in zip(cu_seq_q, cu_seq_q[1:], cu_seq_k, cu_seq_k[1:], strict=False)
+        ]
+        return torch.cat(parts)
+
+    monkeypatch.setattr(varlen, "varlen_attn", varlen_attn)
+    agrees("varlen", **given)
+    assert calls == [{"window_size": sides, "enable_gqa": True}]
+    agrees("varlen", kv_heads=4, **given)
+    assert calls[-1] == {"window_size": sides, "enable_gqa": False}
+
+
+def test_an_older_varlen_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this PyTorch has no varlen_attn")
+
+    def older(
+        query: Tensor, key: Tensor, value: Tensor, q: Tensor, k: Tensor, max_q: int, max_k: int, is_causal: bool = False
+    ) -> Tensor:
+        raise AssertionError("not called")
+
+    monkeypatch.setattr(varlen, "varlen_attn", older)
+    for given, says in (({"pattern": "window:8"}, "has no window_size"), ({"pattern": "full"}, "has no enable_gqa")):
+        with (
+            pytest.raises(Unsupported, match=f"varlen_attn of PyTorch .* {says}"),
+            built(attention("varlen", **SIZES | given)),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("kernel", ["flash-attn-2", "flash-attn-3", "flash-attn-4", "fla", "flashinfer"])
+def test_a_package_that_cannot_be_imported_is_a_reason(package: Callable[..., None], kernel: str) -> None:
+    (root, _), *_ = ATTENTION.variants[kernel].requires
+    package(root)  # there, but without what is looked for
+    with pytest.raises(Unsupported, match=rf"{root}\S* cannot be imported: "), built(attention(kernel, **SIZES)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kernel", "given", "says"),
+    [
+        ("flash-attn-2", {"pattern": "strided:8:8"}, "knows windows, not strided"),
+        ("flash-attn-2", {"pattern": "alternating:8:2"}, None),
+        ("flash-attn-2", {"head_dim": 512}, "takes head_dim up to 256 on CUDA, not 512"),
+        ("flash-attn-2", {"dtype": "float32"}, "flash-attn-2 takes bfloat16 or float16, not float32"),
+        ("fla", {"causal": False}, "is causal only"),
+        ("fla", {"phase": "decode"}, "fla has no decode (forward, forward_backward only)"),
+        ("flashinfer", {"batch": 2}, "takes one sequence at a time: batch 1"),
+        ("flashinfer", {"pattern": "window:8", "causal": False}, "has windows only where attention is causal"),
+        ("flashinfer", {"phase": "decode", "pattern": "window:8", "causal": False}, None),
+        ("flashinfer", {"phase": "forward_backward"}, "flashinfer has no forward_backward (forward, decode only)"),
+    ],
+    ids=str,
+)
+def test_limits(monkeypatch: pytest.MonkeyPatch, kernel: str, given: dict[str, Any], says: str | None) -> None:
+    monkeypatch.setattr("tbench.components.registry.installed", lambda module: True)
+    case = attention(kernel, **SIZES | {"device": "cuda:0", "dtype": "bfloat16", "batch": 1} | given)
+    assert ATTENTION.unsupported(case) == says

@@ -1,0 +1,86 @@
+"""Predicted peak bytes against weighed ones: exact where they are claimed to be, good enough to plan elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from tbench.components.attention import ATTENTION
+from tbench.measure import memory
+from tbench.measure.device import open_device
+from tbench.records import Case
+from tbench.threads import worker_threads
+from tests.components.cases import attention, built
+
+SHARING = (4, 2, 1)  # of 4 heads: MHA, GQA, MQA
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """As many as a worker has: some scratch space is per thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(worker_threads())
+    yield
+    torch.set_num_threads(before)
+
+
+def ratio(case: Case) -> float:
+    """Weighed peak bytes by predicted ones."""
+    with built(case) as workload:
+        workload.call()  # the first call may allocate what stays
+        peak = memory.peak(open_device("cpu"), workload).peak_bytes
+    assert peak is not None
+    return peak / ATTENTION.predict_bytes(case)
+
+
+EXACT: list[dict[str, Any]] = [
+    *({"kernel": "naive", "phase": "forward", "seq_len": n, "causal": c} for n in (65, 512) for c in (True, False)),
+    *({"kernel": "naive", "phase": "forward_backward", "seq_len": n} for n in (300, 512)),
+    {"kernel": "naive", "phase": "forward", "seq_len": 300, "pattern": "window:32"},
+    {"kernel": "naive", "phase": "forward", "seq_len": 300, "pattern": "alternating:32:2"},
+    {"kernel": "naive", "phase": "decode", "seq_len": 2000},
+    *({"kernel": "flash", "phase": "forward", "seq_len": n} for n in (65, 300, 1500)),
+    {"kernel": "flash", "phase": "forward", "seq_len": 300, "causal": False},
+    *({"kernel": "flash", "phase": phase, "seq_len": 700, "dtype": "bfloat16"} for phase in ("forward", "decode")),
+    {"kernel": "flash", "phase": "decode", "seq_len": 2000},
+    {"kernel": "flash", "phase": "decode", "seq_len": 2000, "pattern": "window:256"},
+]
+
+
+def identity(given: dict[str, Any]) -> str:
+    return "-".join(str(value) for value in given.values())
+
+
+@pytest.mark.parametrize("given", EXACT, ids=identity)
+def test_naive_flash_and_decode_are_predicted_within_two_percent(given: dict[str, Any]) -> None:
+    for kv_heads in SHARING:
+        assert ratio(attention(kv_heads=kv_heads, head_dim=64, **given)) == pytest.approx(1, abs=0.02), kv_heads
+
+
+PLANNED: list[dict[str, Any]] = [
+    *({"kernel": "flash", "phase": "forward_backward", "causal": c} for c in (True, False)),
+    *({"kernel": "math", "phase": phase} for phase in ("forward", "forward_backward", "decode")),
+    {"kernel": "math", "phase": "forward", "dtype": "bfloat16"},
+    *({"kernel": "masked", "phase": phase, "pattern": "window:64"} for phase in ("forward", "forward_backward")),
+    {"kernel": "masked", "phase": "decode", "pattern": "strided:32:32"},
+    *({"kernel": "chunked", "phase": phase, "pattern": "window:64"} for phase in ("forward", "forward_backward")),
+    {"kernel": "naive", "phase": "forward", "dtype": "bfloat16"},
+    {"kernel": "naive", "phase": "forward_backward", "dtype": "float16"},
+]
+
+
+@pytest.mark.parametrize("given", PLANNED, ids=identity)
+def test_the_others_are_predicted_well_enough_to_plan(given: dict[str, Any]) -> None:
+    """Never more than planned for by half: what is told to fit would not."""
+    for kv_heads in SHARING:
+        assert 0.6 <= ratio(attention(kv_heads=kv_heads, head_dim=64, seq_len=700, **given)) <= 1.25, kv_heads
+
+
+def test_tiles_are_far_smaller_than_scores() -> None:
+    naive, flash = (
+        ATTENTION.predict_bytes(attention(kernel, seq_len=8192, head_dim=64)) for kernel in ("naive", "flash")
+    )
+    assert naive > 20 * flash

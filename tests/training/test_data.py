@@ -1,0 +1,87 @@
+"""Texts and sources: the same for the same seed, and with the answers they claim to have."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tbench.training.corpus import READERS, text
+from tbench.training.sources import Copy, Markov, Recall
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_text_is_real_split_and_versioned(name: str) -> None:
+    read = text(name)
+    assert len(read.training) + len(read.held_out) > 300_000
+    assert 0.09 < len(read.held_out) / (len(read.training) + len(read.held_out)) < 0.11
+    letters = sum(chr(byte).isalpha() for byte in read.training[:10_000].tolist())
+    assert letters > 5_000
+    assert read.version.startswith("Python 3.") and len(read.version.split()[-1]) == 16
+    unseen = read.unseen(64, 10)
+    assert unseen.shape == (10, 65) and torch.equal(unseen, read.unseen(64, 10))
+
+
+def test_an_unknown_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is topics and library"):
+        text("wikipedia")
+
+
+@pytest.mark.parametrize("data", [text("topics"), Markov(), Copy(16), Recall(10)], ids=lambda data: type(data).__name__)
+def test_batches_depend_on_the_seed_alone(data: object) -> None:
+    one, two = (data.batch(seeded(7), 4, 31) for _ in range(2))  # type: ignore[attr-defined]
+    assert one.shape == (4, 32) and one.dtype == torch.int64 and one.min() >= 0 and one.max() < 256
+    assert torch.equal(one, two)
+    assert not torch.equal(one, data.batch(seeded(8), 4, 31))  # type: ignore[attr-defined]
+
+
+def test_entropy_of_noise_is_that_of_a_die() -> None:
+    assert Markov(symbols=6, order=2, sharpness=0.0).entropy == pytest.approx(math.log(6))
+
+
+def test_a_long_sequence_has_the_entropy_of_its_source() -> None:
+    source = Markov(symbols=4, order=2)
+    rows = source.batch(seeded(0), 200, 500)
+    states = rows[:, :-2] * 4 + rows[:, 1:-1]
+    surprise = -source.chances[states, rows[:, 2:]].log()
+    assert surprise.mean().item() == pytest.approx(source.entropy, rel=0.02)
+
+
+def test_copies_repeat() -> None:
+    source = Copy(16)
+    rows = source.batch(seeded(0), 3, 31)
+    assert torch.equal(rows[:, :16], rows[:, 16:])
+    assert torch.equal(rows[:, 1:][:, source.scored], rows[:, :16])
+    with pytest.raises(ValueError, match="sequences of 31, not 32"):
+        source.batch(seeded(0), 3, 32)
+
+
+def test_byte_frequencies_alone_are_worth_what_english_text_is() -> None:
+    assert 3.0 < text("topics").unigram < 3.5
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 20), st.integers(0, 1000))
+def test_the_answer_stands_where_the_question_finds_it(distance: int, pairs: int, room: int, seed: int) -> None:
+    source = Recall(distance, pairs)
+    length = source.shortest + room
+    rows = source.batch(seeded(seed), 5, length)
+    for row in rows.tolist():
+        question, answer = row[-2:]
+        assert 64 <= question < 128 and 0 <= answer < source.values
+        first = row.index(question)
+        assert row[first + 1] == answer and row.count(question) == 2
+        assert length - 1 - (first + 1) >= distance  # from the value to the question, the last byte a model sees
+    last_value = length - source.shortest + 2 * pairs - 1
+    assert length - 1 - last_value == distance
+
+
+def test_a_sequence_too_short_for_the_distance_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 pairs at a distance of 100 take 102 bytes"):
+        Recall(100).batch(seeded(0), 1, 64)

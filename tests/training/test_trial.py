@@ -1,0 +1,125 @@
+"""Runs of a few steps: they repeat exactly, learn what there is to learn, and say when they fail."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tbench.training.design import Design
+from tbench.training.model import Model
+from tbench.training.properties import packed
+from tbench.training.settings import Loop, Setting
+from tbench.training.sources import Markov, Recall
+from tbench.training.trainer import gradient_norms, losses_by_position
+from tbench.training.trial import Trial, data_of, run_trial
+
+TINY = Design(layers=1, heads=2, head_dim=8, hidden=16)
+SHORT = Setting(TINY, Loop(steps=10, rate=3e-3, batch=4, length=16, looks=2))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def without_times(trial: Trial) -> Trial:
+    curve = tuple((steps, loss, 0.0) for steps, loss, _ in trial.curve)
+    return replace(trial, curve=curve, seconds=0.0, seconds_per_step=0.0)
+
+
+def test_a_trial_repeats_exactly() -> None:
+    one, two, other = (run_trial(replace(SHORT, seed=seed)) for seed in (1, 1, 2))
+    assert without_times(one) == without_times(two)
+    assert one.loss != other.loss
+    assert [steps for steps, _, _ in one.curve] == [0, 5, 10]
+    assert one.seconds > 0 and one.gradient_ratio == 1.0  # a single layer
+
+
+def test_text_is_learned() -> None:
+    trial = run_trial(Setting(TINY, Loop(steps=60, rate=1e-2, batch=8, length=32, looks=2)))
+    assert trial.loss is not None and trial.loss < 3.5 < math.log(256) < trial.first_loss
+    assert not trial.diverged and trial.data.startswith("Python 3.")
+
+
+def test_a_markov_source_is_learned_to_its_entropy_and_no_further() -> None:
+    design = Design(layers=2, heads=2, head_dim=16, hidden=32)
+    trial = run_trial(Setting(design, Loop(steps=300, rate=1e-2, batch=16, length=32, looks=1), data="markov"))
+    assert trial.floor == pytest.approx(Markov().entropy)
+    assert trial.loss is not None
+    assert trial.floor * 0.98 < trial.loss < trial.floor + 0.15
+
+
+@pytest.mark.parametrize(("pattern", "remembers"), [("full", True), ("alternating:4:2", True), ("window:4", False)])
+def test_recall_beyond_the_windows_needs_a_full_layer(pattern: str, remembers: bool) -> None:
+    design = Design(layers=2, heads=2, head_dim=16, hidden=32, position="none", pattern=pattern)
+    trial = run_trial(Setting(design, Loop(steps=150, rate=1e-2, batch=32, length=24, looks=1), data="recall:20"))
+    guess = Recall(20).guess
+    assert trial.loss is not None
+    assert trial.loss < 0.1 * guess if remembers else trial.loss > 0.95 * guess
+
+
+def test_an_absurd_rate_diverges_and_says_so() -> None:
+    loop = replace(SHORT.loop, steps=30, rate=1e3, warmup=0.0)
+    trial = run_trial(Setting(TINY.with_(placement="post"), loop))
+    assert trial.diverged
+    assert not run_trial(SHORT).diverged
+
+
+def test_a_run_ends_where_the_loss_is_not_a_number() -> None:
+    trial = run_trial(replace(SHORT, loop=replace(SHORT.loop, rate=float("inf"), warmup=0.0)))
+    assert trial.diverged and trial.loss is None and trial.training_loss is None
+    assert all(math.isfinite(loss) for _, loss, _ in trial.curve)
+
+
+def test_losses_by_position_do_not_depend_on_the_batch() -> None:
+    model, rows = Model(TINY), Markov().unseen(16, 12)
+    one, two = (losses_by_position(model, rows, batch) for batch in (12, 5))
+    assert one.shape == (16,) and torch.allclose(one, two, rtol=1e-5)
+
+
+def test_loss_beyond_the_trained_length_by_window() -> None:
+    trial = run_trial(replace(SHORT, reach=(1.25, 2.0)))
+    assert list(trial.windows) == ["1", "1.25", "2"] and trial.refused == ""
+    learned = run_trial(replace(SHORT, reach=(1.25, 2.0), design=TINY.with_(position="learned", longest=16)))
+    assert list(learned.windows) == ["1"] and "learned for 16 positions" in learned.refused
+
+
+def test_interpolation_is_the_same_model_inside_and_another_beyond() -> None:
+    plain, pressed = (run_trial(replace(SHORT, reach=(2.0,), interpolate=how)) for how in (False, True))
+    assert plain.windows["1"] == pressed.windows["1"] and plain.windows["2"] != pressed.windows["2"]
+
+
+@pytest.mark.parametrize(("warmup", "schedule"), [(0.0, "constant"), (0.1, "cosine"), (0.1, "constant")])
+def test_rates_rise_then_fall(warmup: float, schedule: str) -> None:
+    loop = Loop(steps=100, rate=1.0, warmup=warmup, schedule=schedule)
+    rates = [loop.rate_at(step) for step in range(100)]
+    assert max(rates) == 1.0 and rates.index(1.0) == max(0, round(100 * warmup) - 1)
+    assert rates[-1] == 1.0 if schedule == "constant" else rates[-1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_gradient_norms_leave_the_model_alone() -> None:
+    model, rows = Model(TINY.with_(layers=3)), Markov().unseen(16, 4)
+    norms = gradient_norms(model, rows)
+    assert len(norms) == 3 and all(norm > 0 for norm in norms)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("position", ["none", "rope", "alibi", "sinusoidal", "learned"])
+def test_a_packed_document_is_the_document_alone(position: str) -> None:
+    found = packed(Design(layers=2, position=position, longest=64), seed=3)
+    absolute = position in ("sinusoidal", "learned")
+    assert found["mask+restart"] < 1e-5
+    assert (found["mask"] < 1e-5) != absolute  # relative positions do not change when all are shifted
+    assert found["nothing"] > 0.01 and found["restart"] > 0.01
+
+
+@pytest.mark.parametrize("words", ["wikipedia", "copy", "recall", "recall:far"])
+def test_unknown_data_is_refused(words: str) -> None:
+    with pytest.raises(ValueError):
+        data_of(words)
