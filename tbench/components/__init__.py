@@ -1,1 +1,1 @@
-"""What is compared, a folder for each: `registry` is how a component describes itself, `workload` its way to a worker."""
+"""What is compared, a folder each: `registry` is how a component describes itself, `workload` its way to a worker."""

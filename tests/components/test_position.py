@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tbench.catalog import get
 from tbench.components.position import encodings
 from tbench.components.position.formulas import ENCODINGS
-from tbench.components.position.properties import packed_change, shift_change
+from tbench.components.position.properties import shift_change
 from tbench.components.registry import Impossible
 from tbench.scenario.presets import PRESETS
 from tests.components.small import DTYPES, PHASES, case, passes, predicted
@@ -62,25 +62,6 @@ def test_nor_is_the_property_a_matter_of_course() -> None:
     wrong = encodings.apply_rope(q, *moved) @ encodings.apply_rope(k, *still).mT
     assert float((right - wrong).abs().max() / right.abs().max()) > 0.1
 
-
-@pytest.mark.parametrize(
-    ("encoding", "equal"),  # for (mask, restart): both, mask only, restart only, neither
-    [
-        ("none", (True, True, False, False)),
-        ("learned", (True, False, False, False)),
-        ("sinusoidal", (True, False, False, False)),
-        ("rope", (True, True, False, False)),
-        ("rope-interpolated", (True, True, False, False)),
-        ("alibi", (True, True, False, False)),
-    ],
-)
-def test_packed_documents(encoding: str, equal: tuple[bool, ...]) -> None:
-    """Document B packed after A against B alone: relative encodings need the mask, absolute ones a restart too."""
-    ways = [(True, True), (True, False), (False, True), (False, False)]
-    for seed in (0, 1):
-        changes = [packed_change(encoding, masked, restart, seed=seed) for masked, restart in ways]
-        assert [change < 1e-5 for change in changes] == list(equal)
-        assert [change > 1e-2 for change in changes] == [not same for same in equal]
 
 
 def test_learned_positions_end_with_their_table() -> None:

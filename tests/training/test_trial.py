@@ -20,14 +20,6 @@ TINY = Design(layers=1, heads=2, head_dim=8, hidden=16)
 SHORT = Setting(TINY, Loop(steps=10, rate=3e-3, batch=4, length=16, looks=2))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def without_times(trial: Trial) -> Trial:
     curve = tuple((steps, loss, 0.0) for steps, loss, _ in trial.curve)
     return replace(trial, curve=curve, seconds=0.0, seconds_per_step=0.0)
