@@ -39,6 +39,7 @@ NOTES: Mapping[str, str] = {
 }
 TIMES = ("speedup", "memory_ratio", "seed_ratio", "extrapolation", "extrapolation_gain")
 SHARES = ("saved", "diverged_difference")
+FINEST_LOSS = 4  # places: below that two losses are one
 
 
 def amount(measure: Measure, estimate: Estimate) -> str:
@@ -49,6 +50,8 @@ def amount(measure: Measure, estimate: Estimate) -> str:
     if low == high or low is None or high is None:
         return f"{_signed(value, measure, digits(value, low, high))}{unit}"
     places = digits(value, low, high)
+    if unit == " nats":
+        places = min(places, FINEST_LOSS)
     ends = ", ".join(_signed(end, measure, places) for end in (low, high))
     if unit == " nats":
         return f"{_signed(value, measure, places)} [{ends}]{unit}"
