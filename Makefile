@@ -1,10 +1,10 @@
 # Two commands on a fresh machine with Python 3.11 or newer:
-#   make run                                     measure, print the table
+#   make run                                     measure for some minutes, print the article's table
 #   make run SCENARIO=my.yaml ARGS='--rigorous'  any scenario, any option of `tbench run`
 #   make test                                    the test suite
 PYTHON   ?= python3
 VENV     ?= .venv
-SCENARIO ?= scenarios/attention.yaml
+SCENARIO ?= scenarios/document.yaml
 ARGS     ?= --quick
 PIP      := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 

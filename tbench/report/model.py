@@ -223,6 +223,8 @@ def _constant(name: str, case: Case) -> str:
 
 
 def _breaks(rows: Sequence[Row]) -> Iterable[int]:
-    """Where the compared group changes, if groups are more than single rows."""
-    changes = [i for i in range(1, len(rows)) if rows[i].measurement.baseline != rows[i - 1].measurement.baseline]
-    return changes if len(changes) < len(rows) - 1 else ()
+    """Where the compared group changes; nowhere if groups are single rows, or their rows do not stand together."""
+    groups = [row.measurement.baseline for row in rows]
+    changes = [i for i in range(1, len(rows)) if groups[i] != groups[i - 1]]
+    together = len(changes) == len(set(groups)) - 1
+    return changes if together and len(changes) < len(rows) - 1 else ()

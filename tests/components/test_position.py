@@ -63,7 +63,6 @@ def test_nor_is_the_property_a_matter_of_course() -> None:
     assert float((right - wrong).abs().max() / right.abs().max()) > 0.1
 
 
-
 def test_learned_positions_end_with_their_table() -> None:
     table = torch.randn(512, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(encodings.learned(table, torch.arange(512)), table)
