@@ -75,7 +75,8 @@ def run(
     executor: Annotated[str, typer.Option("--executor", metavar="local", help="Where workers run.")] = "local",
 ) -> int:
     """Measure scenarios: progress on stderr, the result table on stdout."""
-    from tbench.cli.run import Request, run
+    from tbench.cli.request import Request
+    from tbench.cli.run import run
 
     return run(
         scenarios,

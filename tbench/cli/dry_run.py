@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tbench.catalog import get as get_component
+from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
 from tbench.records import Case, text
 from tbench.report import units
 from tbench.scenario import Scenario
-
-if TYPE_CHECKING:
-    from tbench.cli.run import Request
 
 PROBE_SECONDS = 180.0  # a variant may compile
 WIDE = 200  # columns, where no terminal says how many there are

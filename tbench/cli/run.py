@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
 from tbench.claims.derived import feeds_table
+from tbench.cli.request import Request
 from tbench.cli.table import table
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
 from tbench.report import render
 from tbench.report.live import Progress
 from tbench.scenario import Scenario, load
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of `tbench run`."""
-
-    output: str | None
-    device: str
-    overrides: Sequence[str]
-    select: Sequence[str]
-    quick: bool
-    rigorous: bool
-    max_time: float | None
-    seed: int
-    resume: bool
-    dry_run: bool
-    executor: str
-    command: Sequence[str] = ()  # as it was typed, for the record
 
 
 def run(paths: Sequence[str], request: Request) -> int:

@@ -18,6 +18,7 @@ import tbench
 from tbench.cli import exit_code
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
+from tests.execution import hostile
 
 TINY = """\
 version: 1
@@ -211,17 +212,15 @@ def test_dry_run_measures_nothing_and_tells_everything(
 def test_a_failing_case_is_a_row_and_exit_code_4(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.execution import hostile  # noqa: F401
-
     def with_hostile(modules: Sequence[str]) -> LocalExecutor:
-        return LocalExecutor(modules=[*modules, "tests.execution.hostile"])
+        return LocalExecutor(modules=[*modules, "tests.execution.hostile_server"])
 
     monkeypatch.setitem(runner.EXECUTORS, "local", with_hostile)
     kernels = "kernel=naive,test-segfault,test-wrong,test-unsupported,test-oom"
     run = tmp_path / "run"
-    assert (
-        exit_code(["run", str(tiny), "-o", str(run), "--device", "cpu", "--set", kernels, "--set", "seq_len=32"]) == 4
-    )
+    command = ["run", str(tiny), "-o", str(run), "--device", "cpu", "--set", kernels, "--set", "seq_len=32"]
+    with hostile.registered():
+        assert exit_code(command) == 4
     frame = tbench.read_run(run)
     assert list(frame["status"]) == ["ok", "error", "wrong", "unsupported", "oom"]
     assert frame["latency_ms"].notna().tolist() == [True, False, False, False, False]

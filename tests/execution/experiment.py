@@ -1,4 +1,4 @@
-"""A component that is not timed. Registered in the test process and, by name, in the workers' server."""
+"""A component that is not timed. `hostile_server` registers it where workers are forked."""
 
 from __future__ import annotations
 
@@ -38,4 +38,7 @@ COMPONENT = Component(
 )
 for name in ("answers", "dies", "refuses", "sleeps"):
     COMPONENT.variant(name, about=name)(experiment)
-COMPONENTS[COMPONENT.name] = COMPONENT
+
+
+def register() -> None:
+    COMPONENTS[COMPONENT.name] = COMPONENT

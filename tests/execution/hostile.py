@@ -1,11 +1,12 @@
-"""Variants that do what kernels do on bad days. Registered in the test process and, by name, in the workers' server."""
+"""Variants that do what kernels do on bad days. `hostile_server` registers them where workers are forked."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tbench.catalog import get
@@ -14,31 +15,57 @@ from tbench.errors import Unsupported
 ATTENTION = get("attention")
 
 
+Factory = Callable[[Any], Callable[..., Any]]
+VARIANTS: dict[str, tuple[str, Factory]] = {}
+
+
+def hostile(name: str, about: str) -> Callable[[Factory], Factory]:
+    def keep(factory: Factory) -> Factory:
+        VARIANTS[name] = (about, factory)
+        return factory
+
+    return keep
+
+
+def register() -> None:
+    for name, (about, factory) in VARIANTS.items():
+        ATTENTION.variant(name, about=about)(factory)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Known to this process too, for formulas and scenarios, while it lasts."""
+    register()
+    yield
+    for name in VARIANTS:
+        del ATTENTION.variants[name]
+
+
 def naive(problem: Any) -> Callable[..., Any]:
     return ATTENTION.variants["naive"].factory(problem)
 
 
-@ATTENTION.variant("test-segfault", about="dies of a signal when called")
+@hostile("test-segfault", about="dies of a signal when called")
 def segfault(problem: Any) -> Callable[..., Any]:
     return lambda *_: os.kill(os.getpid(), signal.SIGSEGV)
 
 
-@ATTENTION.variant("test-killed", about="is killed, as by the system when memory runs out")
+@hostile("test-killed", about="is killed, as by the system when memory runs out")
 def killed(problem: Any) -> Callable[..., Any]:
     return lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 
-@ATTENTION.variant("test-exit", about="leaves the process")
+@hostile("test-exit", about="leaves the process")
 def leaves(problem: Any) -> Callable[..., Any]:
     return lambda *_: os._exit(3)
 
 
-@ATTENTION.variant("test-hang", about="never returns")
+@hostile("test-hang", about="never returns")
 def hang(problem: Any) -> Callable[..., Any]:
     return lambda *_: time.sleep(3600)
 
 
-@ATTENTION.variant("test-raises", about="raises in the kernel")
+@hostile("test-raises", about="raises in the kernel")
 def raises(problem: Any) -> Callable[..., Any]:
     def attend(*_: Any) -> Any:
         raise RuntimeError("no kernel image is available\nsecond line")
@@ -46,31 +73,31 @@ def raises(problem: Any) -> Callable[..., Any]:
     return attend
 
 
-@ATTENTION.variant("test-unsupported", about="says in words why it cannot")
+@hostile("test-unsupported", about="says in words why it cannot")
 def unsupported(problem: Any) -> Callable[..., Any]:
     raise Unsupported("needs a full moon")
 
 
-@ATTENTION.variant("test-oom", about="asks for more memory than there is")
+@hostile("test-oom", about="asks for more memory than there is")
 def out_of_memory(problem: Any) -> Callable[..., Any]:
     import torch
 
     return lambda *_: torch.ones(1 << 42)
 
 
-@ATTENTION.variant("test-wrong", about="returns something else")
+@hostile("test-wrong", about="returns something else")
 def wrong(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)
     return lambda q, k, v: attend(q, k, v) * 1.01
 
 
-@ATTENTION.variant("test-nan", about="returns NaN")
+@hostile("test-nan", about="returns NaN")
 def nan(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)
     return lambda q, k, v: attend(q, k, v) * float("nan")
 
 
-@ATTENTION.variant("test-cached", about="returns its first result for ever")
+@hostile("test-cached", about="returns its first result for ever")
 def cached(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)
     results: list[Any] = []
@@ -83,7 +110,7 @@ def cached(problem: Any) -> Callable[..., Any]:
     return attend_once
 
 
-@ATTENTION.variant("test-turns-wrong", about="is right at first and wrong once it has been timed")
+@hostile("test-turns-wrong", about="is right at first and wrong once it has been timed")
 def turns_wrong(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)
     calls = [0]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
@@ -18,14 +17,8 @@ from tests.execution.test_local import running
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    with LocalExecutor(modules=["tests.execution.experiment"]) as local:
+    with LocalExecutor(modules=["tests.execution.hostile_server"]) as local:
         yield local
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unregistered() -> Iterator[None]:
-    yield
-    COMPONENTS.pop("test-experiment", None)
 
 
 def cases(*what: str) -> list[Case]:

@@ -18,7 +18,7 @@ from tbench.execution.local import LocalExecutor, worker_environment
 from tbench.execution.rounds import Group, measure_group
 from tbench.records import Case, Measurement, Sampling
 from tbench.threads import worker_threads
-from tests.execution import hostile  # noqa: F401 (registers variants here, for formulas)
+from tests.execution import hostile
 from tests.execution.fakes import draft
 
 FAST = Sampling(
@@ -28,7 +28,7 @@ FAST = Sampling(
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[LocalExecutor]:
-    with LocalExecutor(modules=["tests.execution.hostile"]) as local:
+    with hostile.registered(), LocalExecutor(modules=["tests.execution.hostile_server"]) as local:
         yield local
 
 
