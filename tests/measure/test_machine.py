@@ -79,9 +79,9 @@ def test_a_machine_that_tells_no_cache(tmp_path: Path) -> None:
 
 def test_the_tightest_quota_on_the_way_up_counts(tmp_path: Path) -> None:
     files = {
-        "proc/self/cgroup": "0::/work/job",
-        "sys/fs/cgroup/work/job/cpu.max": "max 100000",
-        "sys/fs/cgroup/work/cpu.max": "150000 100000",
+        "proc/self/cgroup": "0::/batch/job",
+        "sys/fs/cgroup/batch/job/cpu.max": "max 100000",
+        "sys/fs/cgroup/batch/cpu.max": "150000 100000",
         "sys/fs/cgroup/cpu.max": "800000 100000",
     }
     assert machine.cpu_quota(write(tmp_path, files)) == 1.5
