@@ -132,8 +132,9 @@ def measure_group(
         if not unfinished:
             return [result(drafts[case]) for case in group.cases]
         base = group.baseline
-        # The baseline goes on as long as anything is compared with it, unless it has failed.
-        keep_base = base is not None and base not in unfinished and bool(drafts[base].stopped)
+        # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
+        # (naive attention beside a window's) until they have had their time. The others then go on alone.
+        keep_base = base is not None and base not in unfinished and not spent(drafts[base], sampling)
         active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
         play_round(active, drafts, executor, sampling, seed, number, memory_limit, update)
         for case in active:
@@ -216,6 +217,15 @@ def settle(visit: Visit) -> None:
         work=draft.work,
         costs=added(old.costs if old else {}, visit.costs),
     )
+
+
+def spent(draft: Draft, sampling: Sampling) -> bool:
+    """Whether a case has had all the time it may take, or has failed."""
+    measurement = draft.measurement
+    if measurement is None or measurement.status != "ok":
+        return True
+    taken = sampled_seconds(measurement.turns) + sum(measurement.costs.values())
+    return taken >= SETUP_ALLOWANCE * sampling.max_time
 
 
 def judge(draft: Draft, sampling: Sampling) -> None:
