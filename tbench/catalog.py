@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tbench.components.attention import ATTENTION
 from tbench.components.block import BLOCK
+from tbench.components.canary import CANARY
 from tbench.components.feedforward import FEEDFORWARD
 from tbench.components.kv import KV
 from tbench.components.norm import NORM
@@ -12,7 +13,7 @@ from tbench.components.registry import Component
 from tbench.training.component import TRAINING
 
 COMPONENTS: dict[str, Component] = {
-    component.name: component for component in (ATTENTION, NORM, FEEDFORWARD, POSITION, BLOCK, KV, TRAINING)
+    component.name: component for component in (ATTENTION, NORM, FEEDFORWARD, POSITION, BLOCK, KV, TRAINING, CANARY)
 }
 
 

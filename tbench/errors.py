@@ -6,6 +6,9 @@
     ├── NothingSelected     5    the selection left no case to measure
     ├── StoreError          2    a run folder is missing, belongs to another run or cannot be read
     ├── CaseFailed          4    the run ended, but a case was wrong, crashed or hung
+    ├── KernelError         4    a kernel of the user's own cannot be loaded or called; becomes the status of its case
+    ├── Regression          1    shown, at a known error rate: something became slower or bigger than is tolerated
+    ├── Inconclusive        3    whether something did is open, or only advice; a case is missing
     └── Interrupted       130    stopped by the user; everything measured so far is saved
 
     Unsupported                  not a failure: a variant says, in words, why it cannot run a case
@@ -41,6 +44,18 @@ class StoreError(TbenchError):
 
 class CaseFailed(TbenchError):
     exit_code = 4
+
+
+class KernelError(TbenchError):
+    exit_code = 4
+
+
+class Regression(TbenchError):
+    exit_code = 1
+
+
+class Inconclusive(TbenchError):
+    exit_code = 3
 
 
 class Interrupted(TbenchError):

@@ -302,6 +302,17 @@ class Sampling:
     cache: Literal["hot", "cold"] = "hot"
 
 
+@dataclass(frozen=True)
+class Handicap:
+    """What a case is made worse by on purpose, to see whether that is found. Real work and real memory.
+
+    `repeats`: small operations done beside every call. `bytes`: a tensor of this size held during it.
+    """
+
+    repeats: int = 0
+    bytes: int = 0
+
+
 def only(values: Iterable[Value]) -> Value | None:
     """The one value all items share, or None if they differ or there is none."""
     distinct = set(values)

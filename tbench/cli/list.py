@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.catalog import COMPONENTS
+from tbench.components.entries import Entry, entries
+from tbench.components.own import FORMS
 from tbench.components.registry import Axis, Component, Variant, installed
 from tbench.records import text
 
@@ -65,20 +67,35 @@ def overview(given: bool) -> None:
         console.print(f"{component.name}: {component.about}; phases {', '.join(component.phases)}", style="bold")
         console.print(variants_table(component, cuda))
         console.print(axes_table(component))
+    taking = ", ".join(component.name for component in COMPONENTS.values() if component.own)
+    console.print(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md", style="bold")
     console.print("models: sizes that `model:` fills in", style="bold")
     console.print(models_table())
+    for entry in entries():
+        fault = entry.fault or refused(entry)
+        if fault:
+            name = f"{entry.component}.{entry.kernel}".strip(".")
+            print(f"warning: {entry.package}: entry point {name}: {fault}", file=sys.stderr)
     if given:
         print("warning: options of a scenario do nothing without one; add a SCENARIO", file=sys.stderr)
 
 
 def variants_table(component: Component, cuda: bool) -> Table:
     table = plain_table(component.variant_axis, "what it is", "runs on", "here")
-    for variant in component.variants.values():
+    for variant in (*component.variants.values(), *component.offered.values()):
         limits = [", ".join(variant.devices)]
         limits += [", ".join(variant.phases)] if variant.phases else []
         limits += [", ".join(variant.dtypes)] if len(variant.dtypes) < len(component_dtypes(component)) else []
         table.add_row(variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes")
     return table
+
+
+def refused(entry: Entry) -> str | None:
+    """Why a component does not offer what an entry point names; None if it does."""
+    component = COMPONENTS.get(entry.component)
+    if component is None or component.own is None:
+        return f"there is no component {entry.component!r} that takes kernels"
+    return "tbench has a kernel of that name; choose another" if entry.kernel in component.variants else None
 
 
 def component_dtypes(component: Component) -> set[str]:

@@ -9,6 +9,7 @@ A component (attention, norm, …) is one `Component` object. Its variants are s
 
 The factory does all set-up and returns the callable to be timed, or raises `Unsupported("why")`. What can be
 told without torch is declared (devices, phases, dtypes, required modules) and checked by `Component.unsupported`.
+Kernels of the user's own, and those that installed packages offer, are variants too, made where they are named.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
+from tbench.components.entries import entries
+from tbench.components.own import place
 from tbench.records import Case, Value, Work
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -51,7 +55,8 @@ class Variant:
     `layout` names how the factory wants its inputs laid out; they are made that way outside the timed region.
     `limits` says for a case, without torch, why it cannot run (None: it may). `workspace`: bytes it needs at the peak
     beside inputs and outputs, by formula (None: next to nothing); what cannot fit is not started. `preload`: modules
-    that take long to import and are better imported before workers are forked.
+    that take long to import and are better imported before workers are forked. `place`: where the user's own is, or
+    an installed package's: see `own`.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Variant:
     limits: Callable[[Case], str | None] | None = None
     workspace: Callable[[Any], int] | None = None
     preload: tuple[str, ...] = ()
+    place: str = ""
 
 
 @dataclass
@@ -73,9 +79,10 @@ class Component:
 
     `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
     combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas; `workload` (in the
-    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. An `experiment` is a
-    component that is not timed: its variants take a case and a seed and return findings by name (JSON values), in a
-    worker on one core.
+    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. `own` makes a kernel of a
+    place that the user named and the setting of a case; without it the component takes none of the user's own. An
+    `experiment` is a component that is not timed: its variants take a case and a seed and return findings by name
+    (JSON values), in a worker on one core.
     """
 
     name: str
@@ -87,6 +94,7 @@ class Component:
     predict_bytes: Callable[[Case], int]
     work: Callable[[Case], Work] | None = None
     workload: Callable[[Case, int], Any] | None = None
+    own: Callable[[str, Any], Kernel] | None = None
     experiment: bool = False
     variants: dict[str, Variant] = field(default_factory=dict)
 
@@ -110,7 +118,33 @@ class Component:
         return register
 
     def variant_of(self, case: Case) -> Variant:
-        return self.variants[str(case[self.variant_axis])]
+        """The case's variant; the user's own where the case names a place. Raises KeyError."""
+        name = str(case[self.variant_axis])
+        if name in self.variants:
+            return self.variants[name]
+        if self.own is not None and place(name) is not None:
+            return Variant(name, partial(self.own, name), about="your own", place=name)
+        return self.offered[name]
+
+    @property
+    def offered(self) -> dict[str, Variant]:
+        """Variants that installed packages offer, by name; tbench's own of the same name is not replaced."""
+        if self.own is None:
+            return {}
+        return {
+            entry.kernel: Variant(
+                entry.kernel,
+                partial(self.own, entry.place),
+                about=f"{entry.place} of {entry.package}",
+                place=entry.place,
+            )
+            for entry in entries()
+            if entry.component == self.name and not entry.fault and entry.kernel not in self.variants
+        }
+
+    def is_own(self, case: Case) -> bool:
+        """Whether the case's variant is not tbench's."""
+        return str(case[self.variant_axis]) not in self.variants
 
     def unsupported(self, case: Case) -> str | None:
         """Why `case` cannot run, as far as it can be told without importing torch; None if it may."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from tbench.components.compare import LIMITS, row_error
+from tbench.components.compare import LIMITS, blame, require_forms, row_error
 from tbench.components.data import fill
 from tbench.components.registry import Kernel
 from tbench.components.setting import Setting
@@ -81,10 +81,14 @@ class RowWise:
         results = out if isinstance(out, tuple) else (out,)
         if not self.grads:
             return results
-        return (*results, *torch.autograd.grad(results, self.learning, self.grads))
+        try:  # costs nothing where nothing is raised
+            return (*results, *torch.autograd.grad(results, self.learning, self.grads))
+        except Exception as failure:
+            blame(results, self.inputs, failure)
+            raise
 
     def check(self, seed: int) -> Check:
-        """Compare a sample of rows with the reference, on fresh data."""
+        """Compare a sample of rows with the reference, on fresh data. Raises Malformed."""
         generator = torch.Generator(self.setting.device).manual_seed(seed)
         self.fill(generator)
         rows = {name: self.draw(name, seed) for name in self.inputs}
@@ -94,7 +98,9 @@ class RowWise:
         kinds = ("", "d") if self.grads else ("",)
         names = [f"{kind}{name}" for kind in kinds for name in (*self.inputs, *(self.parameters if kind else ()))]
         try:
-            return self.compare(rows, expected, dict(zip(names, self.call(), strict=True)))
+            found = self.call()
+            require_forms(found[: len(found) - len(names) + len(self.inputs)], self.inputs)
+            return self.compare(rows, expected, dict(zip(names, found, strict=True)))
         finally:
             self.fill(generator)
 

@@ -24,6 +24,10 @@ class Check:
         return self.error <= self.limit  # NaN compares false
 
 
+class Malformed(Exception):
+    """What a variant returned is not comparable at all: no tensor, another shape or dtype, no gradient. Says which."""
+
+
 class Workload(Protocol):
     """A case, set up. `call` is exactly what is timed: no set-up, no copies of inputs, no checks.
 
@@ -39,7 +43,7 @@ class Workload(Protocol):
     resident_bytes: int
 
     def check(self, seed: int) -> Check:
-        """Refill the inputs in place from `seed`, call once and compare with the oracle."""
+        """Refill the inputs in place from `seed`, call once and compare with the oracle. Raises Malformed."""
         ...
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from tbench.analysis.statistics import interval
 from tbench.analysis.turns import by_round
 from tbench.execution.executor import Executor, Worker, WorkerFailed
-from tbench.records import Case, Measurement, Memory, Sampling, Turn, Work
+from tbench.records import Case, Handicap, Measurement, Memory, Sampling, Turn, Work
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
@@ -47,6 +47,7 @@ class Draft:
     notes: tuple[str, ...] = ()
     measurement: Measurement | None = None  # everything up to the last complete round
     stopped: str = ""
+    handicap: Handicap | None = None  # made worse on purpose
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -136,7 +137,8 @@ def measure_group(
         # (naive attention beside a window's) until they have had their time. The others then go on alone.
         keep_base = base is not None and base not in unfinished and not spent(drafts[base], sampling)
         active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
-        play_round(active, drafts, executor, sampling, seed, number, memory_limit, update)
+        entrants = [(drafts[case], executor) for case in active]
+        play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
         for case in active:
             judge(drafts[case], sampling)
         after_round([draft.measurement for draft in drafts.values() if draft.measurement])
@@ -144,21 +146,21 @@ def measure_group(
 
 
 def play_round(
-    active: Sequence[Case],
-    drafts: Mapping[Case, Draft],
-    executor: Executor,
+    entrants: Sequence[tuple[Draft, Executor]],
     sampling: Sampling,
     seed: int,
     number: int,
-    memory_limit: int | None,
-    update: Callable[[Case, str], None],
+    *,
+    memory_limit: int | None = None,
+    update: Callable[[Case, str], None] = lambda case, state: None,
 ) -> None:
-    """One fresh process per active case, turns in alternating order, checks at both ends."""
+    """One fresh process per draft, each from its executor; turns in alternating order, checks at both ends."""
     visits: list[Visit] = []
     try:
-        for case in active:
+        for draft, executor in entrants:
+            case = draft.case
             update(case, f"round {number + 1}: set-up")
-            visit = Visit(drafts[case], executor, number, sampling)
+            visit = Visit(draft, executor, number, sampling)
             visits.append(visit)
             visit.seen.update(
                 visit.ask(
@@ -167,7 +169,8 @@ def play_round(
                     sampling=sampling,
                     seed=derived_seed(seed, case, number),
                     memory_limit=memory_limit,
-                    first=drafts[case].measurement is None,
+                    first=draft.measurement is None,
+                    handicap=draft.handicap,
                 )
                 or {}
             )
@@ -184,7 +187,7 @@ def play_round(
         for visit in visits:
             case = visit.draft.case
             update(case, f"round {number + 1}: check")
-            weigh = visit.draft.measurement is None
+            weigh = visit.draft.measurement is None or visit.draft.measurement.memory is None
             visit.seen.update(visit.ask("finish", seed=derived_seed(seed, case, number) + 1, weigh=weigh) or {})
             visit.close()
             settle(visit)

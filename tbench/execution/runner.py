@@ -15,6 +15,7 @@ from tbench.analysis.derive import implausible
 from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
+from tbench.execution.at import At
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
@@ -125,7 +126,13 @@ def prepared(
                 baselines.update({case: part.baseline_case(case) for case in own})
                 pairs = [(case, baselines[case]) for case in own]
                 plans.append(planning.make(pairs, part.sampling, free, environment.ceilings))
-            yield Prepared(device, environment, plans, baselines), executor
+            yield Prepared(device, environment, plans, baselines), at_home(scenario, executor)
+
+
+def at_home(scenario: Scenario, executor: Executor) -> Executor:
+    """Workers that find the scenario's own kernels, where it has some."""
+    own = any(get_component(case.component).is_own(case) for case in scenario.cases)
+    return At(executor, scenario.folder) if own else executor
 
 
 def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:

@@ -11,15 +11,17 @@ import resource
 import sys
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from tbench.catalog import get as get_component
-from tbench.components.workload import Check, Workload
+from tbench.components import calling, own
+from tbench.components.workload import Check, Malformed, Workload
 from tbench.errors import TbenchError, Unsupported
-from tbench.records import Again, Case, Ceilings, Environment, Memory, Sampling, Status, Turn
+from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn
 
 
 def preload() -> None:
@@ -62,8 +64,18 @@ class Session:
 
     # ------------------------------------------------------------------ the case
 
+    def look_in(self, folder: str) -> None:
+        """Find kernels of the user's own in a scenario's folder, and modules in the repository around it."""
+        own.look_in(folder)
+
     def prepare(
-        self, case: Case, sampling: Sampling, seed: int, memory_limit: int | None, first: bool
+        self,
+        case: Case,
+        sampling: Sampling,
+        seed: int,
+        memory_limit: int | None,
+        first: bool,
+        handicap: Handicap | None = None,
     ) -> dict[str, Any]:
         """Build the workload, check it on fresh data (first round), find the batch size and warm up."""
         from tbench.measure import device, sampler
@@ -74,6 +86,8 @@ class Session:
         self.sampling = sampling
         with self.spending("setup"):
             self.workload = built(case, seed)
+            if handicap is not None:
+                self.workload.call = handicapped(self.workload.call, handicap, case.device)
         with self.spending("first_call"):
             self.workload.call()
             self.device.synchronize()
@@ -108,6 +122,23 @@ class Session:
             tuple(second / layers for second in samples.host_seconds),
             samples.telemetry,
         )
+
+    def source_of(self, case: Case) -> str | None:
+        """The file that the case's kernel comes from; None where it is tbench's, or its file is not known."""
+        component = get_component(case.component)
+        return own.source(component.variant_of(case).place) if component.is_own(case) else None
+
+    def burden(self, case: Case, shares: Sequence[float], seed: int) -> list[int]:
+        """How many small operations take these shares of a call's time here."""
+        from tbench.measure import device, sampler
+        from tbench.measure.handicap import repeats
+
+        self.device = device.open_device(case.device)
+        self.workload = built(case, seed)
+        call = self.workload.call
+        sampler.warm_up(self.device, call, 0.2)
+        calls = sampler.calibrate(self.device, call, Sampling())
+        return [repeats(self.device, call, calls, share) for share in shares]
 
     def finish(self, seed: int, weigh: bool) -> dict[str, Any]:
         """Check again, on other fresh data, and weigh memory if asked (a pass of its own, never timed)."""
@@ -190,6 +221,12 @@ def built(case: Case, seed: int) -> Workload:
     return made
 
 
+def handicapped(call: Callable[[], Any], handicap: Handicap, device: str) -> Callable[[], Any]:
+    from tbench.measure.handicap import burdened
+
+    return burdened(call, handicap, device)
+
+
 class Spending:
     """Adds the wall time of a block to `costs[name]`."""
 
@@ -219,14 +256,14 @@ def describe(problem: BaseException) -> tuple[Status, str]:
 
     if isinstance(problem, Unsupported):
         return "unsupported", str(problem)
-    if isinstance(problem, WrongOutput):
+    if isinstance(problem, WrongOutput | Malformed):
         return "wrong", str(problem)
     said = first_line(problem)
     if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(problem):
         return "oom", f"out of memory: {said}"
     if isinstance(problem, TbenchError):
         return "error", str(problem)
-    return "error", f"{type(problem).__name__}: {said}{where(problem)}"
+    return "error", f"{type(problem).__name__}: {said}{where(problem)}{calling.remark(problem)}"
 
 
 def first_line(problem: BaseException) -> str:

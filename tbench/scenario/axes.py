@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tbench.components.own import FORMS, PATTERN, place
 from tbench.components.registry import DTYPES, Axis, Component, Impossible
 from tbench.records import Value
 from tbench.scenario.mistakes import did_you_mean, shown
@@ -19,7 +20,6 @@ from tbench.scenario.presets import PRESETS
 LARGEST = 10**12
 COUNTERPART = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing
 KV_SHARING = re.compile(r"mha|mqa|gqa|gqa:[1-9][0-9]{0,11}")
-OWN_KERNEL = re.compile(r"(\.{0,2}/)?[\w./-]+:[A-Za-z_]\w*")
 SPELLINGS = {
     "fp32": "float32",
     "float": "float32",
@@ -60,7 +60,7 @@ def vocabulary(component: Component) -> dict[str, Word]:
 def own(component: Component, axis: Axis) -> Word:
     """A component's axis as a word."""
     if axis.name == component.variant_axis:
-        return choice(axis.name, tuple(component.variants), f"a {axis.name} of {component.name}", axis.help)
+        return variant(component, axis)
     schema = {"description": axis.help, **axis.schema} if axis.schema else None
     if axis.parse is not None:
         return Word(axis.name, axis.help, axis.parse, schema or {"description": axis.help})
@@ -72,6 +72,27 @@ def own(component: Component, axis: Axis) -> Word:
     return choice(axis.name, axis.choices, f"a {axis.name}", axis.help)
 
 
+def variant(component: Component, axis: Axis) -> Word:
+    """The axis of variants: their names, and where the component takes some, the places of the user's own."""
+    names = (*component.variants, *component.offered)
+    known = choice(axis.name, names, f"a {axis.name} of {component.name}", axis.help)
+    if component.own is None:
+        return known
+
+    def parse(value: Any) -> Value:
+        named = place(value) if isinstance(value, str) and value not in names else None
+        if named is not None:
+            return str(named)
+        try:
+            return known.parse(value)
+        except ValueError as error:
+            meant = isinstance(value, str) and (":" in value or "/" in value or value.endswith(".py"))
+            raise ValueError(f"{error}; one of your own is written {FORMS}" if meant else str(error)) from None
+
+    forms = [{"enum": list(names)}, {"type": "string", "pattern": f"^(?:{PATTERN})$", "description": FORMS}]
+    return Word(axis.name, axis.help, parse, {"anyOf": forms, "description": axis.help})
+
+
 def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> Word:
     """A word with a list of possible values; `what` completes "… is not …"."""
 
@@ -81,8 +102,6 @@ def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> Word:
         hint = did_you_mean(value, choices)
         if SPELLINGS.get(str(value).lower()) in choices:
             hint = f"; did you mean {SPELLINGS[str(value).lower()]!r}?"
-        elif isinstance(value, str) and OWN_KERNEL.fullmatch(value):
-            hint = f" (one of your own cannot be named here yet){hint}"
         raise ValueError(f"{shown(value)} is not {what}{hint}")
 
     return Word(name, help, parse, {"enum": list(choices), "description": help})

@@ -11,13 +11,14 @@ from tbench.components.registry import Component
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario import overrides as setting
+from tbench.scenario import own
 from tbench.scenario.axes import COUNTERPART, vocabulary
 from tbench.scenario.mistakes import Mistakes, did_you_mean, shown
 from tbench.scenario.mode import MODES, Mode, ModeName
 from tbench.scenario.model import Scenario
 from tbench.scenario.overrides import Override
 from tbench.scenario.reader import REFUSED, Document, read
-from tbench.scenario.source import STDIN, contents, is_file, nearby, shown_path
+from tbench.scenario.source import STDIN, contents, folder_of, is_file, nearby, shown_path
 
 DEEPEST_SUITE = 4
 
@@ -41,14 +42,14 @@ def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, r
             )
         if COUNTERPART.get(override.axis) in named:
             raise UsageError(f"{override.label}: kv_heads and kv_sharing are one axis; set one of them")
-    return Loader(mode, wanted).load(str(path), ())
+    return Loader(mode, wanted, folder_of(str(path))).load(str(path), ())
 
 
 class Loader:
-    """Loads one file and, for a suite, its parts. `misfits` counts the parts that an override does not fit."""
+    """Loads one file and, for a suite, its parts. `folder`: of the file that was asked for."""
 
-    def __init__(self, mode: ModeName, overrides: Sequence[Override]) -> None:
-        self.mode, self.overrides = mode, overrides
+    def __init__(self, mode: ModeName, overrides: Sequence[Override], folder: Path) -> None:
+        self.mode, self.overrides, self.folder = mode, overrides, folder
 
     def load(self, path: str, within: tuple[Path, ...]) -> Scenario:
         document = read(contents(path), shown_path(path))
@@ -110,6 +111,7 @@ class Loader:
         form = validated(data, component, mistakes)
         checks.overlaps(data, mistakes)
         mistakes.raise_if_any()
+        form = own.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
         checks.repetitions(form, mistakes)
         mistakes.raise_if_any()
         # Without --set every mode is checked, so that a mistake shows before the mode is first used.
@@ -131,10 +133,15 @@ class Loader:
         made = []
         for override in self.overrides:
             try:
-                made.append((override, override.parsed(vocabulary(component))))
+                values = override.parsed(vocabulary(component))
             except ValueError as error:
                 if not in_suite:
                     mistakes.elsewhere.append(f"{override.label}: {error}")
+                continue
+            made.append((override, values))
+            if override.axis == component.variant_axis:
+                troubles = own.troubles(values, self.folder)
+                mistakes.elsewhere += [f"{override.label}: {override.axis}: {trouble}" for trouble in troubles]
         return made
 
 

@@ -7,12 +7,14 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tbench import catalog
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value
 from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
+from tbench.scenario.source import folder_of
 
 Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
 ANYWHERE = ""  # the device of a case before one is chosen
@@ -40,6 +42,11 @@ class Scenario:
     description: str = ""
     path: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of the user's own kernels start, those of a suite's parts too."""
+        return folder_of(self.path)
 
     @property
     def phases(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from pathlib import Path
@@ -63,6 +64,11 @@ def shown_path(path: str) -> str:
     return "<stdin>" if path == STDIN else path
 
 
+def folder_of(path: str) -> Path:
+    """The absolute folder in which a scenario lies; of standard input, or of no file at all, the current one."""
+    return Path.cwd() if path in ("", STDIN) else Path(os.path.normpath(Path.cwd() / path)).parent
+
+
 def is_file(path: Path) -> bool:
     """Whether there is such a file; a name that no file can have is none."""
     try:
@@ -73,9 +79,14 @@ def is_file(path: Path) -> bool:
 
 def nearby(path: Path) -> str:
     """A suggestion among the scenario files beside a file that is not there."""
+    near = nearest(path, "*.y*ml")
+    return f"; did you mean {str(path.parent / near)!r}?" if near else ""
+
+
+def nearest(path: Path, pattern: str) -> str | None:
+    """The file beside `path` whose name is most like it."""
     try:
-        there = [file.name for file in sorted(path.parent.glob("*.y*ml"))]
+        there = [file.name for file in sorted(path.parent.glob(pattern))]
     except (OSError, ValueError):
-        return ""
-    near = difflib.get_close_matches(path.name, there, n=1, cutoff=0.5)
-    return f"; did you mean {str(path.parent / near[0])!r}?" if near else ""
+        return None
+    return next(iter(difflib.get_close_matches(path.name, there, n=1, cutoff=0.5)), None)

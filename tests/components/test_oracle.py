@@ -16,7 +16,7 @@ from torch import Tensor
 from tbench.components.attention import oracle
 from tbench.components.attention.problem import Problem
 from tbench.components.compare import LIMITS
-from tbench.components.workload import Check
+from tbench.components.workload import Check, Malformed
 from tests.components.cases import attention, built, problem
 
 
@@ -105,7 +105,7 @@ def swapped_groups(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return (q @ k.mT * p.scale).masked_fill(~kept(p), -math.inf).softmax(-1) @ v
 
 
-def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+def spoiled(change: Callable[[Tensor], Any]) -> Callable[..., Any]:
     return lambda p, q, k, v: change(attend(p, q, k, v))
 
 
@@ -145,9 +145,13 @@ WRONG: list[tuple[str, Callable[..., Tensor], dict[str, Any]]] = [
     ("no softmax", lambda p, q, k, v: (q @ k.mT * p.scale).masked_fill(~kept(p), 0) @ v, {}),
     ("zeros", lambda p, q, k, v: torch.zeros_like(q), {}),
     ("NaN", spoiled(nan), {}),
-    ("a row too few", spoiled(lambda out: out[:, :, :-1]), {"phase": "decode", "seq_len": 8}),
-    ("a row too many", spoiled(lambda out: torch.cat((out, out[:, :, :1]), dim=2)), {}),
-    ("another layout", spoiled(lambda out: out.transpose(1, 2)), {"seq_len": 4}),
+]
+MALFORMED: list[tuple[str, Callable[[Tensor], Any], str]] = [
+    ("a row too few", lambda out: out[:, :, :-1], r"the result is \(2, 4, 299, 16\) instead of \(2, 4, 300, 16\)"),
+    ("a row too many", lambda out: torch.cat((out, out[:, :, :1]), dim=2), r"the result is \(2, 4, 301, 16\)"),
+    ("another layout", lambda out: out.transpose(1, 2), r"the result is \(2, 300, 4, 16\)"),
+    ("another dtype", lambda out: out.double(), "the result is torch.float64 instead of torch.float32"),
+    ("with more", lambda out: (out, out), "the result is a tuple instead of a tensor"),
 ]
 
 
@@ -156,6 +160,13 @@ def test_a_wrong_kernel_is_found(name: str, wrong: Callable[..., Tensor], given:
     found = verdict(wrong, **given)
     assert not found.passed, found
     assert verdict(attend, **given).passed  # it is the mistake that is seen
+
+
+@pytest.mark.parametrize("phase", ["forward", "forward_backward"])
+@pytest.mark.parametrize(("name", "change", "said"), MALFORMED, ids=[name for name, *_ in MALFORMED])
+def test_a_result_of_another_form_is_told(name: str, change: Callable[[Tensor], Any], said: str, phase: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        verdict(spoiled(change), phase=phase)
 
 
 def test_nan_is_told_as_nan_and_where() -> None:

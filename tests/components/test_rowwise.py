@@ -14,6 +14,7 @@ from torch import Tensor
 from tbench.cli import exit_code
 from tbench.components.rowwise import Operation, RowWise
 from tbench.components.setting import Setting
+from tbench.components.workload import Malformed
 from tbench.records import Measurement
 from tests.components.small import DTYPES, PHASES, case
 
@@ -89,7 +90,6 @@ def remembered() -> Callable[..., Tensor]:
         (lambda x, weight: x * weight * 1.001, "forward", "in x"),
         (last_row_wrong, "forward", "in x"),
         (lambda x, weight: x * weight * float("nan"), "forward", "in x"),
-        (lambda x, weight: (x * weight)[..., :-1], "forward", "in x"),
         (lambda x, weight: (x * weight).half().float(), "forward", "in x"),
         (OnlyForward.apply, "forward_backward", "in dweight"),
         (Leaking.apply, "forward_backward", "in dx, which is not 0"),
@@ -99,6 +99,22 @@ def test_wrong_is_noticed_and_named(kernel: Callable[..., Any], phase: str, wher
     check = built(kernel, phase).check(1)
     assert not check.passed
     assert check.detail.startswith(where)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    ("kernel", "said"),
+    [
+        (lambda x, weight: (x * weight)[..., :-1], r"the result is \(3, 100, 23\) instead of \(3, 100, 24\)"),
+        (lambda x, weight: (x * weight).double(), "the result is torch.float64 instead of torch.float32"),
+        (lambda x, weight: None, "the result is None instead of a tensor"),
+        (lambda x, weight: (x, weight), r"2 results instead of 1 \(x\)"),
+    ],
+)
+def test_a_result_of_another_form_is_told(kernel: Callable[..., Any], said: str, phase: str) -> None:
+    made = built(kernel, phase)
+    with pytest.raises(Malformed, match=said):
+        made.check(1)
 
 
 def test_an_answer_from_memory_is_noticed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tbench.components.attention import formulas
+from tbench.components.attention import formulas, own
 from tbench.components.attention.pattern import SCHEMA, parse
 from tbench.components.attention.problem import layers
 from tbench.components.registry import Axis, Component, Impossible
@@ -61,4 +61,5 @@ ATTENTION = Component(
     work=work,
     predict_bytes=predict_bytes,
     workload=workload,
+    own=own.kernel,
 )

@@ -68,11 +68,6 @@ def reference(
 
 def compare(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], results: Mapping[str, Tensor]) -> Check:
     """Compare `out` (and dq, dk, dv) with the oracle. All tensors (batch, heads, length, head_dim)."""
-    for name, result in results.items():
-        expected = inputs["q" if name == "out" else name[1:]].shape
-        if result.shape != expected:
-            shapes = f"in {name}, which is {tuple(result.shape)} instead of {tuple(expected)}"
-            return Check(math.nan, LIMITS[problem.dtype], shapes)
     worst, detail = -1.0, ""
     for batch, head in sample.heads:
         group = slice(head * problem.group, (head + 1) * problem.group)

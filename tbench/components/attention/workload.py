@@ -11,6 +11,7 @@ from tbench.components.attention import inputs as making
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
 from tbench.components.attention.problem import Problem, layers
+from tbench.components.compare import blame, require_forms
 from tbench.components.data import fill
 from tbench.components.registry import Kernel
 from tbench.components.workload import Check
@@ -28,10 +29,17 @@ class Layer:
         out = self.attend(x.q, x.k, x.v)
         if x.grad is None:
             return (out,)
-        return (out, *torch.autograd.grad(out, (x.q, x.k, x.v), x.grad))
+        try:  # costs nothing where nothing is raised
+            return (out, *torch.autograd.grad(out, (x.q, x.k, x.v), x.grad))
+        except Exception as failure:
+            blame([out], {"q": x.q}, failure)
+            raise
 
     def check(self, seed: int) -> Check:
-        """Compare with the oracle on fresh data. The gradient of the output is 0 outside the sampled rows."""
+        """Compare with the oracle on fresh data. The gradient of the output is 0 outside the sampled rows.
+
+        Raises Malformed.
+        """
         x, generator = self.inputs, torch.Generator(self.problem.device).manual_seed(seed)
         x.fill(generator)
         sample = oracle.draw(self.problem, seed)
@@ -44,9 +52,11 @@ class Layer:
                 canonical[batch, group, sample.rows] = x.canonical(x.grad)[batch, group, sample.rows]
             x.grad.copy_(sampled)
             named["grad"] = x.grad
-        results = dict(zip(("out", "dq", "dk", "dv"), self(), strict=False))
         view = x.canonical
         try:
+            found = self()
+            require_forms(found[:1], {"q": x.q})
+            results = dict(zip(("out", "dq", "dk", "dv"), found, strict=False))
             return oracle.compare(
                 self.problem,
                 sample,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tbench.components.attention import own as attention
+from tbench.components.attention.problem import layers
 from tbench.components.block import formulas
+from tbench.components.block.design import Design
 from tbench.components.block.ladder import CUSTOM, DESIGNS, name_of
-from tbench.components.registry import Axis, Component, Impossible
+from tbench.components.registry import Axis, Component, Impossible, Kernel
 from tbench.records import Case, Value
 
 NORMS, ACTIVATIONS = ("layernorm", "rmsnorm"), ("relu", "swiglu")
@@ -57,6 +60,11 @@ def workload(case: Case, seed: int) -> Any:
     return BlockWorkload(case, seed)
 
 
+def own(place: str, design: Design) -> Kernel:
+    """The user's own attention inside; a factory is given attention's problem."""
+    return attention.kernel(place, layers(design.attention_case())[0])
+
+
 BLOCK = Component(
     name="block",
     about="a whole layer: attention, feed-forward, norms, residuals; from 2017's to 2024's",
@@ -67,4 +75,5 @@ BLOCK = Component(
     work=formulas.work,
     predict_bytes=formulas.predict_bytes,
     workload=workload,
+    own=own,
 )

@@ -39,8 +39,8 @@ def predict_bytes(case: Case) -> int:
     design = Design.of(case)
     tokens, e = design.batch * design.queries, design.itemsize
     problem = layers(design.attention_case())[0]
-    variant = ATTENTION.variant_of(design.attention_case())
-    scores = variant.workspace(problem) if variant.workspace else 0
+    variant = ATTENTION.variants.get(design.kernel)  # None: the user's own, of which nothing is known
+    scores = variant.workspace(problem) if variant and variant.workspace else 0
     streams = e * tokens * design.hidden
     heads = e * tokens * design.head_dim * (2 * design.heads + 2 * design.kv_heads)
     inner = e * tokens * design.width * (3 if design.gated else 2)

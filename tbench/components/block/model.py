@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tbench.components.block.design import Design
+from tbench.components.compare import require_form
 from tbench.components.registry import Kernel
 
 EPSILON = 1e-5
+ATTENTION = "attention's result inside the block"
 BASE = 10_000.0  # of RoPE's frequencies (Su et al. 2021, §3.2.2)
 
 
@@ -43,7 +45,11 @@ class Block:
         if self.cache is not None:
             k, v = self.remembered(k, v)
         out = self.attend(q.contiguous(), k.contiguous(), v.contiguous())  # (B, H, N, d)
-        return F.linear(out.transpose(1, 2).flatten(2), w["out"])
+        try:  # costs nothing where nothing is raised
+            return F.linear(out.transpose(1, 2).flatten(2), w["out"])
+        except Exception:
+            require_form(ATTENTION, out, q)
+            raise
 
     def split(self, x: Tensor) -> Tensor:
         """(B, N, heads · d) → (B, heads, N, d)"""

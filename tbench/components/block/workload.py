@@ -13,8 +13,8 @@ from torch import Tensor
 from tbench.components.block import formulas, reference
 from tbench.components.block.component import BLOCK
 from tbench.components.block.design import Design
-from tbench.components.block.model import Block
-from tbench.components.compare import LIMITS, row_error
+from tbench.components.block.model import ATTENTION, Block
+from tbench.components.compare import LIMITS, blame, require_form, row_error
 from tbench.components.data import fill
 from tbench.components.workload import Check
 from tbench.records import Case
@@ -61,10 +61,17 @@ class BlockWorkload:
         out = self.block(self.x, self.w)
         if self.grad is None:
             return (out,)
-        return (out, *torch.autograd.grad(out, (self.x, *self.w.values()), self.grad))
+        try:  # costs nothing where nothing is raised
+            return (out, *torch.autograd.grad(out, (self.x, *self.w.values()), self.grad))
+        except Exception as failure:
+            blame([out], {"x": self.x}, failure)
+            raise
 
     def check(self, seed: int) -> Check:
-        """Compare some rows of one sequence with the reference; the gradient of the result is 0 everywhere else."""
+        """Compare some rows of one sequence with the reference; the gradient of the result is 0 everywhere else.
+
+        Raises Malformed.
+        """
         d, generator = self.design, torch.Generator(self.design.device).manual_seed(seed)
         self.fill(generator)
         chance = random.Random(seed)
@@ -82,12 +89,26 @@ class BlockWorkload:
             self.grad.copy_(kept)
             grads = torch.autograd.grad(out, (x, *wide.values()), self.grad[sequence, rows].double())
             expected |= {f"d{name}": grad for name, grad in zip(("x", *wide), grads, strict=True)}
-        found = dict(zip(expected, self.call(), strict=True))
+        found = dict(zip(expected, self.called_watching_attention(), strict=True))
         found["out"] = found["out"][sequence, rows]
         if self.grad is not None:
             found["dx"] = found["dx"][sequence]
             fill(self.grad, generator)
         return compared(d.dtype, found, expected)
+
+    def called_watching_attention(self) -> Any:
+        """A call; what attention returns in it must have q's form, or it could still pass by being broadcast."""
+
+        def watched(q: Tensor, k: Tensor, v: Tensor) -> Any:
+            out = self.attend(q, k, v)
+            require_form(ATTENTION, out, q)
+            return out
+
+        self.block.attend = watched
+        try:
+            return self.call()
+        finally:
+            self.block.attend = self.attend
 
     def active(self, sequence: int, rows: Tensor) -> Tensor | None:
         """Which units of the rows ReLU lets through, as the case's own dtype decides."""

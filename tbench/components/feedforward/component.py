@@ -6,7 +6,8 @@ from typing import Any
 
 from tbench.components.feedforward import formulas
 from tbench.components.feedforward.formulas import ACTIVATIONS, FeedForward
-from tbench.components.registry import Axis, Component, Impossible
+from tbench.components.own import kernel
+from tbench.components.registry import Axis, Component, Impossible, Kernel
 from tbench.records import Case, Value, Work
 
 AXES = (
@@ -51,6 +52,11 @@ def workload(case: Case, seed: int) -> Any:
     return build(case, seed)
 
 
+def own(place: str, layer: FeedForward) -> Kernel:
+    """A function of the user's own: x, and the matrices."""
+    return kernel(place, layer, ("x", "w_gate", "w_up", "w_out") if layer.gated else ("x", "w_in", "w_out"))
+
+
 FEEDFORWARD = Component(
     name="feedforward",
     about="the layer between attention layers: ReLU, GELU, GEGLU or SwiGLU",
@@ -61,4 +67,5 @@ FEEDFORWARD = Component(
     work=work,
     predict_bytes=predict_bytes,
     workload=workload,
+    own=own,
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 from tbench.components.norm import formulas
 from tbench.components.norm.formulas import Norm
-from tbench.components.registry import Axis, Component
+from tbench.components.own import kernel
+from tbench.components.registry import Axis, Component, Kernel
 from tbench.records import Case, Value, Work
 
 AXES = (
@@ -39,6 +40,11 @@ def workload(case: Case, seed: int) -> Any:
     return build(case, seed)
 
 
+def own(place: str, norm: Norm) -> Kernel:
+    """A function of the user's own: x, weight, and LayerNorm's bias."""
+    return kernel(place, norm, ("x", "weight", "bias") if norm.layernorm else ("x", "weight"))
+
+
 NORM = Component(
     name="norm",
     about="LayerNorm and RMSNorm of each token's vector",
@@ -49,4 +55,5 @@ NORM = Component(
     work=work,
     predict_bytes=predict_bytes,
     workload=workload,
+    own=own,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tbench.components.own import kernel
 from tbench.components.position import formulas
 from tbench.components.position.formulas import ENCODINGS, Position
-from tbench.components.registry import Axis, Component, Impossible
+from tbench.components.registry import Axis, Component, Impossible, Kernel
 from tbench.records import Case, Value, Work
 
 AXES = (
@@ -18,6 +19,15 @@ AXES = (
     Axis("encoding", "choice", "how positions come in", default="rope", choices=ENCODINGS),
     Axis("kernel", "choice", "how it is computed", default="default"),
 )
+
+TENSORS = {  # what each encoding works on
+    "none": ("x",),
+    "learned": ("x", "table"),
+    "sinusoidal": ("x",),
+    "rope": ("q", "k"),
+    "rope-interpolated": ("q", "k"),
+    "alibi": ("scores",),
+}
 
 
 def complete(values: dict[str, Any]) -> dict[str, Value]:
@@ -49,6 +59,11 @@ def workload(case: Case, seed: int) -> Any:
     return build(case, seed)
 
 
+def own(place: str, position: Position) -> Kernel:
+    """A function of the user's own. One of a single tensor must come from a factory: alone it looks like one."""
+    return kernel(place, position, TENSORS[position.encoding])
+
+
 POSITION = Component(
     name="position",
     about="what telling attention the positions costs: once a model (learned, sinusoidal), or in every layer",
@@ -59,4 +74,5 @@ POSITION = Component(
     work=work,
     predict_bytes=predict_bytes,
     workload=workload,
+    own=own,
 )

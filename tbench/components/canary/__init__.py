@@ -1,0 +1,84 @@
+"""Operations that nobody's change touches: when they move, it was the machine. No torch here.
+
+A stored baseline was measured on another day. Beside its cases it holds these two, a matrix product for the arithmetic
+units and a copy for the memory; if they take another time now, the difference of the cases is not the code's alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tbench.components.registry import Axis, Component, Kernel
+from tbench.components.setting import Setting
+from tbench.records import Case, Value, Work
+
+AXES = (
+    Axis("size", "int", "rows and columns of the matrices"),
+    Axis("kernel", "choice", "which operation"),
+)
+
+
+def complete(values: dict[str, Any]) -> dict[str, Value]:
+    """Nothing follows from anything here."""
+    return values
+
+
+class Matrix(Setting):
+    """A square matrix x, and for the product another."""
+
+    @property
+    def size(self) -> int:
+        return self.case.integer("size")
+
+    @property
+    def product(self) -> bool:
+        return self.case["kernel"] == "matmul"
+
+    @property
+    def bytes(self) -> int:
+        return self.itemsize * self.size**2
+
+
+def work(case: Case) -> Work:
+    """2n³ operations on three matrices; none on two for a copy."""
+    matrix = Matrix(case)
+    flops = 2.0 * matrix.size**3 if matrix.product else 0.0
+    return Work(flops, float((3 if matrix.product else 2) * matrix.bytes))
+
+
+def predict_bytes(case: Case) -> int:
+    matrix = Matrix(case)
+    return (3 if matrix.product else 2) * matrix.bytes
+
+
+def workload(case: Case, seed: int) -> Any:
+    from tbench.components.canary.workload import build
+
+    return build(case, seed)
+
+
+CANARY = Component(
+    name="canary",
+    about="operations that no change touches: when they move, the machine has",
+    axes=AXES,
+    phases=("forward",),
+    variant_axis="kernel",
+    complete=complete,
+    work=work,
+    predict_bytes=predict_bytes,
+    workload=workload,
+)
+
+
+@CANARY.variant("matmul", about="a product of two square matrices: arithmetic")
+def matmul(_: Matrix) -> Kernel:
+    import torch
+
+    return torch.matmul
+
+
+@CANARY.variant("copy", about="a square matrix copied: memory")
+def copy(_: Matrix) -> Kernel:
+    import torch
+
+    return torch.clone

@@ -1,0 +1,28 @@
+"""Workers for one checkout: they find the user's own kernels from its scenario's folder on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tbench.execution.executor import Executor, Worker
+
+SECONDS = 30.0
+
+
+class At:
+    """Another executor's workers, told where to look. Two of these over one executor measure two checkouts."""
+
+    def __init__(self, executor: Executor, folder: Path) -> None:
+        self.executor, self.folder = executor, folder
+
+    def start(self) -> Worker:
+        worker = self.executor.start()
+        try:
+            worker.ask("look_in", SECONDS, folder=str(self.folder))
+        except BaseException:
+            worker.close()
+            raise
+        return worker
+
+    def close(self) -> None:
+        self.executor.close()

@@ -1,0 +1,149 @@
+"""Kernels of the user's own from the command line, from scenario to table; and those that packages offer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tbench
+from tbench.cli import exit_code
+from tests.cli.test_run import TINY
+from tests.execution.test_at import KERNELS
+
+MINE = TINY.replace("[naive, flash]", '[flash, "./kernels.py:attend"]').replace("kernel: naive", "kernel: flash")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own-kernel"
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scenario and its kernels, seen from another folder."""
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "kernels.py").write_text(KERNELS)
+    (tmp_path / "bench" / "mine.yaml").write_text(MINE)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path / "bench" / "mine.yaml"
+
+
+def test_a_run(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["run", str(mine), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    assert "./kernels.py:attend" in capsys.readouterr().out
+    frame = tbench.read_run(tmp_path / "run")
+    assert list(frame["kernel"]) == ["flash", "./kernels.py:attend"] * 2
+    assert list(frame["status"]) == ["ok"] * 4
+    assert frame["speedup"].notna().all()
+    assert (frame["peak_memory_bytes"] > 0).all()
+
+
+def test_a_failing_kernel_is_a_row_and_exit_code_4(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernels = "kernel=flash,./kernels.py:short,./kernels.py:raises,./kernels.py:refuses"
+    command = ["run", str(mine), "-o", str(tmp_path / "run"), "--device", "cpu", "--set", kernels, "-k", "seq_len=32"]
+    assert exit_code(command) == 4
+    frame = tbench.read_run(tmp_path / "run")
+    assert list(frame["status"]) == ["ok", "wrong", "error", "unsupported"]
+    assert "the result is (1, 2, 31, 16) instead of (1, 2, 32, 16)" in capsys.readouterr().err
+
+
+def test_dry_run_and_a_suite(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "suite.yaml").write_text("version: 1\nname: suite\nparts: [bench/mine.yaml]\n")
+    kernel = "./bench/kernels.py:attend"
+    arguments = [str(tmp_path / "suite.yaml"), "--device", "cpu", "-k", f"kernel={kernel} seq_len=32"]
+    assert exit_code(["run", *arguments, "--dry-run"]) == 0
+    assert "runs" in capsys.readouterr().out
+    assert exit_code(["run", *arguments, "-o", str(tmp_path / "run")]) == 0
+    assert list(tbench.read_run(tmp_path / "run")["kernel"]) == [kernel]
+
+
+@pytest.mark.parametrize("name", ["attention", "norm"])
+def test_the_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ["--max-time", "0.05", "-o", str(tmp_path / "run"), "--device", "cpu"]
+    assert exit_code(["run", str(EXAMPLE / f"{name}.yaml"), *short]) == 0
+    assert set(tbench.read_run(tmp_path / "run")["status"]) == {"ok"}
+
+
+def test_list_says_that_one_s_own_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "kernels of your own: ./file.py:function or package.module:function, in attention, norm, " in out
+
+
+# ---------------------------------------------------------------------- entry points
+
+POINTS = """\
+[tbench.variants]
+attention.fast = mypkg.ops:attend
+block.fast = mypkg.ops:attend
+attention.flash = mypkg.ops:attend
+attention.other = mypkg.ops
+atention.fast = mypkg.ops:attend
+kv.fast = mypkg.ops:attend
+nothing = mypkg.ops:attend
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process that has a package with entry points."""
+    site = tmp_path / "site"
+    (site / "mypkg").mkdir(parents=True)
+    (site / "mypkg" / "__init__.py").write_text("")
+    (site / "mypkg" / "ops.py").write_text(KERNELS)
+    for name, points in (("mypkg", POINTS), ("spare", "[tbench.variants]\nattention.fast = spare:attend\n")):
+        (site / f"{name}-1.2.dist-info").mkdir()
+        (site / f"{name}-1.2.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (site / f"{name}-1.2.dist-info" / "entry_points.txt").write_text(points)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
+
+
+def ran(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tbench", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_list_shows_what_packages_offer_and_what_is_left_out(installed: dict[str, str]) -> None:
+    done = ran(installed, "list")
+    assert done.returncode == 0
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(" fast ")]
+    assert len(rows) == 2
+    assert all("of" in row and row[-1] == "yes" for row in rows)
+    assert "SDPA's FlashAttention" in done.stdout
+    said = sorted(done.stderr.splitlines())
+    for word in ("attention.flash: tbench has a kernel of that name", "attention.other: 'mypkg.ops' is not package."):
+        assert any(word in line for line in said)
+    assert any("atention.fast: there is no component 'atention' that takes kernels" in line for line in said)
+    assert any("kv.fast: there is no component 'kv' that takes kernels" in line for line in said)
+    assert any("its name is not component.kernel" in line for line in said)
+    assert any("offers attention.fast too" in line for line in said)
+    assert len(said) == 6
+
+
+def test_a_run_with_what_a_package_offers(installed: dict[str, str], mine: Path, tmp_path: Path) -> None:
+    fast = mine.with_name("fast.yaml")
+    fast.write_text(MINE.replace('"./kernels.py:attend"', "fast"))
+    done = ran(installed, "run", str(fast), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32")
+    assert done.returncode == 0, done.stderr
+    frame = tbench.read_run(tmp_path / "run")
+    assert list(frame["kernel"]) == ["flash", "fast"]
+    assert list(frame["status"]) == ["ok", "ok"]
+    assert exit_code(["list", str(fast)]) == 2  # not installed here
+
+
+def test_inside_a_block(installed: dict[str, str], tmp_path: Path) -> None:
+    text = TINY.replace("attention", "block").replace("head_dim: 16", "hidden: 32").replace(", causal: true", "")
+    path = tmp_path / "block.yaml"
+    path.write_text(text.replace("[naive, flash]", "[naive, fast]"))
+    done = ran(installed, "run", str(path), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32")
+    assert done.returncode == 0, done.stderr
+    assert list(tbench.read_run(tmp_path / "run")["status"]) == ["ok", "ok"]
+
+
+def test_help_asks_for_no_packages() -> None:
+    code = "import sys, tbench.cli; tbench.cli.exit_code(['--help']); assert 'tbench.components' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
