@@ -1,0 +1,108 @@
+"""What a comparison says around its tables: which runs, what differs besides the code, how many cases are what."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from tbench.analysis.run import Run
+from tbench.comparison.environment import Difference
+from tbench.comparison.memory import MEMORY_VERDICTS
+from tbench.comparison.model import VERDICTS, Comparison
+from tbench.comparison.power import EFFECT, POWER
+from tbench.report import facts, units
+
+SIZES = ("memory_bytes", "last_level_cache_bytes", "device_memory_bytes")
+
+
+def title(comparison: Comparison) -> str:
+    old, new = facts.title(comparison.base), facts.title(comparison.new)
+    return old if old == new else f"{old} → {new}"
+
+
+def sides(comparison: Comparison) -> list[tuple[str, str]]:
+    """`base` and `new` with the folder, the time and the machine."""
+    return [("base", _run(comparison.base)), ("new", _run(comparison.new))]
+
+
+def conditions(comparison: Comparison) -> list[str]:
+    """In sentences what differs between the runs besides the code, the weighty first."""
+    weighty = [_difference(one) for one in comparison.differences if one.changes_times]
+    others = [_difference(one) for one in comparison.differences if not one.changes_times]
+    sentences = []
+    if weighty:
+        sentences.append(
+            f"Not the same: {'; '.join(weighty)}. This changes times by itself: what differs below is not the code's "
+            "alone, and a regression is advice, not proof."
+        )
+    if others:
+        sentences.append(f"{'Also different' if weighty else 'Different'}: {'; '.join(others)}.")
+    return sentences or ["Machine, software and sampling are the same, as far as is recorded."]
+
+
+def summary(comparison: Comparison) -> str:
+    """`9 cases: 2 SLOWER, 5 OK, 1 not ok in both; peak memory: 1 BIGGER`."""
+    counts = Counter(row.verdict for row in comparison.rows)
+    words = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    apart = [row for row in comparison.rows if row.verdict is None]
+    for count, what in (
+        (sum(row.base is not None and row.base.status != "ok" for row in apart), "not ok in both"),
+        (sum(row.base is not None and row.base.status == "ok" for row in apart), "not timed"),
+    ):
+        words += [f"{count} {what}"] if count else []
+    heavier = Counter(row.memory for row in comparison.rows if row.memory)
+    memory = [f"{heavier[verdict]} {verdict}" for verdict in MEMORY_VERDICTS if heavier[verdict]]
+    whole = len(comparison.rows)
+    return f"{whole} case{'s' if whole > 1 else ''}: {', '.join(words)}" + (
+        f"; peak memory: {', '.join(memory)}" if memory else ""
+    )
+
+
+def rule(comparison: Comparison) -> str:
+    """How the verdicts came about, in two sentences."""
+    return (
+        "Ratios are new ÷ base time with 95% intervals. SLOWER and FASTER are shown to be past "
+        f"{percent(comparison.tolerance)}, with at most {percent(comparison.alpha)} for one false SLOWER among all "
+        f"cases; OK: the interval ends below {1 + comparison.tolerance:.4g}×."
+    )
+
+
+def open_cases(comparison: Comparison) -> str | None:
+    """What the figures beside INCONCLUSIVE mean; None where no case has such."""
+    if not any(row.verdict == "INCONCLUSIVE" and row.smallest_change is not None for row in comparison.rows):
+        return None
+    effect = percent(EFFECT * comparison.tolerance)
+    return (
+        "INCONCLUSIVE, `sees 12%; 14 rounds`: a slow-down of 12% or more would have been shown "
+        f"{POWER:.0%} of the time, and 14 rounds a side would show one of {effect}. More rounds: --rigorous, or "
+        "min_rounds in the scenario."
+    )
+
+
+def shown(name: str, value: Any) -> str:
+    """A recorded value as a reader sees it; `unknown` where there is none."""
+    if value is None:
+        return "unknown"
+    if name in SIZES:
+        return units.size(value)
+    if isinstance(value, list):
+        return " or ".join(shown(name, one) for one in value)
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g}%"
+
+
+def _difference(one: Difference) -> str:
+    unit = {"load": " cores", "sm_clock_mhz": " MHz", "memory_clock_mhz": " MHz"}.get(one.name, "")
+    name = one.name.removesuffix("_bytes").removesuffix("_mhz").replace("_", " ")
+    return f"{name} {shown(one.name, one.base)} → {shown(one.name, one.new)}{unit}"
+
+
+def _run(run: Run) -> str:
+    here = run.environment
+    when = str(run.header.get("started") or "")[:16].replace("T", " ")
+    words = [str(run.folder), when, here.device_name, f"{here.threads} threads", f"torch {here.torch}"]
+    return ", ".join(filter(None, words))

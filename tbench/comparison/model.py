@@ -1,0 +1,66 @@
+"""What a comparison is made of: plain records for reports, exit codes and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tbench.analysis.derive import Reason, Row
+from tbench.analysis.run import Run
+from tbench.analysis.statistics import Interval
+from tbench.comparison.environment import Difference
+from tbench.comparison.memory import MemoryVerdict
+from tbench.records import Case
+
+Verdict = Literal["SLOWER", "FASTER", "OK", "INCONCLUSIVE", "BROKEN", "FIXED", "MISSING", "ADDED"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One case of either run. `base`, `new`: its row there, None where that run has not got it.
+
+    `verdict`: SLOWER, FASTER: shown to be past the tolerance. OK: shown to be no slower than it allows. INCONCLUSIVE:
+    neither; `smallest_change` (0.12: 12%) is what would have been seen, `rounds_needed` the rounds a side that see
+    twice the tolerance. BROKEN: was ok and is not; FIXED: the other way round. MISSING: only in the base; ADDED: only
+    in the new run. None: not ok on either side, or not timed. `ratio`: new ÷ base time. `memory`: of the peak, by
+    `comparison.memory`. `p_slower`, `p_faster`: of this case alone, before Holm.
+    """
+
+    case: Case
+    base: Row | None
+    new: Row | None
+    verdict: Verdict | None = None
+    ratio: Interval | None = None
+    memory: MemoryVerdict | None = None
+    reasons: tuple[Reason, ...] = ()
+    p_slower: float | None = None
+    p_faster: float | None = None
+    smallest_change: float | None = None
+    rounds_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs and every case of them: in the base's order, then what only the new run has.
+
+    `tolerance`: the slow-down that is accepted, 0.05 for 5%. `alpha`: the probability that any case at all is called
+    SLOWER that is not, and the same for FASTER.
+    """
+
+    base: Run
+    new: Run
+    tolerance: float
+    alpha: float
+    rows: tuple[Compared, ...]
+    differences: tuple[Difference, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def like_with_like(self) -> bool:
+        """Whether nothing that changes times differs between the runs, as far as is recorded."""
+        return not any(one.changes_times for one in self.differences)
+
+    def having(self, verdict: Verdict | MemoryVerdict) -> Sequence[Compared]:
+        return [row for row in self.rows if verdict in (row.verdict, row.memory)]

@@ -1,0 +1,51 @@
+"""What a comparison means for whoever must decide: nothing, a failure that was shown, or advice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tbench.comparison.axes import label, varying
+from tbench.comparison.model import Compared, Comparison
+from tbench.errors import CaseFailed, Inconclusive, Regression, TbenchError
+
+SHOWN = 5
+
+
+def failure(comparison: Comparison) -> TbenchError | None:
+    """The error that `--fail-on regression` ends with; None where there is nothing to stop for.
+
+    CaseFailed: a case is BROKEN. Regression: one is SLOWER or BIGGER, and nothing else is recorded that changes times.
+    Inconclusive: the same with something else that differs, so that it is advice; or a case is MISSING, of which
+    nothing is known.
+    """
+    told = varying([row.case for row in comparison.rows])
+
+    def listed(rows: Sequence[Compared]) -> str:
+        names = [label(row.case, told) for row in rows[:SHOWN]]
+        return "; ".join(names) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+
+    broken, missing = comparison.having("BROKEN"), comparison.having("MISSING")
+    worse = [row for row in comparison.rows if row.verdict == "SLOWER" or row.memory == "BIGGER"]
+    if broken:
+        return CaseFailed(f"{_count(broken)} that worked in the base failed: {listed(broken)}")
+    if worse and comparison.like_with_like:
+        return Regression(f"{_count(worse)} became slower or bigger than tolerated: {listed(worse)}")
+    if worse:
+        differing = ", ".join(one.name for one in comparison.differences if one.changes_times)
+        return Inconclusive(
+            f"{_count(worse)} became slower or bigger than tolerated, but {differing} changed too: measure both sides "
+            f"in one environment. {listed(worse)}"
+        )
+    if missing:
+        return Inconclusive(f"{_count(missing)} of the base not measured in the new run: {listed(missing)}")
+    return None
+
+
+def exit_code(comparison: Comparison) -> int:
+    """The exit code of `--fail-on regression`."""
+    error = failure(comparison)
+    return error.exit_code if error else 0
+
+
+def _count(rows: Sequence[Compared]) -> str:
+    return f"{len(rows)} case{'s' if len(rows) > 1 else ''}"
