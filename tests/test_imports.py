@@ -25,8 +25,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"errors", "records", "store"},
     "claims": {"errors", "records", "store", "analysis"},
     "report": {"errors", "records", "analysis", "store"},
+    "comparison": {"errors", "records", "store", "analysis", "report"},
     "execution": {
         *("threads", "errors", "records", "store", "components", "catalog", "scenario", "measure", "analysis"),
+    },
+    "gate": {
+        *(
+            "errors",
+            "records",
+            "store",
+            "catalog",
+            "scenario",
+            "measure",
+            "analysis",
+            "execution",
+            "report",
+            "comparison",
+        ),
     },
     "api": {"errors", "records", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
@@ -106,6 +121,10 @@ def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
         "tbench.execution.runner",
         "tbench.catalog",
         "tbench.claims",
+        "tbench.comparison",
+        "tbench.gate.run",
+        "tbench.gate.stored",
+        "tbench.gate.trials",
     ],
 )
 def test_everything_above_the_worker_is_importable_without_torch(module: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -112,6 +113,23 @@ def report(
 
 
 @app.command()
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="pyperf|github-action|bmf|junit|google-benchmark", help="Whose format."),
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+    ] = "-",
+) -> int:
+    """Write a run for other tools: pyperf, github-action-benchmark, Bencher, JUnit, google-benchmark."""
+    from tbench.cli.export import export
+
+    return export(run, format, output)
+
+
+@app.command()
 def table(
     runs: Annotated[
         list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest below results/].")
@@ -128,6 +146,148 @@ def table(
     from tbench.cli.table import table
 
     return table(runs or [], lang, format, explain)
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The run folder to compare with.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The run folder to judge.")],
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", metavar="regression", help="End with 1 (shown), 3 (open) or 4 (broken) on one."),
+    ] = None,
+    tolerance: Annotated[
+        str, typer.Option("--tolerance", metavar="5%", help="The slow-down that is accepted, per case.")
+    ] = "5%",
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="AXES", help="A grid of ratios instead: the axes of its rows.")
+    ] = None,
+    cols: Annotated[str | None, typer.Option("--cols", metavar="AXIS", help="The axis of its columns.")] = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|md|json", help="What to print.")] = "text",
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+    ] = "-",
+) -> int:
+    """Two finished runs, case by case: what became slower, bigger, broken or missing."""
+    from tbench.cli.compare import compare
+
+    return compare(base, new, fail_on=fail_on, tolerance=tolerance, rows=rows, cols=cols, format=format, output=output)
+
+
+@app.command()
+def gate(
+    context: typer.Context,
+    scenario: ScenarioFile,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="REF", help="A branch, tag or commit: both sides are measured here, now."),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="RUN", help="A stored baseline (name or `current`), or a run folder."),
+    ] = None,
+    base_env: Annotated[
+        str | None, typer.Option("--base-env", metavar="PYTHON", help="Python (or its venv) of the base side.")
+    ] = None,
+    new_env: Annotated[
+        str | None, typer.Option("--new-env", metavar="PYTHON", help="Python (or its venv) of the new side.")
+    ] = None,
+    device: Device = "auto",
+    override: Override = None,
+    select: Select = None,
+    quick: Quick = False,
+    rigorous: Rigorous = False,
+    tolerance: Annotated[
+        str | None, typer.Option("--tolerance", metavar="5%", help="The slow-down that is accepted, per case.")
+    ] = None,
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="End with 0, not 3, where something stayed open.")
+    ] = False,
+    junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/gate/NAME/UTC-STAMP].")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs.")] = 0,
+) -> int:
+    """For CI: did anything become slower, bigger or wrong? A line a case; the exit code says it."""
+    from tbench.cli.gate import Options, folder, gate
+    from tbench.gate.sides import Asked
+
+    asked = Asked(scenario, Path(), against, base_env, new_env, device, select or [], override or [], quick, rigorous)
+    options = Options(baseline, seed, tolerance, allow_inconclusive, junit, context.find_root().obj or ())
+    return gate(folder(asked, output), options)
+
+
+@app.command()
+def calibrate(
+    scenario: ScenarioFile,
+    same: Annotated[
+        int, typer.Option("--same", metavar="N", help="Runs of the gate with the same code on both sides.")
+    ] = 20,
+    injected: Annotated[
+        int, typer.Option("--injected", metavar="N", help="Runs with real work injected, of 3%, 10% and 20% each.")
+    ] = 0,
+    memory: Annotated[
+        int, typer.Option("--memory", metavar="N", help="Runs in which a case takes 2% more memory.")
+    ] = 0,
+    device: Device = "auto",
+    override: Override = None,
+    select: Select = None,
+    quick: Quick = False,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/calibration/NAME].")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs and of who is injected.")] = 0,
+) -> None:
+    """How often the gate errs on this machine, and what it sees. Goes on where it was; give more to add more."""
+    from tbench.cli.calibrate import calibrate
+    from tbench.gate.trials import Programme
+
+    programme = Programme(same, injected, memory)
+    calibrate(scenario, programme, device, override or [], select or [], quick=quick, output=output, seed=seed)
+
+
+baseline_app = typer.Typer(help="Stored baselines, in the repository.", no_args_is_help=True)
+app.add_typer(baseline_app, name="baseline")
+
+
+@baseline_app.command()
+def save(
+    context: typer.Context,
+    scenario: ScenarioFile,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it [UTC stamp].")] = None,
+    device: Device = "auto",
+    override: Override = None,
+    select: Select = None,
+    quick: Quick = False,
+    rigorous: Rigorous = False,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs and of the order.")] = 0,
+) -> None:
+    """Measure a scenario, with canaries beside it, and keep the run as a baseline."""
+    from tbench.cli.baseline import save
+    from tbench.gate.sides import Asked
+
+    asked = Asked(scenario, Path(), None, None, None, device, select or [], override or [], quick, rigorous)
+    save(asked, name, seed, context.find_root().obj or ())
+
+
+@baseline_app.command("list")
+def list_baselines() -> None:
+    """The baselines below results/baselines, and which of them is current."""
+    from tbench.cli.baseline import show
+
+    show()
+
+
+@baseline_app.command()
+def promote(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A baseline as SCENARIO/NAME, or any run folder.")],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call the copy.")] = None,
+) -> None:
+    """Make a run the one that `--baseline current` means; a run from elsewhere is copied into the repository."""
+    from tbench.cli.baseline import promote
+
+    promote(run, name)
 
 
 @app.command("list")

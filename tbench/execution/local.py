@@ -45,20 +45,28 @@ def worker_environment(threads: int) -> dict[str, str]:
 class LocalExecutor:
     """Forks workers from a server that has already imported torch. Use as a context manager.
 
-    `modules`: imported by the server too, e.g. because they register variants.
+    `modules`: imported by the server too, e.g. because they register variants. `python`: another interpreter, with
+    its own torch; tbench itself is this one there too, so that both are measured by the same code.
     """
 
-    def __init__(self, threads: int | None = None, modules: Sequence[str] = ()) -> None:
+    def __init__(self, threads: int | None = None, modules: Sequence[str] = (), python: str | None = None) -> None:
         self.threads = threads or worker_threads()
+        environment = worker_environment(self.threads)
+        self._engine = tempfile.TemporaryDirectory(prefix="tbench-")
+        if python is not None:
+            (Path(self._engine.name) / "tbench").symlink_to(Path(__file__).parent.parent)
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [self._engine.name, *filter(None, [environment.get("PYTHONPATH")])]
+            )
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
         ours, theirs = socket.socketpair()
         self._control = ours
         self._turn = threading.Lock()  # question and answer belong together, whichever thread asks
         self._ready = False
         self._server = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
+            [python or sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
             pass_fds=[theirs.fileno()],
-            env=worker_environment(self.threads),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -97,6 +105,7 @@ class LocalExecutor:
             self._server.kill()
             self._server.wait()
         self._log.close()
+        self._engine.cleanup()
 
     def log_tail(self, start: int = 0) -> str:
         """Last line workers wrote to stdout or stderr from offset `start` on (a crash often says why there)."""

@@ -18,6 +18,12 @@ def duration(latency: Interval) -> str:
     return f"{significant(latency.estimate / scale, low, high)} {unit}"
 
 
+def duration_of(seconds: float) -> str:
+    """Seconds of which no interval is told, with three digits: `12.3 ms`."""
+    scale, unit = next(((s, u) for s, u in TIMES if seconds >= s), TIMES[-1])
+    return f"{three_digits(seconds / scale)} {unit}"
+
+
 def plus_minus(width: float | None) -> str:
     """A relative half-width as `±1.2%`; empty where there is no interval."""
     if width is None:

@@ -1,0 +1,57 @@
+"""`tbench baseline`: measure and keep, list, and choose what `--baseline current` means."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from tbench.cli.gate import stamp, tell
+from tbench.gate import baselines
+from tbench.gate.sides import Asked, read
+from tbench.report import units
+from tbench.store import refuse_taken
+
+
+def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:
+    """Measure the scenario and the canaries into a baseline's folder; the first of a scenario becomes current."""
+    from tbench.gate.stored import measure
+
+    scenario = read(asked, asked.path).name
+    folder = baselines.folder(scenario, name or stamp())
+    refuse_taken(folder)
+    measure(asked, folder, seed, tell, command)
+    print(folder)
+    if baselines.current(scenario) is None:
+        baselines.promote(str(folder), None)
+        print(f"it is the current baseline of {scenario}: `tbench gate … --baseline current`", file=sys.stderr)
+
+
+def show() -> None:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("scenario", "name", "measured", "machine", "torch", "cases", "canaries", "current"):
+        table.add_column(column, overflow="fold")
+    for one in baselines.every():
+        here = one.run.environment
+        table.add_row(
+            one.scenario,
+            one.name,
+            str(one.run.header.get("started", ""))[:16].replace("T", " "),
+            f"{here.device_name}, {here.threads} threads, {units.size(here.memory_bytes)}",
+            here.torch,
+            str(len(one.run.measurements)),
+            "yes" if one.canaries else "no",
+            "current" if one.current else "",
+        )
+    if not table.row_count:
+        print(f"no baseline below {baselines.HOME}: make one with `tbench baseline save SCENARIO`", file=sys.stderr)
+        return
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def promote(run: str, name: str | None) -> None:
+    _, folder = baselines.promote(run, name)
+    print(f"{folder} is the current baseline of {folder.parent.name}")

@@ -1,0 +1,265 @@
+"""What a host's own trials say of the gate: how often it errs here, what it sees, how much pairs differ.
+
+    trials.jsonl       one line for every trial, appended as it ends
+    calibration.json   what follows from them, for `tbench gate` to use and people to read
+
+A trial is a whole run of the gate: the same code on both sides (`a/a`), or one case chosen by chance made slower by
+real work on the new side (`+10%`). The false-alarm rate and the power are shares of such runs, with exact binomial
+intervals (Clopper & Pearson 1934): no false red in 300 runs bounds the rate at 1% with 95% confidence.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tbench.analysis.signed_rank import pairs_needed
+from tbench.errors import StoreError
+from tbench.gate.rule import Rule, with_tolerance
+from tbench.records import Environment
+from tbench.store import jsonfile, write_file
+from tbench.store.same import SAME_MACHINE
+
+TRIALS, SUMMARY = "trials.jsonl", "calibration.json"
+TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the gate. `share`: of the victim's time that was added (0: a/a). `flags`: case and verdict of every
+    case that was SLOWER, FASTER or BIGGER. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of the
+    cases without a handicap, in logarithms."""
+
+    number: int
+    share: float
+    victim: str
+    flags: Mapping[str, str]
+    open: tuple[str, ...]
+    exit_code: int
+    seconds: float
+    pairs: Mapping[str, Sequence[float]]
+    control: str = ""
+    bytes: int = 0
+
+    @property
+    def kind(self) -> tuple[float, int]:
+        return self.share, self.bytes
+
+    @property
+    def found(self) -> bool:
+        """Whether the case that was made worse was called so."""
+        return self.flags.get(self.victim) in ("SLOWER", "BIGGER")
+
+    @property
+    def false_red(self) -> bool:
+        """Whether a case that nothing was done to was called worse."""
+        return any(verdict in ("SLOWER", "BIGGER") for case, verdict in self.flags.items() if case != self.victim)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "flags": dict(self.flags),
+            "open": list(self.open),
+            "pairs": {case: list(values) for case, values in self.pairs.items()},
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Trial:
+        return Trial(**{**data, "open": tuple(data["open"])})
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`hits` of `trials`, with the 95% interval of the share."""
+
+    hits: int
+    trials: int
+
+    @property
+    def share(self) -> float | None:
+        return self.hits / self.trials if self.trials else None
+
+    @property
+    def low(self) -> float:
+        return clopper_pearson(self.hits, self.trials)[0]
+
+    @property
+    def high(self) -> float:
+        return clopper_pearson(self.hits, self.trials)[1]
+
+    @property
+    def bound(self) -> float:
+        """The one-sided 95% bound above: what 0 of 300 says."""
+        return upper_bound(self.hits, self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"hits": self.hits, "trials": self.trials, "share": self.share, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`false_red`, `false_green_flag`: of the a/a runs. `power`: by share, how many trials named the victim SLOWER.
+    `right`: of the trials with a handicap that turned red, how many flagged nothing but the victim. `sigmas`: standard
+    deviation of a pair's difference, by case. `tolerance`: the smallest that the gate can hold here, of a few round
+    figures, at the most pairs it takes."""
+
+    false_red: Rate
+    false_faster: Rate
+    inconclusive: Rate
+    power: Mapping[str, Rate]
+    right: Rate
+    sigmas: Mapping[str, float]
+    tolerance: float
+    seconds: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "false_red": self.false_red.to_dict() | {"bound": self.false_red.bound},
+            "false_faster": self.false_faster.to_dict(),
+            "inconclusive": self.inconclusive.to_dict(),
+            "power": {name: rate.to_dict() for name, rate in self.power.items()},
+            "right_case": self.right.to_dict(),
+            "sigmas": dict(self.sigmas),
+            "tolerance": self.tolerance,
+            "seconds_per_run": self.seconds,
+        }
+
+
+def summarised(trials: Sequence[Trial], rule: Rule) -> Summary:
+    """What the trials say. Raises ValueError without one."""
+    if not trials:
+        raise ValueError("no trial to summarise")
+    same = [one for one in trials if one.kind == (0.0, 0)]
+    kinds = sorted({one.kind for one in trials} - {(0.0, 0)})
+    red = [one for one in trials if one.kind != (0.0, 0) and one.exit_code == 1]
+    sigmas = spreads(trials)
+    return Summary(
+        false_red=Rate(sum(one.false_red for one in same), len(same)),
+        false_faster=Rate(sum("FASTER" in one.flags.values() for one in same), len(same)),
+        inconclusive=Rate(sum(one.exit_code == 3 for one in same), len(same)),
+        power={
+            kind_name(*kind): Rate(sum(one.found for one in trials if one.kind == kind), count(trials, kind))
+            for kind in kinds
+        },
+        right=Rate(sum(one.found and not one.false_red for one in red), len(red)),
+        sigmas=sigmas,
+        tolerance=holdable(sigmas.values(), rule),
+        seconds=statistics.median(one.seconds for one in trials),
+    )
+
+
+def count(trials: Sequence[Trial], kind: tuple[float, int]) -> int:
+    return sum(one.kind == kind for one in trials)
+
+
+def kind_name(share: float, size: int) -> str:
+    """`a/a`, `+10%`, `+4.0 MiB`."""
+    if size:
+        return f"+{size / 2**20:.1f} MiB"
+    return f"+{share:.0%}" if share else "a/a"
+
+
+def spreads(trials: Iterable[Trial]) -> dict[str, float]:
+    """Standard deviation of a pair's difference by case: pooled within runs, so that a run's own drift counts."""
+    squares: dict[str, list[float]] = {}
+    for trial in trials:
+        for case, values in trial.pairs.items():
+            squares.setdefault(case, []).extend(value * value for value in values)
+    return {case: math.sqrt(statistics.fmean(found)) for case, found in squares.items() if found}
+
+
+def holdable(sigmas: Iterable[float], rule: Rule) -> float:
+    """The smallest tolerance whose double the gate finds with its power in the most pairs it takes, for every case."""
+    worst = max(sigmas, default=0.0)
+    for tolerance in TOLERANCES:
+        there = with_tolerance(rule, tolerance)
+        if worst == 0 or pairs_needed(worst, there.gap, there.alpha, there.power) <= there.most:
+            return tolerance
+    return TOLERANCES[-1]
+
+
+def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a share. No trials: everything."""
+    side = (1 - confidence) / 2
+    return lower_bound(hits, trials, side), upper_bound(hits, trials, side)
+
+
+def upper_bound(hits: int, trials: int, error: float = 0.05) -> float:
+    """The share that would give so few hits with probability `error`."""
+    if hits >= trials:
+        return 1.0
+    return bisected(lambda share: at_most(hits, trials, share) > error)
+
+
+def lower_bound(hits: int, trials: int, error: float) -> float:
+    if hits == 0:
+        return 0.0
+    return bisected(lambda share: 1 - at_most(hits - 1, trials, share) < error)
+
+
+def at_most(hits: int, trials: int, share: float) -> float:
+    """P(so many successes or fewer)."""
+    return sum(math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
+
+
+def bisected(below: Any) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) else (low, middle)
+    return (low + high) / 2
+
+
+# ---------------------------------------------------------------------- on the disk
+
+
+def read_trials(folder: Path) -> list[Trial]:
+    """The trials so far; none where there is no file. Raises StoreError."""
+    path = folder / TRIALS
+    if not path.exists():
+        return []
+    try:
+        return [Trial.from_dict(jsonfile.loads(line)) for _, line in jsonfile.lines(path)]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise StoreError(f"{path}: is not a list of trials ({problem}): remove it, or name another folder") from problem
+
+
+def write_summary(folder: Path, summary: Summary, scenario: str, environment: Environment, rule: Rule) -> None:
+    content = {
+        "schema_version": 1,
+        "scenario": scenario,
+        "machine": {name: getattr(environment, name) for name in SAME_MACHINE},
+        "rule": rule.__dict__,
+        **summary.to_dict(),
+    }
+    write_file(folder / SUMMARY, jsonfile.dumps(content, indent=2).decode())
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an earlier calibration on this machine lends to a gate."""
+
+    sigmas: Mapping[str, float]
+    tolerance: float
+    folder: Path
+
+
+def known(folder: Path, environment: Environment) -> Known | str | None:
+    """The calibration in `folder` if it is of this machine; in words why it is not used; None where there is none."""
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    try:
+        content = jsonfile.loads(path.read_bytes())
+        machine, sigmas = content["machine"], {case: float(value) for case, value in content["sigmas"].items()}
+        tolerance = float(content["tolerance"])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        return f"{path} cannot be read ({problem}); calibrate again"
+    differing = [name for name in SAME_MACHINE if machine.get(name) != getattr(environment, name)]
+    if differing:
+        return f"{path} is of another machine or torch ({', '.join(differing)} differ), so it is not used"
+    return Known(sigmas, tolerance, folder)

@@ -1,0 +1,97 @@
+"""A second checkout of a repository beside the working tree, for the time of a comparison."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tbench.errors import UsageError
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository, by the top folder of its working tree."""
+
+    root: Path
+
+    @staticmethod
+    def around(path: Path) -> Repository:
+        """The repository that holds `path`. Raises UsageError."""
+        found = git(path if path.is_dir() else path.parent, "rev-parse", "--show-toplevel")
+        if found is None:
+            raise UsageError(
+                f"{path} is in no git repository, so there is no reference to compare with: use --baseline, or "
+                "--base-env for another Python"
+            )
+        return Repository(Path(found))
+
+    def commit(self, reference: str) -> str:
+        """The full hash of a branch, tag or commit. Raises UsageError."""
+        asked = ("rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}")
+        found = git(self.root, *asked) if reference else None
+        if found is None:
+            shallow = git(self.root, "rev-parse", "--is-shallow-repository") == "true"
+            why = (
+                "this clone is shallow; fetch the history (actions/checkout: `fetch-depth: 0`, GitLab: `GIT_DEPTH: 0`)"
+                if shallow
+                else "git does not know it here; fetch it, or name a branch, tag or commit (`git branch -a` shows them)"
+            )
+            raise UsageError(f"--against {reference}: {why}")
+        return found
+
+    def name(self, commit: str) -> str:
+        """A commit as it is told: short hash and subject."""
+        return git(self.root, "log", "-1", "--format=%h %s", commit) or commit[:12]
+
+    def changes(self, besides: Sequence[Path]) -> list[str]:
+        """Paths in the working tree that are not as in its commit, without those below the folders `besides`."""
+        status = git(self.root, "status", "--porcelain", "--no-renames", "--untracked-files=all") or ""
+        paths = [line[3:].strip('"') for line in status.splitlines()]
+        return [path for path in paths if not any(within(self.root / path, folder) for folder in besides)]
+
+    @contextmanager
+    def at(self, commit: str) -> Iterator[Path]:
+        """A worktree of a commit, in a folder of its own that is removed afterwards. Raises UsageError."""
+        with tempfile.TemporaryDirectory(prefix="tbench-base-") as above:
+            folder = Path(above).resolve() / self.root.name
+            made = subprocess.run(
+                ["git", "-C", str(self.root), "worktree", "add", "--detach", "--quiet", str(folder), commit],
+                capture_output=True,
+                text=True,
+            )
+            if made.returncode:
+                raise UsageError(f"git could not check out {commit[:12]} beside the working tree: {last(made.stderr)}")
+            try:
+                yield folder
+            finally:
+                git(self.root, "worktree", "remove", "--force", str(folder))
+
+
+def git(folder: Path, *arguments: str) -> str | None:
+    """What git says, or None where it refuses. Raises UsageError where there is no git."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise UsageError("git is not installed, so nothing can be compared with a reference; use --baseline") from None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def last(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+def shortened(paths: list[str]) -> str:
+    """`a, b and 3 more`."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more

@@ -1,0 +1,176 @@
+"""The gate against another version of the code: both measured here, now, in turns. The way a case takes:
+
+sides → cases of both → duels, and the control → contest → outcomes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tbench.catalog import get as get_component
+from tbench.errors import NothingSelected
+from tbench.execution import plan as planning
+from tbench.execution.lock import device_lock
+from tbench.execution.rounds import Draft, play_round
+from tbench.execution.runner import Machine
+from tbench.gate import settle
+from tbench.gate.contest import Watcher, contest
+from tbench.gate.duel import Duel, sampling_of
+from tbench.gate.judge import Evidence, judged
+from tbench.gate.outcome import Outcome, Result, without_alarms
+from tbench.gate.rule import Rule
+from tbench.gate.sides import Asked, Sides
+from tbench.measure.machine import free_memory_bytes
+from tbench.records import Case, Handicap, Measurement, Sampling
+from tbench.scenario import Scenario
+
+CONTROL = "A/A control"
+SHAKEN = "the base was told from itself: this machine is too unsteady now for any verdict on time; run again when quiet"
+
+
+@dataclass
+class Arena:
+    """Two sides, prepared: what can be compared, and what became of the rest already."""
+
+    sides: Sides
+    shared: tuple[Case, ...]  # in both scenarios, and possible here
+    sampling: Mapping[Case, Sampling]
+    skipped: Mapping[Case, Measurement]
+    only_new: tuple[Case, ...]
+    only_base: tuple[Case, ...]
+    order: tuple[Case, ...]  # of the new scenario
+    lines: Mapping[Case, int]
+
+    def draft(self, case: Case, handicap: Handicap | None = None) -> Draft:
+        component = get_component(case.component)
+        work, predicted = component.work_of(case), component.predict_bytes(case)
+        return Draft(case, None, work, predicted, handicap=handicap)
+
+    def duel(self, case: Case, sigma: float | None, handicap: Handicap | None = None) -> Duel:
+        base, new = (self.draft(case), self.sides.base.executor), (self.draft(case, handicap), self.sides.new.executor)
+        return Duel(case.id, base, new, self.sampling[case], Evidence(sigma=sigma))
+
+    def control(self, sigmas: Mapping[str, float]) -> Duel:
+        """The base against itself, on the first case."""
+        case, executor = self.shared[0], self.sides.base.executor
+        sides = (self.draft(case), executor), (self.draft(case), executor)
+        return Duel(CONTROL, *sides, self.sampling[case], Evidence(sigma=sigmas.get(case.id)), control=True)
+
+
+@contextmanager
+def arena(both: Sides, asked: Asked, watcher: Watcher) -> Iterator[Arena]:
+    """Hold the device, and see what can be compared on it. Raises UsageError and NothingSelected."""
+    with device_lock(both.device, watcher.say):
+        here = both.new.cases(both.device, asked.select)
+        there = in_base(both, asked.select)
+        parts = both.new.scenario.parts or (both.new.scenario,)
+        sampling: dict[Case, Sampling] = {}
+        lines: dict[Case, int] = {}
+        for part in parts:
+            for case in here:
+                if part.has(case):
+                    sampling.setdefault(case, sampling_of(part.sampling, asked.quick))
+                    lines.setdefault(case, line_of(both.new.scenario, case))
+        timed = [case for case in here if not get_component(case.component).experiment]
+        if not timed:
+            raise NothingSelected("nothing here is timed: the gate is for kernels, not for experiments")
+        common = [case for case in timed if case in set(there)]
+        plan = planning.make([(case, None) for case in common], Sampling(), free_bytes(both) or 2**62, None)
+        yield Arena(
+            both,
+            tuple(case for group in plan.groups for case in group.cases),
+            sampling,
+            {row.case: row for row in plan.left_out},
+            only_new=tuple(case for case in timed if case not in set(there)),
+            only_base=tuple(case for case in there if case not in set(here)),
+            order=tuple(timed),
+            lines=lines,
+        )
+
+
+def in_base(both: Sides, select: Sequence[str]) -> list[Case]:
+    """The base's cases; a selection may leave none of them, which is no mistake of the user's."""
+    try:
+        return both.base.cases(both.device, select)
+    except NothingSelected:
+        return []
+
+
+def free_bytes(both: Sides) -> int | None:
+    """What the two processes of a pair may take together on a CPU, half of it each."""
+    return free_memory_bytes() // 2 if both.device == "cpu" else Machine(both.new.executor).free_bytes(both.device) // 2
+
+
+def line_of(scenario: Scenario, case: Case) -> int:
+    """Where a case comes from, in its scenario file: the line of its variants, or of the sweep."""
+    parts = scenario.parts or (scenario,)
+    lines = next((part.lines for part in parts if part.has(case)), {})
+    return lines.get(get_component(case.component).variant_axis, lines.get("sweep", 1))
+
+
+def decide(
+    place: Arena,
+    rule: Rule,
+    seed: int,
+    watcher: Watcher,
+    sigmas: Mapping[str, float],
+    handicaps: Mapping[Case, Handicap] | None = None,
+) -> tuple[list[Outcome], Outcome | None, list[Duel]]:
+    """Measure everything and judge it: an outcome for every case, one for the control, and the duels."""
+    burdens = handicaps or {}
+    duels = [place.duel(case, sigmas.get(case.id), burdens.get(case)) for case in place.shared]
+    control = [place.control(sigmas)] if duels else []
+    watcher.begin([*duels, *control])
+    contest([*duels, *control], rule, seed, watcher, lambda: free_bytes(place.sides) if on_cpu(place) else None)
+    found = judged({duel.name: duel.evidence for duel in (*duels, *control) if duel.compared}, rule)
+    outcomes = {
+        duel.case: settle.settled(duel, found.get(duel.name), rule, place.lines.get(duel.case)) for duel in duels
+    }
+    for case in place.only_new:
+        outcomes[case] = settle.added(case, first_look(place, case, seed), place.lines.get(case))
+    outcomes |= {case: settle.skipped(case, row, place.lines.get(case)) for case, row in place.skipped.items()}
+    told = [outcomes[case] for case in place.order] + [settle.missing(case) for case in place.only_base]
+    judged_control = settle.settled(control[0], found[CONTROL], rule, None) if CONTROL in found else None
+    if judged_control is not None and judged_control.verdict in ("SLOWER", "FASTER"):
+        told = [without_alarms(one, SHAKEN) for one in told]
+    return told, judged_control, [*duels, *control]
+
+
+def first_look(place: Arena, case: Case, seed: int) -> Measurement:
+    """A case that only the new side has: whether it is correct, and roughly its time."""
+    row = planning.make([(case, None)], Sampling(), free_bytes(place.sides) or 2**62, None).left_out
+    if row:
+        return row[0]
+    draft = place.draft(case)
+    play_round([(draft, place.sides.new.executor)], place.sampling[case], seed, 0)
+    assert draft.measurement is not None
+    return draft.measurement
+
+
+def on_cpu(place: Arena) -> bool:
+    return place.sides.device == "cpu"
+
+
+def result(
+    asked: Asked,
+    place: Arena,
+    rule: Rule,
+    outcomes: Sequence[Outcome],
+    control: Outcome | None,
+    notes: Sequence[str],
+) -> Result:
+    both = place.sides
+    return Result(
+        scenario=both.new.scenario.name,
+        path=asked.path,
+        base=both.base.told,
+        new=both.new.told,
+        tolerance=rule.tolerance,
+        alpha=rule.alpha,
+        outcomes=tuple(outcomes),
+        control=control,
+        notes=tuple(notes),
+        environment=both.new.environment.to_dict(),
+    )

@@ -1,0 +1,87 @@
+"""The gate's folder: what both sides measured as two runs, and the result. Kept up to date while it goes on.
+
+base/, new/   run folders, for `tbench report`, `tbench compare` and a plot of one's own
+gate.json     the outcomes, every pair's difference, and the control's measurements
+gate.md       the same to be read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tbench.errors import StoreError
+from tbench.gate.duel import Duel
+from tbench.gate.outcome import Result
+from tbench.gate.sides import Sides
+from tbench.gate.words import markdown
+from tbench.records import Measurement
+from tbench.store import RunFolder, jsonfile, write_file
+
+SIDES = ("base", "new")
+
+
+class Folder:
+    """Saves what there is of a gate after every sweep."""
+
+    def __init__(self, path: Path, sides: Sides, header: Mapping[str, Any]) -> None:
+        self.path = path
+        self.stack = ExitStack()
+        self.duels: Sequence[Duel] = ()
+        self.stores = {
+            name: self.stack.enter_context(
+                RunFolder.create(
+                    path / name,
+                    {
+                        **header,
+                        "scenario": side.scenario.to_dict(),
+                        "environment": side.environment.to_dict(),
+                        "device": sides.device,
+                        "side": side.told,
+                    },
+                )
+            )
+            for name, side in (("base", sides.base), ("new", sides.new))
+        }
+
+    def measured(self, side: str) -> list[Measurement]:
+        found = [duel.measured(side) for duel in self.duels if not duel.control]
+        return [one for one in found if one is not None]
+
+    def swept(self) -> None:
+        for side, store in self.stores.items():
+            store.checkpoint(self.measured(side))
+
+    def finish(self, result: Result | None) -> None:
+        """Close the runs; `result` None: interrupted, and what was measured stays as it was at the last sweep."""
+        with self.stack:
+            for side, store in self.stores.items():
+                if result is not None:
+                    for one in self.measured(side):
+                        store.append(one)
+                store.finish("complete" if result is not None else "interrupted")
+        if result is not None:
+            content = {"schema_version": 1, "result": result.to_dict(), "pairs": [pairs(duel) for duel in self.duels]}
+            content["control"] = [
+                one.to_dict()
+                for duel in self.duels
+                if duel.control
+                for one in (duel.measured("base"), duel.measured("new"))
+                if one is not None
+            ]
+            write_file(self.path / "gate.json", jsonfile.dumps(content, indent=1).decode())
+            write_file(self.path / "gate.md", markdown(result))
+
+
+def pairs(duel: Duel) -> dict[str, Any]:
+    """Every pair's logarithm of new ÷ base."""
+    evidence = duel.evidence
+    return {"case": duel.name, "screen": evidence.screen, "confirm": evidence.confirm, "sigma": evidence.sigma}
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises StoreError where the folder holds a gate's result already."""
+    if any((folder / name).exists() for name in ("gate.json", *SIDES)):
+        raise StoreError(f"{folder} holds a gate's result already: name another folder with -o")

@@ -1,0 +1,159 @@
+"""The two sides of a comparison: which code, which Python, and the workers that run it.
+
+One engine measures both: the tbench that was started. Where both sides share a Python they share the server that
+workers are forked from too, so that nothing differs between them but the code they load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tbench.errors import Inconclusive, ScenarioError, UsageError
+from tbench.execution.at import At
+from tbench.execution.executor import Executor
+from tbench.execution.local import LocalExecutor
+from tbench.execution.runner import Machine, preloaded
+from tbench.gate.checkout import Repository, shortened
+from tbench.records import Case, Environment
+from tbench.scenario import Scenario, expand, load
+from tbench.scenario.source import STDIN
+
+RESULTS = Path("results")  # what tbench wrote is nobody's change
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared, as it was asked for. `out`: the gate's own folder."""
+
+    path: str
+    out: Path
+    against: str | None = None
+    base_python: str | None = None
+    new_python: str | None = None
+    device: str = "auto"
+    select: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    quick: bool = False
+    rigorous: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """`told`: what it is, in words. `executor`: workers that find this side's own kernels. `root`: of its checkout,
+    where it is one of two."""
+
+    told: str
+    scenario: Scenario
+    executor: Executor
+    environment: Environment
+    root: Path | None = None
+
+    def cases(self, device: str, select: Sequence[str]) -> list[Case]:
+        return expand(self.scenario, device, select)
+
+
+@dataclass(frozen=True)
+class Sides:
+    base: Side
+    new: Side
+    device: str
+    notes: tuple[str, ...]
+    one_python: bool = True
+
+
+@contextmanager
+def sides(asked: Asked) -> Iterator[Sides]:
+    """Both sides, ready to be measured, for as long as the context lasts.
+
+    Raises UsageError for a reference or an interpreter that is not there, ScenarioError for the new side's scenario,
+    Inconclusive where the base has no such scenario or one that cannot be read.
+    """
+    if asked.against is None and asked.base_python is None:
+        raise UsageError("nothing to compare with: add --against REF, --base-env PYTHON or --baseline RUN")
+    new = read(asked, asked.path)
+    with ExitStack() as stack:
+        told, base, notes = "the working tree", new, list[str]()
+        roots: tuple[Path | None, Path | None] = (None, None)
+        now = told
+        if asked.against is not None:
+            if asked.path == STDIN:
+                raise UsageError("--against needs a scenario file in the repository, not standard input")
+            repository = Repository.around(Path(asked.path).resolve())
+            commit = repository.commit(asked.against)
+            changes = repository.changes(besides=(asked.out, RESULTS))
+            now = f"the working tree ({repository.name('HEAD')})"
+            if changes:
+                notes.append(f"the working tree differs from its commit and is measured as it is: {shortened(changes)}")
+            tree = stack.enter_context(repository.at(commit))
+            roots = (tree, repository.root)
+            told = f"{asked.against} ({repository.name(commit)})"
+            base = of_base(asked, tree / Path(asked.path).resolve().relative_to(repository.root), tree)
+        modules = preloaded([*(base.parts or (base,)), *(new.parts or (new,))])
+        pythons = (asked.base_python, asked.new_python)
+        started = {
+            python: stack.enter_context(LocalExecutor(modules=modules, python=interpreter(python)))
+            for python in dict.fromkeys(pythons)
+        }
+        device = Machine(started[asked.new_python]).resolve(asked.device)
+        seen: dict[str | None, Environment] = {
+            python: Machine(one).ask("environment", device=device) for python, one in started.items()
+        }
+        named = [
+            with_python(words, python, seen[python], len(started) > 1)
+            for words, python in ((told, asked.base_python), (now, asked.new_python))
+        ]
+        yield Sides(
+            Side(named[0], base, At(started[asked.base_python], base.folder), seen[asked.base_python], roots[0]),
+            Side(named[1], new, At(started[asked.new_python], new.folder), seen[asked.new_python], roots[1]),
+            device,
+            tuple(notes),
+            one_python=len(started) == 1,
+        )
+
+
+@contextmanager
+def alike(asked: Asked) -> Iterator[Sides]:
+    """The working tree on both sides, as for `sides`: to see how the gate errs."""
+    scenario = read(asked, asked.path)
+    with LocalExecutor(modules=preloaded(scenario.parts or (scenario,))) as started:
+        machine = Machine(started)
+        device = machine.resolve(asked.device)
+        environment: Environment = machine.ask("environment", device=device)
+        side = Side("the working tree", scenario, At(started, scenario.folder), environment)
+        yield Sides(side, side, device, ())
+
+
+def read(asked: Asked, path: str) -> Scenario:
+    return load(path, asked.overrides, quick=asked.quick, rigorous=asked.rigorous)
+
+
+def of_base(asked: Asked, path: Path, tree: Path) -> Scenario:
+    """The scenario as the reference has it: it may have fewer cases, or none."""
+    if not path.exists():
+        raise Inconclusive(
+            f"{path.relative_to(tree)} does not exist at {asked.against}: nothing to compare with. Once it is there, "
+            "the gate has something to guard"
+        )
+    try:
+        return read(asked, str(path))
+    except ScenarioError as error:
+        said = str(error).replace(f"{tree}/", "")
+        raise Inconclusive(f"the scenario at {asked.against} cannot be read: nothing to compare with\n{said}") from None
+
+
+def interpreter(python: str | None) -> str | None:
+    """The Python of an environment: itself, or the folder it lives in. Raises UsageError."""
+    if python is None:
+        return None
+    path = Path(python)
+    for one in (path, path / "bin" / "python"):
+        if one.is_file():
+            return str(one.absolute())  # not resolved: a virtual environment is known by its own path
+    raise UsageError(f"{python}: there is no Python; name an interpreter or a virtual environment's folder")
+
+
+def with_python(words: str, python: str | None, seen: Environment, several: bool) -> str:
+    return f"{words}, Python {seen.python}, torch {seen.torch} ({python or 'this one'})" if several else words

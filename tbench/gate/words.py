@@ -1,0 +1,107 @@
+"""A gate's result as it is read: a line a case, Markdown for a pull request, annotations at the scenario's line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tbench.gate.outcome import FAILING, Outcome, Result
+from tbench.report import units
+
+WIDTH = len("INCONCLUSIVE")
+MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLUSIVE": "?", "MISSING": "?"}
+
+
+def line(one: Outcome) -> str:
+    """`SLOWER        1.12× [1.09, 1.15]  12.3 ms → 13.8 ms  attention/forward … : reason`."""
+    words = f"{one.case}: {one.reason}" if one.reason else one.case
+    return "  ".join(filter(None, (f"{one.verdict:{WIDTH}}", ratio(one), times(one), words)))
+
+
+def ratio(one: Outcome) -> str:
+    return units.times(one.ratio) if one.ratio else ""
+
+
+def times(one: Outcome) -> str:
+    if one.base_seconds is None or one.new_seconds is None:
+        return "" if one.new_seconds is None else units.duration_of(one.new_seconds)
+    return f"{units.duration_of(one.base_seconds)} → {units.duration_of(one.new_seconds)}"
+
+
+def memory(one: Outcome) -> str:
+    if one.base_bytes is None or one.new_bytes is None:
+        return "" if one.new_bytes is None else units.size(one.new_bytes)
+    old, new = units.size(one.base_bytes), units.size(one.new_bytes)
+    return old if one.base_bytes == one.new_bytes else f"{old} → {new}"
+
+
+def summary(result: Result) -> str:
+    """`5 cases: 1 SLOWER, 4 OK. Tolerance 5%; at most 1% for a false alarm in the whole run`."""
+    counts = Counter(one.verdict for one in result.outcomes)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    number = len(result.outcomes)
+    return (
+        f"{number} case{'' if number == 1 else 's'}: {told}. Tolerance {100 * result.tolerance:.3g}%, at most "
+        f"{100 * result.alpha:.3g}% for a false alarm in the whole run"
+    )
+
+
+def control(result: Result) -> str:
+    """What became of the base against itself."""
+    one = result.control
+    if one is None:
+        return "no A/A control: nothing was compared"
+    seen = "told apart from itself" if one.verdict in ("SLOWER", "FASTER") else "not told apart from itself"
+    return f"A/A control: the base was {seen} ({ratio(one)})"
+
+
+def markdown(result: Result) -> str:
+    """For `$GITHUB_STEP_SUMMARY`, a merge request's comment, or a file."""
+    rows = [
+        f"| {MARKS.get(one.verdict, '✗')} {one.verdict} | `{one.case}` | {ratio(one)} | {times(one)} | {memory(one)} | "
+        f"{escaped(one.reason)} |"
+        for one in result.outcomes
+    ]
+    parts = [
+        f"## tbench gate: {result.scenario}",
+        f"**{verdict(result)}** {summary(result)}.",
+        f"Base: {escaped(result.base)}  \nNew: {escaped(result.new)}",
+        "\n".join(
+            [
+                "| verdict | case | new ÷ base time | time of a call | peak memory | why |",
+                "| --- | --- | ---: | ---: | ---: | --- |",
+                *rows,
+            ]
+        ),
+        f"{control(result)}.",
+        *(f"- {escaped(note)}" for note in result.notes),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def verdict(result: Result) -> str:
+    return {0: "Passed.", 1: "Regression.", 3: "Inconclusive.", 4: "Broken."}[result.exit_code]
+
+
+def workflow_commands(result: Result) -> Iterator[str]:
+    """GitHub's workflow commands, one for every case that fails the gate, at its line of the scenario file."""
+    for one in result.outcomes:
+        if one.verdict in FAILING:
+            level = "warning" if FAILING[one.verdict] == 3 else "error"
+            place = f"file={value(result.path)},line={one.line or 1},title={value('tbench: ' + one.verdict)}"
+            yield f"::{level} {place}::{data(line(one))}"
+
+
+def data(text: str) -> str:
+    """As GitHub's toolkit escapes a command's text."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def value(text: str) -> str:
+    return data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def escaped(text: str) -> str:
+    for mark in "\\`*_[]<>|":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())

@@ -1,0 +1,172 @@
+"""Pairs, sweeps and confirmations on executors that measure nothing: order, counts, failures, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tbench.execution.executor import WorkerFailed
+from tbench.gate.contest import contest
+from tbench.gate.duel import Duel, sampling_of
+from tbench.gate.judge import judged
+from tbench.gate.rule import Rule
+from tbench.gate.settle import settled
+from tbench.records import Memory, Sampling
+from tests.execution.fakes import FakeExecutor, case, draft
+
+RULE = Rule()
+
+
+class Log:
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.sweeps = 0
+
+    def say(self, message: str) -> None:
+        self.messages.append(message)
+
+    def at(self, message: str) -> None:
+        self.messages.append(message)
+
+    def begin(self, duels: Sequence[Duel]) -> None: ...
+
+    def swept(self) -> None:
+        self.sweeps += 1
+
+
+def duel(base: FakeExecutor, new: FakeExecutor, kernel: str = "a", control: bool = False) -> Duel:
+    one = case(kernel)
+    return Duel(one.id, (draft(one), base), (draft(one), new), sampling_of(Sampling()), control=control)
+
+
+def verdict(one: Duel) -> str:
+    found = judged({one.name: one.evidence} if one.compared else {}, RULE)
+    return settled(one, found.get(one.name), RULE, 1).verdict
+
+
+def test_the_turns_of_a_pair_are_abba_and_the_next_ones_baab() -> None:
+    shared = FakeExecutor({"a": 0.01})
+    order: list[str] = []
+
+    class Named(FakeExecutor):
+        def __init__(self, name: str) -> None:
+            super().__init__({"a": 0.01}, on=lambda kernel, do: order.append(name) if do == "turn" else None)
+
+    one = duel(Named("A"), Named("B"))
+    one.fight([], seed=0)
+    one.fight([], seed=0)
+    assert "".join(order) == "ABBA" + "BAAB"
+    assert shared.alive == 0
+
+
+def test_both_sides_get_the_same_data() -> None:
+    seeds: list[tuple[str, int]] = []
+
+    class Asked(FakeExecutor):
+        def start(self):  # type: ignore[no-untyped-def]
+            worker = super().start()
+            ask = worker.ask
+
+            def remembered(do: str, timeout: float, **arguments: object) -> object:
+                if "seed" in arguments:
+                    seeds.append((do, arguments["seed"]))  # type: ignore[arg-type]
+                return ask(do, timeout, **arguments)
+
+            worker.ask = remembered  # type: ignore[method-assign]
+            return worker
+
+    duel(Asked({"a": 0.01}), Asked({"a": 0.01})).fight([], seed=5)
+    prepared = [seed for do, seed in seeds if do == "prepare"]
+    assert len(prepared) == 2
+    assert len(set(prepared)) == 1
+
+
+def test_the_same_speed_is_ok_after_the_screening() -> None:
+    one, log = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01})), Log()
+    contest([one], RULE, 0, log)
+    assert verdict(one) == "OK"
+    assert one.pairs == RULE.screen
+    assert log.sweeps == RULE.screen
+
+
+def test_a_slower_side_is_confirmed_on_fresh_pairs() -> None:
+    one = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112}))
+    contest([one], RULE, 0, Log())
+    assert verdict(one) == "SLOWER"
+    assert (len(one.evidence.screen), len(one.evidence.confirm)) == (RULE.screen, RULE.least)
+
+
+def test_a_faster_side_is_said_to_be() -> None:
+    one = duel(FakeExecutor({"a": 0.0112}), FakeExecutor({"a": 0.01}))
+    contest([one], RULE, 0, Log())
+    assert verdict(one) == "FASTER"
+
+
+def test_noise_alone_is_looked_at_longer_and_stays_green_or_open() -> None:
+    one = duel(FakeExecutor({"a": 0.01}, noise=0.3), FakeExecutor({"a": 0.01}, noise=0.3))
+    contest([one], RULE, 0, Log())
+    assert verdict(one) in ("OK", "INCONCLUSIVE")
+
+
+def test_a_side_that_fails_ends_its_duel_only() -> None:
+    broken = WorkerFailed("wrong", "differs from the float64 oracle")
+    bad = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("finish", broken)}))
+    good = duel(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b")
+    contest([bad, good], RULE, 0, Log())
+    assert verdict(bad) == "BROKEN"
+    assert bad.pairs == 1
+    assert verdict(good) == "OK"
+
+
+def test_where_every_case_has_failed_nothing_is_controlled() -> None:
+    broken = WorkerFailed("error", "crashed")
+    bad = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}))
+    control = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}), control=True)
+    contest([bad, control], RULE, 0, Log())
+    assert control.pairs == 1
+
+
+def test_a_base_that_failed_is_no_regression_and_no_pass() -> None:
+    broken = WorkerFailed("error", "crashed")
+    one = duel(FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}), FakeExecutor({"a": 0.01}))
+    contest([one], RULE, 0, Log())
+    assert verdict(one) == "INCONCLUSIVE"
+
+
+def test_unsupported_on_both_sides_is_a_fact_about_the_machine() -> None:
+    refused = {"a": ("prepare", WorkerFailed("unsupported", "needs CUDA"))}
+    one = duel(FakeExecutor({"a": 0.01}, fail=refused), FakeExecutor({"a": 0.01}, fail=refused))
+    contest([one], RULE, 0, Log())
+    assert verdict(one) == "SKIPPED"
+
+
+def growing(peaks: list[int]) -> FakeExecutor:
+    """Weighs one of these after the other."""
+
+    class Scales(FakeExecutor):
+        def start(self):  # type: ignore[no-untyped-def]
+            worker = super().start()
+            ask = worker.ask
+
+            def weighed(do: str, timeout: float, **arguments: object) -> object:
+                answer = ask(do, timeout, **arguments)
+                if do == "finish" and arguments["weigh"]:
+                    answer = {**answer, "memory": Memory(peak_bytes=peaks.pop(0))}
+                return answer
+
+            worker.ask = weighed  # type: ignore[method-assign]
+            return worker
+
+    return Scales({"a": 0.01})
+
+
+def test_growth_is_seen_in_two_pairs_or_it_is_none() -> None:
+    size = 200 * 2**20
+    grown = duel(growing([size, size]), growing([size + 2**22, size + 2**22]))
+    contest([grown], RULE, 0, Log())
+    assert verdict(grown) == "BIGGER"
+    once = duel(growing([size, size]), growing([size + 2**22, size]))
+    contest([once], RULE, 0, Log())
+    assert verdict(once) == "OK"
+    same = duel(growing([size]), growing([size]))
+    contest([same], RULE, 0, Log())
+    assert verdict(same) == "OK"
