@@ -292,9 +292,9 @@ class Sampling:
 
     target: float = 0.02
     min_time: float = 0.2
-    max_time: float = 5.0
+    max_time: float = 3.0
     min_rounds: int = 3
-    max_rounds: int = 20
+    max_rounds: int = 12
     warmup: float = 0.1
     turns: int = 4
     turn_time: float = 0.05

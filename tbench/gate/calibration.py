@@ -32,7 +32,7 @@ TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
 class Trial:
     """One run of the gate. `share`: of the victim's time that was added (0: a/a). `flags`: case and verdict of every
     case that was SLOWER, FASTER or BIGGER. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of the
-    cases without a handicap, in logarithms."""
+    cases without a handicap, in logarithms; `injected`: those of the victim."""
 
     number: int
     share: float
@@ -44,6 +44,7 @@ class Trial:
     pairs: Mapping[str, Sequence[float]]
     control: str = ""
     bytes: int = 0
+    injected: Sequence[float] = ()
 
     @property
     def kind(self) -> tuple[float, int]:
@@ -65,6 +66,7 @@ class Trial:
             "flags": dict(self.flags),
             "open": list(self.open),
             "pairs": {case: list(values) for case, values in self.pairs.items()},
+            "injected": list(self.injected),
         }
 
     @staticmethod

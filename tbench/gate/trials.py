@@ -13,7 +13,6 @@ from tbench.catalog import get as get_component
 from tbench.errors import Interrupted, NothingSelected, StoreError
 from tbench.execution.runner import Machine
 from tbench.gate.calibration import TRIALS, Summary, Trial, kind_name, read_trials, summarised, write_summary
-from tbench.gate.duel import Duel
 from tbench.gate.gate import Arena, arena, decide
 from tbench.gate.outcome import exit_code
 from tbench.gate.rule import Rule
@@ -106,6 +105,7 @@ def trial(place: Arena, number: int, kind: Kind, burdens: dict[Case, dict[float,
     began = time.perf_counter()
     silent = Watching(lambda message: None)
     outcomes, control, duels = decide(place, rule, chance.randrange(2**31), silent, {}, handicaps)
+    found = {one.name: (*one.evidence.screen, *one.evidence.confirm) for one in duels if not one.control}
     return Trial(
         number=number,
         share=share,
@@ -114,18 +114,15 @@ def trial(place: Arena, number: int, kind: Kind, burdens: dict[Case, dict[float,
         open=tuple(one.case for one in outcomes if one.verdict == "INCONCLUSIVE"),
         exit_code=exit_code(outcomes),
         seconds=time.perf_counter() - began,
-        pairs={name: values for name, values in differences(duels) if victim is None or name != victim.id},
+        pairs={name: values for name, values in found.items() if victim is None or name != victim.id},
         control=control.verdict if control else "",
         bytes=size,
+        injected=found.get(victim.id, ()) if victim else (),
     )
 
 
 def more_bytes(case: Case) -> int:
     return max(LEAST_GROWTH, round(GROWTH * get_component(case.component).predict_bytes(case)))
-
-
-def differences(duels: Sequence[Duel]) -> list[tuple[str, tuple[float, ...]]]:
-    return [(one.name, (*one.evidence.screen, *one.evidence.confirm)) for one in duels if not one.control]
 
 
 def save(folder: Path, one: Trial) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,17 +14,18 @@ from tbench.records import Handicap
 
 NUMBERS = 256  # sorted by one operation: microseconds on one thread, a small step even beside short calls
 BATCH = 64
-VISITS = 7
+TRIAL_SHARE = 0.3  # large enough to be measured well
+VISITS = 60
 
 
 def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
     """`call` with the handicap's operations done and its bytes held at every call; gives what `call` gives."""
-    numbers = torch.rand(NUMBERS, generator=torch.Generator().manual_seed(1)).to(device)
+    sort = small_operation(device)
 
     def worse() -> Any:
         held = torch.empty(handicap.bytes, dtype=torch.uint8, device=device) if handicap.bytes else None
         for _ in range(handicap.repeats):
-            torch.sort(numbers)
+            sort()
         result = call()
         del held
         return result
@@ -31,17 +33,36 @@ def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
     return worse
 
 
-def repeats(device: Device, call: Call, calls: int, share: float) -> int:
-    """How many of the operations take `share` of a call's time, at least one. Both are timed in turns, `call` in
-    batches of `calls`."""
-    numbers = torch.rand(NUMBERS, generator=torch.Generator().manual_seed(1)).to(device.name)
+def small_operation(device: str) -> Call:
+    """A sort that allocates nothing: a block taken and given back between two calls can change how the allocator serves
+    the calls themselves, by far more than the work that was to be added."""
+    numbers = torch.rand(NUMBERS, generator=torch.Generator().manual_seed(1)).to(device)
+    kept = (torch.empty_like(numbers), torch.empty_like(numbers, dtype=torch.int64))
 
-    def batch() -> None:
+    def sort() -> None:
+        torch.sort(numbers, out=kept)
+
+    return sort
+
+
+def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> list[int]:
+    """How many of the operations make a call slower by each of these shares, at least one.
+
+    Told from calls with a trial number of them beside calls without, timed in turns (`calls` at a time): what an
+    operation costs between two calls is not what it costs in a row of its own.
+    """
+    sort = small_operation(device.name)
+
+    def row() -> None:
         for _ in range(BATCH):
-            torch.sort(numbers)
+            sort()
 
-    whole, part = [], []
-    for _ in range(VISITS):
-        whole.append(device.time(call, calls)[0])
-        part.append(device.time(batch, 1)[0] / BATCH)
-    return max(1, round(share * statistics.median(whole) / statistics.median(part)))
+    trial = max(1, round(TRIAL_SHARE * device.time(call, calls)[0] / (device.time(row, 1)[0] / BATCH)))
+    worse = burdened(call, Handicap(repeats=trial), device.name)
+    slower = []
+    for visit in range(VISITS):
+        pair = (worse, call) if visit % 2 else (call, worse)
+        seconds = {each: device.time(each, calls)[0] for each in pair}
+        slower.append(math.log(seconds[worse] / seconds[call]))
+    each = math.expm1(statistics.median(slower)) / trial
+    return [max(1, round(share / each)) for share in shares]

@@ -104,14 +104,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         arms={name: SIZES.with_(activation=name) for name in ("relu", "gelu", "geglu", "swiglu")}
         | {"swiglu-unmatched": SIZES.with_(activation="swiglu", matched=False)},
         quick=Budget(steps=100, seeds=3, batch=16, layers=2),
-        full=Budget(steps=300, seeds=8, tuning=150),
+        full=Budget(steps=300, seeds=6, layers=2, tuning=100),
     ),
     "norm": Experiment(
         about="RMSNorm against LayerNorm",
         claims=("C14",),
         arms={name: SIZES.with_(norm=name) for name in ("layernorm", "rmsnorm")},
         quick=Budget(steps=150, seeds=4, batch=16, layers=2),
-        full=Budget(steps=400, seeds=8, tuning=200),
+        full=Budget(steps=300, seeds=8, layers=2, tuning=100),
     ),
     "stability": Experiment(
         about="how many runs of a deep stack diverge, with and without warm-up; nothing is clipped or chosen",
@@ -120,7 +120,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         rates=(1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
         quick=Budget(steps=100, seeds=1, batch=16),
-        full=Budget(steps=240, seeds=3, batch=16),
+        full=Budget(steps=160, seeds=3, batch=16),
     ),
     "convergence": Experiment(
         about="steps and seconds to a loss, each arm at its best rate",
@@ -131,7 +131,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "pre-rmsnorm": SIZES,
         },
         quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.3),
-        full=Budget(steps=400, seeds=5, tuning=200, looks=40, reached=2.0),
+        full=Budget(steps=400, seeds=4, tuning=100, looks=40, reached=2.0),
     ),
     "convergence-equal": Experiment(
         about="steps and seconds to a loss, all arms at one rate",
@@ -142,7 +142,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         },
         rates=(1e-3,),
         quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.6),
-        full=Budget(steps=400, seeds=5, looks=40, reached=2.3),
+        full=Budget(steps=400, seeds=4, looks=40, reached=2.3),
     ),
     "position": Experiment(
         about="loss beyond the trained length, position by position",
@@ -152,7 +152,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         rates=(2e-2,),
         reach=(1.25, 1.5, 2.0, 4.0),
         quick=Budget(steps=300, seeds=2, batch=16, layers=2),
-        full=Budget(steps=500, seeds=4, batch=16),
+        full=Budget(steps=500, seeds=4, batch=16, layers=2),
     ),
     "beyond-table": Experiment(
         about="trained at 512 bytes, met with 800",
@@ -161,7 +161,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         rates=(1e-2,),
         reach=(800 / 512,),
         quick=Budget(steps=150, seeds=2, batch=2, length=512, layers=2),
-        full=Budget(steps=500, seeds=3, batch=4, length=512),
+        full=Budget(steps=500, seeds=3, batch=4, length=512, layers=2),
     ),
     "kv-sharing": Experiment(
         about="eight heads with keys and values of their own, of two, of one; saved parameters given back or not",
@@ -174,14 +174,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "mqa-refilled": SHARED.with_(kv_heads=1, refill=True),
         },
         quick=Budget(steps=100, seeds=3, batch=16, layers=2),
-        full=Budget(steps=300, seeds=8, tuning=150),
+        full=Budget(steps=300, seeds=5, layers=2, tuning=100),
     ),
     "pattern": Experiment(
         about="text with full attention and with less",
         claims=("C3", "C4"),
         arms={name: SIZES.with_(pattern=pattern) for name, pattern in stacks(16).items()},
         quick=Budget(steps=50, seeds=2, batch=8, length=256, layers=2),
-        full=Budget(steps=200, seeds=4, batch=8, length=256, tuning=100),
+        full=Budget(steps=200, seeds=4, batch=8, length=256, layers=2, tuning=100),
     ),
     "recall": Experiment(
         about="one symbol to remember over 44 bytes, further than two windows of 8 reach together",
@@ -196,6 +196,6 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         claims=("C20",),
         arms=ladder(SHARED),
         quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=50),
-        full=Budget(steps=200, seeds=3, tuning=100),
+        full=Budget(steps=200, seeds=4, layers=2, tuning=100),
     ),
 }

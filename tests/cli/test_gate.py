@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -38,12 +39,10 @@ BIGGER = KERNELS.replace("    scores = q", "    held = torch.empty(4 * 2**20, dt
 
 
 def tbench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "tbench", *arguments],
         cwd=folder,
-        env={**os.environ, **environment},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},  # to wake a second thread is most of so short a call
         capture_output=True,
         text=True,
         timeout=300,
@@ -91,7 +90,7 @@ def test_nothing_changed_is_no_regression(repository: Path) -> None:
 def test_a_slower_kernel_is_red_and_told_everywhere_ci_looks(repository: Path) -> None:
     (repository / "kernels.py").write_text(SLOWER)
     done = gate(
-        repository, "--junit", "junit.xml", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(repository / "page.md")
+        repository, "--allow-inconclusive", "--junit", "junit.xml", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(repository / "page.md")
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert only_line(done).startswith("SLOWER")
@@ -103,8 +102,6 @@ def test_a_slower_kernel_is_red_and_told_everywhere_ci_looks(repository: Path) -
     assert "a kernel of ours" in page
     (case,) = ElementTree.parse(repository / "junit.xml").iter("testcase")
     assert case.find("failure") is not None
-    allowed = gate(repository, "--allow-inconclusive")
-    assert allowed.returncode == 1
 
 
 def test_a_wrong_result_is_broken_however_fast(repository: Path) -> None:
