@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 from tbench.errors import TbenchError, UsageError
@@ -17,6 +18,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without × and ± gets ? for them
             stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, interrupted)  # how CI cancels: what Ctrl-C would clean up is cleaned up
     code = exit_code(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -25,6 +27,10 @@ def main() -> None:
         code = code or UsageError.exit_code
         sys.stdout = None  # or the interpreter tries again
     sys.exit(code)
+
+
+def interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def exit_code(arguments: list[str]) -> int:

@@ -9,11 +9,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tbench.cli.gate import stamp, tell
+from tbench.cli.gate import stamp
+from tbench.errors import CaseFailed, UsageError
 from tbench.gate import baselines
 from tbench.gate.sides import Asked, read
+from tbench.records import FAILED
 from tbench.report import units
-from tbench.store import refuse_taken
 
 
 def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:
@@ -22,12 +23,20 @@ def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> N
 
     scenario = read(asked, asked.path).name
     folder = baselines.folder(scenario, name or stamp())
-    refuse_taken(folder)
-    measure(asked, folder, seed, tell, command)
+    if baselines.complete(folder):
+        raise UsageError(f"{folder} is there already; give another --name")
+    run = measure(asked, folder, seed, tell, command)
     print(folder)
+    failed = [row.case.id for row in run.measurements if row.status in FAILED]
+    if failed:
+        raise CaseFailed(f"{len(failed)} failed, so this is nothing to compare with later:\n" + "\n".join(failed))
     if baselines.current(scenario) is None:
         baselines.promote(str(folder), None)
         print(f"it is the current baseline of {scenario}: `tbench gate … --baseline current`", file=sys.stderr)
+
+
+def tell(message: str) -> None:
+    print(f"baseline: {message}", file=sys.stderr)
 
 
 def show() -> None:

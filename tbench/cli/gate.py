@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tbench.cli.compare import share
-from tbench.errors import UsageError
+from tbench.errors import Inconclusive, UsageError
 from tbench.gate import ci, words
 from tbench.gate.outcome import Result
 from tbench.gate.sides import Asked, read
@@ -30,21 +31,36 @@ class Options:
 def gate(asked: Asked, options: Options) -> int:
     """Compare, print and tell whoever runs it. Returns the exit code."""
     tolerance = None if options.tolerance is None else share(options.tolerance)
+    if options.junit:
+        ci.refuse_unwritable(options.junit)
     if options.baseline is not None:
-        if asked.against or asked.base_python:
-            raise UsageError("--baseline is a run of an earlier day; give it or --against and --base-env, not both")
+        if asked.against or asked.base_python or asked.new_python:
+            raise UsageError(
+                "--baseline is a run of an earlier day, compared with this Python's; give it or --against, --base-env "
+                "and --new-env, not both"
+            )
         from tbench.gate.stored import against_baseline
 
         result = against_baseline(asked, options.baseline, seed=options.seed, tolerance=tolerance, tell=tell)
     else:
         from tbench.gate.run import run
 
-        result = run(asked, seed=options.seed, tolerance=tolerance, tell=tell, show=at, command=options.command)
+        try:
+            result = run(asked, seed=options.seed, tolerance=tolerance, tell=tell, show=at, command=options.command)
+        except Inconclusive as nothing:
+            if not options.allow_inconclusive:
+                raise
+            tell(f"inconclusive, which was allowed: {nothing}")
+            return 0
     at("")
-    show(result)
     ci.announce(result)
     if options.junit:
         ci.write_junit(result, options.junit)
+    try:
+        show(result)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the lines has seen enough; the verdict stands
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (until the process ends)
     code = result.exit_code
     if code == 3 and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)

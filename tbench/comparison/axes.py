@@ -25,6 +25,16 @@ def varying(cases: Sequence[Case]) -> list[str]:
     return [name for name in names(cases) if len(values(cases, name)) > 1]
 
 
+def redundant(cases: Sequence[Case], told: Sequence[str]) -> set[str]:
+    """Axes of `told` that can go without two cases looking alike, the last first: a design tells its parts."""
+    kept = list(told)
+    for name in reversed(told):
+        fewer = [one for one in kept if one != name]
+        if len({tuple(case.get(one) for one in fewer) for case in cases}) == len(cases):
+            kept = fewer
+    return {*told} - {*kept}
+
+
 def label(case: Case, told: Iterable[str]) -> str:
     """`seq_len=1024 kernel=flash` for the axes `told`; the whole identity where there is none of them."""
     words = [f"{name}={text(value)}" for name in told if (value := case.get(name)) is not None]

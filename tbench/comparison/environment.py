@@ -17,6 +17,7 @@ FIELDS = (
     *("cores", "python", "platform", "memory_bytes", "last_level_cache_bytes", "device_uuid", "device_memory_bytes"),
 )
 LOAD_DIGITS = 1  # tenths of a core; less is what any machine does in passing
+LOAD_SHARE = 0.1  # of the cores: others that use so much more take it from what is measured
 CLOCK_SHARE = 0.01  # clocks of one GPU wander by less
 CHANGES_TIMES = ("cache",)  # of sampling; the rest changes how sure a time is
 
@@ -39,7 +40,7 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
     pairs = [(name, getattr(base, name), getattr(new, name), name in SAME_MACHINE) for name in FIELDS]
     packages = {**base.packages, **new.packages}
     pairs += [(f"package {name}", base.packages.get(name), new.packages.get(name), False) for name in packages]
-    pairs.append(("load", _load(base), _load(new), False))
+    pairs.append(("load", _load(base), _load(new), _busier(base, new)))
     return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
@@ -51,6 +52,13 @@ def between_runs(base: Run, new: Run) -> list[Difference]:
 
 def _load(environment: Environment) -> float | None:
     return None if environment.load is None else round(environment.load, LOAD_DIGITS)
+
+
+def _busier(base: Environment, new: Environment) -> bool:
+    """Whether other processes had notably more of one machine than of the other, just before the runs."""
+    if base.load is None or new.load is None:
+        return False
+    return abs(base.load - new.load) > LOAD_SHARE * min(base.cores, new.cores)
 
 
 def _sampling(base: Run, new: Run) -> Iterator[Difference]:

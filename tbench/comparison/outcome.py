@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tbench.comparison.axes import label, varying
 from tbench.comparison.model import Compared, Comparison
 from tbench.errors import CaseFailed, Inconclusive, Regression, TbenchError
+from tbench.records import FAILED
 
 SHOWN = 5
 
@@ -14,9 +15,9 @@ SHOWN = 5
 def failure(comparison: Comparison) -> TbenchError | None:
     """The error that `--fail-on regression` ends with; None where there is nothing to stop for.
 
-    CaseFailed: a case is BROKEN. Regression: one is SLOWER or BIGGER, and nothing else is recorded that changes times.
-    Inconclusive: the same with something else that differs, so that it is advice; or a case is MISSING, of which
-    nothing is known.
+    CaseFailed: a case is BROKEN, or failed in the new run whatever it did in the base. Regression: one is SLOWER or
+    BIGGER, and nothing else is recorded that changes times. Inconclusive: the same with something else that differs, so
+    that it is advice; a case is MISSING, of which nothing is known; or one is INCONCLUSIVE.
     """
     told = varying([row.case for row in comparison.rows])
 
@@ -24,10 +25,11 @@ def failure(comparison: Comparison) -> TbenchError | None:
         names = [label(row.case, told) for row in rows[:SHOWN]]
         return "; ".join(names) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 
-    broken, missing = comparison.having("BROKEN"), comparison.having("MISSING")
+    broken = [row for row in comparison.rows if row.verdict == "BROKEN" or (row.new and row.new.status in FAILED)]
+    missing, still_open = comparison.having("MISSING"), comparison.having("INCONCLUSIVE")
     worse = [row for row in comparison.rows if row.verdict == "SLOWER" or row.memory == "BIGGER"]
     if broken:
-        return CaseFailed(f"{_count(broken)} that worked in the base failed: {listed(broken)}")
+        return CaseFailed(f"{_count(broken)} failed in the new run: {listed(broken)}")
     if worse and comparison.like_with_like:
         return Regression(f"{_count(worse)} became slower or bigger than tolerated: {listed(worse)}")
     if worse:
@@ -38,6 +40,8 @@ def failure(comparison: Comparison) -> TbenchError | None:
         )
     if missing:
         return Inconclusive(f"{_count(missing)} of the base not measured in the new run: {listed(missing)}")
+    if still_open:
+        return Inconclusive(f"{_count(still_open)} undecided: {listed(still_open)}")
     return None
 
 

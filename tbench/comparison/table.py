@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tbench.analysis.derive import Row
 from tbench.analysis.statistics import significant
+from tbench.comparison.axes import redundant
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.records import Measurement, Value, text
@@ -31,12 +32,23 @@ LEGEND: dict[str, str] = {
 }
 
 
-def cases(comparison: Comparison) -> Table:
-    """One line per case: the axes that vary, both times, their ratio, peak memory, the verdict, notes."""
-    rows = comparison.rows
+def sections(comparison: Comparison) -> list[Table]:
+    """A table for each component and phase: their axes differ, and one table of all would be mostly empty cells."""
+    apart: dict[tuple[str, str], list[Compared]] = {}
+    for row in comparison.rows:
+        apart.setdefault((row.case.component, row.case.phase), []).append(row)
+    return [cases(rows) for rows in apart.values()]
+
+
+def cases(rows: Sequence[Compared]) -> Table:
+    """One line per case: the axes that vary, both times, their ratio, peak memory, the verdict, notes.
+
+    No line at all where there would be nothing but axes: then the remarks say it for all.
+    """
     frame = _frame(rows)
     axes = [i for i, column in enumerate(frame.columns) if column.name != "note"]
     notes = [i for i, column in enumerate(frame.columns) if column.name == "note"]
+    spare = redundant([row.case for row in rows], [frame.columns[i].name for i in axes])
     figures = (
         (Column("base", rank=3), [_time(row.base) for row in rows]),
         (Column("new", rank=1), [_time(row.new) for row in rows]),
@@ -45,11 +57,14 @@ def cases(comparison: Comparison) -> Table:
         (Column("verdict", right=False), [_verdict(row) for row in rows]),
     )
     kept = [(column, cells) for column, cells in figures if any(cell.text for cell in cells)]
+    if not kept and not notes:
+        remarks = tuple(f"{len(rows)} cases: {remark}" for remark in frame.remarks)
+        return replace(frame, columns=(), lines=(), remarks=remarks)
     leading: Sequence[tuple[Cell, ...]] = frame.lines or [()] * len(rows)  # a single case has no axis that varies
     return replace(
         frame,
         columns=(
-            *(frame.columns[i] for i in axes),
+            *(replace(frame.columns[i], rank=int(frame.columns[i].name in spare)) for i in axes),
             *(column for column, _ in kept),
             *(frame.columns[i] for i in notes),
         ),
@@ -58,6 +73,11 @@ def cases(comparison: Comparison) -> Table:
             for number, line in enumerate(leading)
         ),
     )
+
+
+def constants(comparison: Comparison) -> str:
+    """What all cases share: `attention forward cpu float32 batch=1 …`."""
+    return _frame(comparison.rows).constants
 
 
 def grid(one: Grid) -> Table:
@@ -84,11 +104,6 @@ def legend(grids: Sequence[Grid]) -> str:
     """What the marks mean that these grids have."""
     used = {mark for one in grids for row in one.cells.values() for mark in _marks(row)}
     return ", ".join(["ratio = new ÷ base time", *(words for mark, words in LEGEND.items() if mark in used)])
-
-
-def constants(comparison: Comparison) -> str:
-    """What all cases share: `attention forward cpu float32 batch=1 …`."""
-    return _frame(comparison.rows).constants
 
 
 def _frame(rows: Sequence[Compared]) -> Table:

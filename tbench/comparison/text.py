@@ -15,7 +15,7 @@ from tbench.comparison import facts, table
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Comparison
 from tbench.report.model import Table
-from tbench.report.text import NOTES_WIDTH, UNLIMITED, _folded, _laid_out, _needed
+from tbench.report.text import NOTES_WIDTH, UNLIMITED, fold, lay_out, needed_width
 
 
 def render(
@@ -42,55 +42,62 @@ def render(
     folded = min(width, NOTES_WIDTH)
     _head(console, comparison, folded)
     if grids:
-        _grids(console, grids, folded)
+        _grids(console, comparison, grids, folded)
     else:
         _cases(console, comparison, folded)
     for note in _foot(comparison, bool(grids)):
-        console.print(_folded(note, folded))
+        console.print(fold(note, folded))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _head(console: Console, comparison: Comparison, folded: int) -> None:
     console.print(Text(facts.title(comparison), style="bold"))
     for side, words in facts.sides(comparison):
-        console.print(_folded(f"{side:<5}{words}", folded))
+        console.print(fold(f"{side:<5}{words}", folded))
     for number, sentence in enumerate(facts.conditions(comparison)):
         loud = not comparison.like_with_like and number == 0
-        console.print(_folded(sentence, folded), style="bold red" if loud else "")
-    console.print(_folded(facts.summary(comparison), folded), style="bold")
-    if constants := table.constants(comparison):
-        console.print(Text(constants, style="dim"))
+        console.print(fold(sentence, folded), style="bold red" if loud else "")
+    console.print(fold(facts.summary(comparison), folded), style="bold")
 
 
 def _cases(console: Console, comparison: Comparison, folded: int) -> None:
-    model = table.cases(comparison)
+    for model in table.sections(comparison):
+        console.print()
+        console.print(Text(model.constants, style="dim"))
+        missing = _fitted(console, model)
+        notes = [f"[{number}] {note}" for number, note in enumerate(model.notes, start=1)]
+        for note in (*notes, *model.remarks, *missing):
+            console.print(fold(note, folded))
     console.print()
-    notes = _fitted(console, model)
-    for note in (*(f"[{number}] {note}" for number, note in enumerate(model.notes, start=1)), *model.remarks, *notes):
-        console.print(_folded(note, folded))
 
 
-def _grids(console: Console, grids: Sequence[Grid], folded: int) -> None:
+def _grids(console: Console, comparison: Comparison, grids: Sequence[Grid], folded: int) -> None:
+    if constants := table.constants(comparison):
+        console.print(Text(constants, style="dim"))
     for one in grids:
         model = table.grid(one)
         console.print()
         if model.constants:
             console.print(Text(model.constants, style="bold"))
         for note in _fitted(console, model):
-            console.print(_folded(note, folded))
+            console.print(fold(note, folded))
     console.print()
-    console.print(_folded(table.legend(grids), folded))
+    console.print(fold(table.legend(grids), folded))
 
 
 def _fitted(console: Console, model: Table) -> list[str]:
     """Prints as many columns as there is room for; the note that names the others."""
+    if not model.lines:
+        return []
     shown = [*range(len(model.columns))]
     left_out: list[str] = []
-    while _needed(console, model, shown) > console.width and (rank := max(model.columns[i].rank for i in shown)) > 0:
+    while (
+        needed_width(console, model, shown) > console.width and (rank := max(model.columns[i].rank for i in shown)) > 0
+    ):
         dropped = next(i for i in reversed(shown) if model.columns[i].rank == rank)
         shown.remove(dropped)
         left_out.insert(0, model.columns[dropped].name)
-    console.print(_laid_out(model, shown))
+    console.print(lay_out(model, shown))
     if not left_out:
         return []
     return [f"No room for: {', '.join(left_out)}. A wider terminal shows them, and so does --format md."]

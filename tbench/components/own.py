@@ -13,7 +13,6 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import os
 import re
 import sys
@@ -72,11 +71,16 @@ def roots(folder: Path) -> list[Path]:
     return [root / "src", root] if (root / "src").is_dir() else [root]
 
 
-def look_in(folder: str) -> None:
-    """Find the kernels of a scenario in `folder`. Asked of a worker once, before its case is set up."""
+def look_in(folder: str, installed_first: bool = False) -> None:
+    """Find the kernels of a scenario in `folder`. Asked of a worker once, before its case is set up.
+
+    `installed_first`: the environment's packages win over those of the repository, where the environment is what is
+    to be measured.
+    """
     global _folder
     _folder = Path(folder)
-    sys.path[:0] = [str(root) for root in roots(_folder)]
+    here = [str(root) for root in roots(_folder)]
+    sys.path[:] = [*sys.path, *here] if installed_first else [*here, *sys.path]
 
 
 def kernel(
@@ -120,15 +124,11 @@ def load(found: Place) -> Callable[..., Any]:
 
 
 def source(text: str) -> str | None:
-    """The file in which what `text` names is written, as Python found it here; None where it cannot be told."""
+    """The file of the module that `text` names, as Python found it here; None where it has none. Raises KernelError."""
     found = place(text)
     assert found is not None
-    function = inspect.unwrap(load(found))
-    home = sys.modules.get(getattr(function, "__module__", None) or "")
-    try:
-        return inspect.getsourcefile(function) or getattr(home, "__file__", None)
-    except TypeError:  # an object that is called, or a function in C
-        return getattr(home, "__file__", None)
+    module = from_file(found.file(_folder or Path.cwd())) if found.is_file else from_module(found.where)
+    return getattr(module, "__file__", None)
 
 
 def from_file(path: Path) -> ModuleType:

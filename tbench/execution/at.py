@@ -10,15 +10,18 @@ SECONDS = 30.0
 
 
 class At:
-    """Another executor's workers, told where to look. Two of these over one executor measure two checkouts."""
+    """Another executor's workers, told where to look. Two of these over one executor measure two checkouts.
 
-    def __init__(self, executor: Executor, folder: Path) -> None:
-        self.executor, self.folder = executor, folder
+    `installed_first`: as for `own.look_in`.
+    """
+
+    def __init__(self, executor: Executor, folder: Path, installed_first: bool = False) -> None:
+        self.executor, self.folder, self.installed_first = executor, folder, installed_first
 
     def start(self) -> Worker:
         worker = self.executor.start()
         try:
-            worker.ask("look_in", SECONDS, folder=str(self.folder))
+            worker.ask("look_in", SECONDS, folder=str(self.folder), installed_first=self.installed_first)
         except BaseException:
             worker.close()
             raise

@@ -52,8 +52,9 @@ class LocalExecutor:
     def __init__(self, threads: int | None = None, modules: Sequence[str] = (), python: str | None = None) -> None:
         self.threads = threads or worker_threads()
         environment = worker_environment(self.threads)
-        self._engine = tempfile.TemporaryDirectory(prefix="tbench-")
+        self._engine: tempfile.TemporaryDirectory[str] | None = None
         if python is not None:
+            self._engine = tempfile.TemporaryDirectory(prefix="tbench-")
             (Path(self._engine.name) / "tbench").symlink_to(Path(__file__).parent.parent)
             environment["PYTHONPATH"] = os.pathsep.join(
                 [self._engine.name, *filter(None, [environment.get("PYTHONPATH")])]
@@ -105,7 +106,8 @@ class LocalExecutor:
             self._server.kill()
             self._server.wait()
         self._log.close()
-        self._engine.cleanup()
+        if self._engine is not None:
+            self._engine.cleanup()
 
     def log_tail(self, start: int = 0) -> str:
         """Last line workers wrote to stdout or stderr from offset `start` on (a crash often says why there)."""

@@ -6,7 +6,7 @@ its reason before anything starts, so that a sweep never dies half-way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tbench.catalog import get as get_component
@@ -45,11 +45,16 @@ class Plan:
 
 
 def make(
-    pairs: Iterable[tuple[Case, Case | None]], sampling: Sampling, free_bytes: int, ceilings: Ceilings | None
+    pairs: Iterable[tuple[Case, Case | None]],
+    sampling: Sampling,
+    free_bytes: int,
+    ceilings: Ceilings | None,
+    unsupported: Callable[[Case], str | None] | None = None,
 ) -> Plan:
     """Plan cases, each with its baseline (or None). Cases with the same baseline are measured together.
 
-    `free_bytes`: memory that is free on the device now. `ceilings`: for predicted times, if known.
+    `free_bytes`: memory that is free on the device now. `ceilings`: for predicted times, if known. `unsupported`: why a
+    case cannot run; None: as its component says here.
     """
     budget = int(free_bytes * MEMORY_SHARE)
     left_out: list[Measurement] = []
@@ -59,7 +64,7 @@ def make(
     for case, baseline in pairs:
         component = get_component(case.component)
         bytes_[case] = component.predict_bytes(case)
-        reason = component.unsupported(case)
+        reason = (unsupported or component.unsupported)(case)
         status: Status = "unsupported"
         if reason is None and bytes_[case] > budget:
             status, reason = "oom", f"would need {gib(bytes_[case])}, {gib(budget)} free; not started"

@@ -67,9 +67,9 @@ class Session:
 
     # ------------------------------------------------------------------ the case
 
-    def look_in(self, folder: str) -> None:
+    def look_in(self, folder: str, installed_first: bool = False) -> None:
         """Find kernels of the user's own in a scenario's folder, and modules in the repository around it."""
-        own.look_in(folder)
+        own.look_in(folder, installed_first)
 
     def prepare(
         self,
@@ -126,10 +126,18 @@ class Session:
             samples.telemetry,
         )
 
-    def source_of(self, case: Case) -> str | None:
-        """The file that the case's kernel comes from; None where it is tbench's, or its file is not known."""
-        component = get_component(case.component)
-        return own.source(component.variant_of(case).place) if component.is_own(case) else None
+    def sources_of(self, case: Case, seed: int) -> tuple[str | None, list[str]]:
+        """The file that names the case's own kernel, and every file that setting it up and one call have imported."""
+        named = own.source(get_component(case.component).variant_of(case).place)
+        with suppress(Exception):  # the case itself will tell
+            self.workload = built(case, seed)
+            self.workload.call()
+        files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        return named, [file for file in files if file and Path(file).is_absolute()]  # torch.ops says `_ops.py`
+
+    def unsupported(self, cases: Sequence[Case]) -> list[str | None]:
+        """Why cases cannot run with the packages that are installed here, as far as it can be told without trying."""
+        return [get_component(case.component).unsupported(case) for case in cases]
 
     def burden(self, case: Case, shares: Sequence[float], seed: int) -> list[int]:
         """How many small operations take these shares of a call's time here."""

@@ -36,7 +36,7 @@ class Stored:
 
 def folder(scenario: str, name: str) -> Path:
     """Where a baseline of this name is kept. Raises UsageError for a text that cannot be a name."""
-    if not NAME.fullmatch(name) or name == CURRENT:
+    if not NAME.fullmatch(name) or not NAME.fullmatch(scenario) or name == CURRENT:
         raise UsageError(f"{name!r} cannot name a baseline; use letters, digits, - and _, and not {CURRENT!r}")
     return HOME / scenario / name
 
@@ -71,7 +71,7 @@ def promote(given: str, name: str | None) -> tuple[Run, Path]:
     if path is None:
         raise UsageError(f"{given}: there is no such run folder, and no such baseline (`tbench baseline list`)")
     run = Run.read(path)
-    if run.header.get("status") != "complete":
+    if not complete(path):
         raise UsageError(f"{path} is not complete ({run.header.get('status')}); a baseline must be")
     scenario = scenario_of(run)
     if path.resolve().parent != (HOME / scenario).resolve():
@@ -83,6 +83,11 @@ def promote(given: str, name: str | None) -> tuple[Run, Path]:
         path = copied
     write_file(HOME / scenario / CURRENT, f"{path.name}\n")
     return run, path
+
+
+def complete(folder: Path) -> bool:
+    """Whether a finished run is there; one that was broken off can be gone on with."""
+    return (folder / HEADER).exists() and Run.read(folder).header.get("status") == "complete"
 
 
 def copy(run: Path, to: Path) -> None:

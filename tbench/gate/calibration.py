@@ -1,5 +1,6 @@
 """What a host's own trials say of the gate: how often it errs here, what it sees, how much pairs differ.
 
+    trials.json        what all of them have in common: machine, scenario, rule
     trials.jsonl       one line for every trial, appended as it ends
     calibration.json   what follows from them, for `tbench gate` to use and people to read
 
@@ -24,15 +25,16 @@ from tbench.records import Environment
 from tbench.store import jsonfile, write_file
 from tbench.store.same import SAME_MACHINE
 
-TRIALS, SUMMARY = "trials.jsonl", "calibration.json"
+TRIALS, HEADER, SUMMARY = "trials.jsonl", "trials.json", "calibration.json"
+RED = ("SLOWER", "BIGGER", "BROKEN")
 TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
 
 
 @dataclass(frozen=True)
 class Trial:
     """One run of the gate. `share`: of the victim's time that was added (0: a/a). `flags`: case and verdict of every
-    case that was SLOWER, FASTER or BIGGER. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of the
-    cases without a handicap, in logarithms; `injected`: those of the victim."""
+    case that was SLOWER, FASTER, BIGGER or BROKEN. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of
+    the cases without a handicap, in logarithms; `injected`: those of the victim."""
 
     number: int
     share: float
@@ -58,7 +60,7 @@ class Trial:
     @property
     def false_red(self) -> bool:
         """Whether a case that nothing was done to was called worse."""
-        return any(verdict in ("SLOWER", "BIGGER") for case, verdict in self.flags.items() if case != self.victim)
+        return any(verdict in RED for case, verdict in self.flags.items() if case != self.victim)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -104,10 +106,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Summary:
-    """`false_red`, `false_green_flag`: of the a/a runs. `power`: by share, how many trials named the victim SLOWER.
+    """`false_red`, `false_faster`, `inconclusive`: of the a/a runs. `power`: by kind, how many trials named the victim.
     `right`: of the trials with a handicap that turned red, how many flagged nothing but the victim. `sigmas`: standard
     deviation of a pair's difference, by case. `tolerance`: the smallest that the gate can hold here, of a few round
-    figures, at the most pairs it takes."""
+    figures, at the most pairs it takes. `seconds`: of a run, the median."""
 
     false_red: Rate
     false_faster: Rate
@@ -228,6 +230,28 @@ def read_trials(folder: Path) -> list[Trial]:
         return [Trial.from_dict(jsonfile.loads(line)) for _, line in jsonfile.lines(path)]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise StoreError(f"{path}: is not a list of trials ({problem}): remove it, or name another folder") from problem
+
+
+def resumed(folder: Path, asked: Mapping[str, Any]) -> list[Trial]:
+    """The trials in `folder`, to go on with; a folder without any is begun. Raises StoreError for trials of another
+    machine, scenario or rule (`asked` says of which), and cuts off what a crash left of the last line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    header = jsonfile.loads(jsonfile.dumps(asked))
+    if not (folder / TRIALS).exists():
+        write_file(folder / HEADER, jsonfile.dumps(header, indent=2).decode())
+        return []
+    try:
+        stored = jsonfile.loads((folder / HEADER).read_bytes())
+    except (OSError, ValueError) as problem:
+        raise StoreError(f"{folder / HEADER} cannot be read ({problem}): name another folder with -o") from None
+    differing = [name for name in header if stored.get(name) != header[name]]
+    if differing:
+        raise StoreError(
+            f"{folder} holds trials of another {' and '.join(differing)}, which cannot be added up with these: name "
+            "another folder with -o"
+        )
+    jsonfile.cut_torn_line(folder / TRIALS)
+    return read_trials(folder)
 
 
 def write_summary(folder: Path, summary: Summary, scenario: str, environment: Environment, rule: Rule) -> None:

@@ -24,6 +24,8 @@ class Repository:
     def around(path: Path) -> Repository:
         """The repository that holds `path`. Raises UsageError."""
         found = git(path if path.is_dir() else path.parent, "rev-parse", "--show-toplevel")
+        if found is None and any((above / ".git").exists() for above in (path, *path.parents)):
+            raise UsageError(f"git will not work with the repository around {path}: {refusal(path)}")
         if found is None:
             raise UsageError(
                 f"{path} is in no git repository, so there is no reference to compare with: use --baseline, or "
@@ -52,7 +54,7 @@ class Repository:
     def changes(self, besides: Sequence[Path]) -> list[str]:
         """Paths in the working tree that are not as in its commit, without those below the folders `besides`."""
         status = git(self.root, "status", "--porcelain", "--no-renames", "--untracked-files=all") or ""
-        paths = [line[3:].strip('"') for line in status.splitlines()]
+        paths = [line[3:].strip('"') for line in status.splitlines() if "__pycache__" not in line]
         return [path for path in paths if not any(within(self.root / path, folder) for folder in besides)]
 
     @contextmanager
@@ -76,10 +78,18 @@ class Repository:
 def git(folder: Path, *arguments: str) -> str | None:
     """What git says, or None where it refuses. Raises UsageError where there is no git."""
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True)
+        words = ["git", "-C", str(folder), "-c", "core.quotepath=off", *arguments]
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     except FileNotFoundError:
         raise UsageError("git is not installed, so nothing can be compared with a reference; use --baseline") from None
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def refusal(path: Path) -> str:
+    """What git says of a folder it will not work in (a container's user who is not the owner)."""
+    folder = path if path.is_dir() else path.parent
+    done = subprocess.run(["git", "-C", str(folder), "status"], capture_output=True, text=True, errors="replace")
+    return " ".join(done.stderr.split()) or "no reason given"
 
 
 def within(path: Path, folder: Path) -> bool:

@@ -6,11 +6,21 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tbench.errors import UsageError
-from tbench.gate.outcome import FAILING, Outcome, Result
+from tbench.gate.outcome import Outcome, Result, Verdict
 from tbench.gate.words import line, markdown, workflow_commands
+from tbench.report.exchange import junit
+from tbench.report.exchange.junit import TestCase
+
+OUTCOMES: Mapping[Verdict, junit.Outcome] = {
+    "SLOWER": "failed",
+    "BIGGER": "failed",
+    "BROKEN": "error",
+    "INCONCLUSIVE": "skipped",
+    "MISSING": "skipped",
+    "SKIPPED": "skipped",
+}
 
 
 def announce(result: Result, environment: Mapping[str, str] = os.environ) -> None:
@@ -29,23 +39,27 @@ def announce(result: Result, environment: Mapping[str, str] = os.environ) -> Non
             print(command, file=sys.stderr)
 
 
-def write_junit(result: Result, path: str) -> None:
-    """Raises UsageError where the file cannot be written."""
-    from tbench.report.exchange.junit import testsuite
-
+def refuse_unwritable(path: str) -> None:
+    """Before anything is measured: raises UsageError where no file can be written."""
     try:
-        Path(path).write_text(testsuite(f"tbench gate {result.scenario}", [test(one) for one in result.outcomes]))
+        Path(path).touch()
     except OSError as problem:
         raise UsageError(f"--junit {path}: cannot be written: {problem.strerror}; name another file") from problem
 
 
-def test(one: Outcome) -> Any:
-    """A regression is a failure, a broken case an error; what stayed open or could not run is skipped."""
-    from tbench.report.exchange.junit import TestCase
+def write_junit(result: Result, path: str) -> None:
+    """Raises UsageError where the file cannot be written."""
+    try:
+        tests = [as_test(one) for one in result.outcomes]
+        Path(path).write_text(junit.testsuite(f"tbench gate {result.scenario}", tests), encoding="ascii")
+    except OSError as problem:
+        raise UsageError(f"--junit {path}: cannot be written: {problem.strerror}; name another file") from problem
 
+
+def as_test(one: Outcome) -> TestCase:
+    """A regression is a failure, a broken case an error; what stayed open or could not run is skipped."""
     kind, _, rest = one.case.partition(" ")
-    outcome = {"SLOWER": "failed", "BIGGER": "failed", "BROKEN": "error", "SKIPPED": "skipped"}.get(
-        one.verdict, "skipped" if one.verdict in FAILING else "passed"
-    )
-    seconds = (one.base_seconds or 0.0) + (one.new_seconds or 0.0)
-    return TestCase(kind, rest or one.case, seconds or None, outcome, f"{one.verdict}: {one.reason}", line(one))
+    seconds = [value for value in (one.base_seconds, one.new_seconds) if value is not None]
+    ending = OUTCOMES.get(one.verdict, "passed")
+    why = "" if ending == "passed" else f"{one.verdict}: {one.reason}"
+    return TestCase(kind, rest or one.case, sum(seconds) if seconds else None, ending, why, line(one), one.verdict)

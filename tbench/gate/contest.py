@@ -8,6 +8,7 @@ from typing import Protocol
 from tbench.gate.duel import Duel
 from tbench.gate.judge import cleared, suspicion, to_confirm, undecided
 from tbench.gate.rule import Rule
+from tbench.records import Measurement
 
 
 class Watcher(Protocol):
@@ -15,6 +16,7 @@ class Watcher(Protocol):
     sweep."""
 
     def begin(self, duels: Sequence[Duel]) -> None: ...
+    def beside(self, measurements: Sequence[Measurement]) -> None: ...
     def say(self, message: str) -> None: ...
     def at(self, message: str) -> None: ...
     def swept(self) -> None: ...
@@ -53,7 +55,7 @@ def contest(
 
 def still_open(duels: Sequence[Duel], rule: Rule) -> list[Duel]:
     """Those whose screening goes on; none where every case has failed, for then nothing is left to control."""
-    if all(duel.over for duel in duels if not duel.control):
+    if not all(duel.control for duel in duels) and all(duel.over for duel in duels if not duel.control):
         return []
     return [duel for duel in duels if not duel.over and undecided(duel.evidence, rule)]
 

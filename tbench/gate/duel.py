@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from tbench.analysis.turns import paired
+from tbench.comparison.memory import grown
 from tbench.execution.executor import Executor
 from tbench.execution.rounds import Draft, play_round
 from tbench.gate.judge import Evidence
-from tbench.gate.rule import grown
 from tbench.records import Case, Measurement, Memory, Sampling
 
 VISITS = 2  # to each case in each process

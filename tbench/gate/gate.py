@@ -21,10 +21,8 @@ from tbench.gate.duel import Duel, sampling_of
 from tbench.gate.judge import Evidence, judged
 from tbench.gate.outcome import Outcome, Result, without_alarms
 from tbench.gate.rule import Rule
-from tbench.gate.sides import Asked, Sides
-from tbench.measure.machine import free_memory_bytes
+from tbench.gate.sides import Asked, Sides, line_of
 from tbench.records import Case, Handicap, Measurement, Sampling
-from tbench.scenario import Scenario
 
 CONTROL = "A/A control"
 SHAKEN = "the base was told from itself: this machine is too unsteady now for any verdict on time; run again when quiet"
@@ -52,9 +50,9 @@ class Arena:
         base, new = (self.draft(case), self.sides.base.executor), (self.draft(case, handicap), self.sides.new.executor)
         return Duel(case.id, base, new, self.sampling[case], Evidence(sigma=sigma))
 
-    def control(self, sigmas: Mapping[str, float]) -> Duel:
-        """The base against itself, on the first case."""
-        case, executor = self.shared[0], self.sides.base.executor
+    def control(self, case: Case, sigmas: Mapping[str, float]) -> Duel:
+        """The base against itself."""
+        executor = self.sides.base.executor
         sides = (self.draft(case), executor), (self.draft(case), executor)
         return Duel(CONTROL, *sides, self.sampling[case], Evidence(sigma=sigmas.get(case.id)), control=True)
 
@@ -77,7 +75,7 @@ def arena(both: Sides, asked: Asked, watcher: Watcher) -> Iterator[Arena]:
         if not timed:
             raise NothingSelected("nothing here is timed: the gate is for kernels, not for experiments")
         common = [case for case in timed if case in set(there)]
-        plan = planning.make([(case, None) for case in common], Sampling(), free_bytes(both) or 2**62, None)
+        plan = planned(both, common)
         yield Arena(
             both,
             tuple(case for group in plan.groups for case in group.cases),
@@ -98,16 +96,19 @@ def in_base(both: Sides, select: Sequence[str]) -> list[Case]:
         return []
 
 
-def free_bytes(both: Sides) -> int | None:
-    """What the two processes of a pair may take together on a CPU, half of it each."""
-    return free_memory_bytes() // 2 if both.device == "cpu" else Machine(both.new.executor).free_bytes(both.device) // 2
+def free_bytes(both: Sides) -> int:
+    """What a process may take: of what is free, half, for there are two."""
+    return Machine(both.new.executor).free_bytes(both.device) // 2
 
 
-def line_of(scenario: Scenario, case: Case) -> int:
-    """Where a case comes from, in its scenario file: the line of its variants, or of the sweep."""
-    parts = scenario.parts or (scenario,)
-    lines = next((part.lines for part in parts if part.has(case)), {})
-    return lines.get(get_component(case.component).variant_axis, lines.get("sweep", 1))
+def planned(both: Sides, cases: Sequence[Case]) -> planning.Plan:
+    """Which cases can run. With a Python for each side, what one has not got installed shows when it is tried."""
+    unsupported = None
+    if not both.one_python:
+        asked = [Machine(side.executor).ask("unsupported", cases=tuple(cases)) for side in (both.base, both.new)]
+        reasons = {case: there and here for case, there, here in zip(cases, *asked, strict=True)}
+        unsupported = reasons.__getitem__
+    return planning.make([(case, None) for case in cases], Sampling(), free_bytes(both), None, unsupported)
 
 
 def decide(
@@ -121,15 +122,22 @@ def decide(
     """Measure everything and judge it: an outcome for every case, one for the control, and the duels."""
     burdens = handicaps or {}
     duels = [place.duel(case, sigmas.get(case.id), burdens.get(case)) for case in place.shared]
-    control = [place.control(sigmas)] if duels else []
+    control = [place.control(place.shared[0], sigmas)] if duels else []
+    limit = (lambda: free_bytes(place.sides)) if place.sides.device == "cpu" else (lambda: None)
     watcher.begin([*duels, *control])
-    contest([*duels, *control], rule, seed, watcher, lambda: free_bytes(place.sides) if on_cpu(place) else None)
+    contest([*duels, *control], rule, seed, watcher, limit)
+    live = [duel for duel in duels if duel.compared]
+    if live and not control[0].compared:  # the first case fails in the base: another has to do
+        control = [place.control(live[0].case, sigmas)]
+        watcher.begin([*duels, *control])
+        contest(control, rule, seed, watcher, limit)
     found = judged({duel.name: duel.evidence for duel in (*duels, *control) if duel.compared}, rule)
     outcomes = {
         duel.case: settle.settled(duel, found.get(duel.name), rule, place.lines.get(duel.case)) for duel in duels
     }
-    for case in place.only_new:
-        outcomes[case] = settle.added(case, first_look(place, case, seed), place.lines.get(case))
+    looks = {case: first_look(place, case, seed) for case in place.only_new}
+    outcomes |= {case: settle.added(case, look, place.lines.get(case)) for case, look in looks.items()}
+    watcher.beside([*looks.values(), *place.skipped.values()])
     outcomes |= {case: settle.skipped(case, row, place.lines.get(case)) for case, row in place.skipped.items()}
     told = [outcomes[case] for case in place.order] + [settle.missing(case) for case in place.only_base]
     judged_control = settle.settled(control[0], found[CONTROL], rule, None) if CONTROL in found else None
@@ -140,7 +148,7 @@ def decide(
 
 def first_look(place: Arena, case: Case, seed: int) -> Measurement:
     """A case that only the new side has: whether it is correct, and roughly its time."""
-    row = planning.make([(case, None)], Sampling(), free_bytes(place.sides) or 2**62, None).left_out
+    row = planned(place.sides, [case]).left_out
     if row:
         return row[0]
     draft = place.draft(case)
@@ -149,12 +157,7 @@ def first_look(place: Arena, case: Case, seed: int) -> Measurement:
     return draft.measurement
 
 
-def on_cpu(place: Arena) -> bool:
-    return place.sides.device == "cpu"
-
-
 def result(
-    asked: Asked,
     place: Arena,
     rule: Rule,
     outcomes: Sequence[Outcome],
@@ -164,7 +167,7 @@ def result(
     both = place.sides
     return Result(
         scenario=both.new.scenario.name,
-        path=asked.path,
+        path=both.path,
         base=both.base.told,
         new=both.new.told,
         tolerance=rule.tolerance,

@@ -88,7 +88,8 @@ def undecided(evidence: Evidence, rule: Rule) -> bool:
 def to_confirm(evidence: Evidence, rule: Rule, suspects: int) -> int:
     """Fresh pairs that a suspect is measured in, one of so many in the run."""
     needed = pairs_needed(evidence.spread, rule.gap, rule.alpha / suspects, rule.power)
-    return min(rule.most, max(rule.least, needed))
+    fewest = math.ceil(math.log2(suspects / rule.alpha))  # the smallest p that n pairs can give is 2⁻ⁿ
+    return max(fewest, min(rule.most, max(rule.least, needed)))
 
 
 def cleared(evidence: Evidence, rule: Rule) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tbench.analysis.statistics import Interval
+from tbench.comparison.memory import grown
 
 Verdict = Literal["SLOWER", "BIGGER", "BROKEN", "INCONCLUSIVE", "MISSING", "OK", "FASTER", "ADDED", "SKIPPED"]
 FAILING: Mapping[Verdict, int] = {"BROKEN": 4, "SLOWER": 1, "BIGGER": 1, "INCONCLUSIVE": 3, "MISSING": 3}
@@ -17,9 +18,9 @@ FAILING: Mapping[Verdict, int] = {"BROKEN": 4, "SLOWER": 1, "BIGGER": 1, "INCONC
 class Outcome:
     """What became of one case.
 
-    SLOWER, BIGGER: shown to be past the tolerance, in time or memory. BROKEN: worked in the base and fails now, or is
-    wrong. INCONCLUSIVE: neither shown nor excluded. MISSING: only the base has it. ADDED: only the new side has it,
-    and it works. SKIPPED: cannot run here, on either side. `ratio`: new ÷ base time.
+    SLOWER, BIGGER: shown to be past the tolerance, in time or memory. BROKEN: fails now, or is wrong, whatever it did
+    in the base. INCONCLUSIVE: neither shown nor excluded, or the base failed. MISSING: only the base has it. ADDED:
+    only the new side has it, or can run it, and it is correct. SKIPPED: cannot run here. `ratio`: new ÷ base time.
     """
 
     case: str
@@ -41,7 +42,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole run of the gate. `base`, `new`: what the sides are, in words. `control`: the base against itself."""
+    """A whole run of the gate. `base`, `new`: what the sides are, in words. `control`: the base against itself.
+    `stored`: the base was measured on another day."""
 
     scenario: str
     path: str
@@ -53,6 +55,7 @@ class Result:
     control: Outcome | None = None
     notes: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
+    stored: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -63,13 +66,22 @@ class Result:
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """4 if a case is broken, else 1 if one is shown to be worse, else 3 if something stayed open, else 0."""
-    codes = {FAILING.get(one.verdict, 0) for one in outcomes}
+    """4 if a case is broken, else 1 if one is shown to be worse, else 3 if something stayed open, else 0.
+
+    Where no case could run, nothing was guarded: 3.
+    """
+    verdicts = {one.verdict for one in outcomes}
+    if verdicts <= {"SKIPPED"}:
+        return 3
+    codes = {FAILING.get(verdict, 0) for verdict in verdicts}
     return next((code for code in (4, 1, 3) if code in codes), 0)
 
 
 def without_alarms(outcome: Outcome, why: str) -> Outcome:
     """The outcome where a statement about time cannot be trusted: BROKEN and BIGGER stand, they are not sampled."""
+    base, new = outcome.base_bytes, outcome.new_bytes
+    if outcome.verdict == "SLOWER" and base is not None and new is not None and grown(base, new):
+        return dataclasses.replace(outcome, verdict="BIGGER", reason=f"{outcome.reason}; of its time: {why}")
     if outcome.verdict in ("SLOWER", "FASTER", "OK"):
         return dataclasses.replace(outcome, verdict="INCONCLUSIVE", reason=why)
     return outcome

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-LEAST_GROWTH = 2**20  # bytes
-GROWTH = 0.01
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -43,6 +40,4 @@ def with_tolerance(rule: Rule, tolerance: float) -> Rule:
     return replace(rule, tolerance=tolerance, effect=2 * tolerance)
 
 
-def grown(base: int, new: int) -> bool:
-    """Whether a peak has grown by more than 1% and 1 MiB. Bytes are counted, not sampled: this needs no statistics."""
-    return new - base > max(GROWTH * base, LEAST_GROWTH)
+RIGOROUS = Rule(screen=10, look_on=40, least=20, most=80, power=0.99)

@@ -12,12 +12,12 @@ from tbench.gate.duel import Duel
 from tbench.gate.gate import Arena, arena, decide, result
 from tbench.gate.origin import remarks
 from tbench.gate.outcome import Result
-from tbench.gate.rule import Rule, with_tolerance
-from tbench.gate.save import Folder, refuse_taken
+from tbench.gate.rule import RIGOROUS, Rule, with_tolerance
+from tbench.gate.save import Folder, refuse_result
 from tbench.gate.sides import Asked, sides
+from tbench.records import Measurement
 
 CALIBRATIONS = Path("results") / "calibration"
-RIGOROUS = Rule(screen=10, look_on=40, least=20, most=80, power=0.99)
 
 
 @dataclass
@@ -37,6 +37,10 @@ class Watching:
     def begin(self, duels: Sequence[Duel]) -> None:
         if self.folder is not None:
             self.folder.duels = duels
+
+    def beside(self, measurements: Sequence[Measurement]) -> None:
+        if self.folder is not None:
+            self.folder.others = measurements
 
     def swept(self) -> None:
         if self.folder is not None:
@@ -58,7 +62,7 @@ def run(
     and warnings, `show` how far it is. Raises as `sides` and `arena`, StoreError, and Interrupted after
     Ctrl-C, with what was measured saved.
     """
-    refuse_taken(asked.out)
+    refuse_result(asked.out)
     watching = Watching(tell, show)
     with sides(asked) as both, arena(both, asked, watching) as place:
         notes = (*both.notes, *remarks(both, place.shared))
@@ -72,7 +76,7 @@ def run(
         found: Result | None = None
         try:
             outcomes, control, _ = decide(place, rule, seed, watching, sigmas)
-            found = result(asked, place, rule, outcomes, control, notes)
+            found = result(place, rule, outcomes, control, notes)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; what was measured is in {asked.out}") from None
         finally:

@@ -30,6 +30,7 @@ class Folder:
         self.path = path
         self.stack = ExitStack()
         self.duels: Sequence[Duel] = ()
+        self.others: Sequence[Measurement] = ()
         self.stores = {
             name: self.stack.enter_context(
                 RunFolder.create(
@@ -47,32 +48,44 @@ class Folder:
         }
 
     def measured(self, side: str) -> list[Measurement]:
+        """What a side has of the cases; the new one has what was not compared too."""
         found = [duel.measured(side) for duel in self.duels if not duel.control]
-        return [one for one in found if one is not None]
+        return [one for one in found if one is not None] + [*(self.others if side == "new" else ())]
 
     def swept(self) -> None:
         for side, store in self.stores.items():
             store.checkpoint(self.measured(side))
 
     def finish(self, result: Result | None) -> None:
-        """Close the runs; `result` None: interrupted, and what was measured stays as it was at the last sweep."""
+        """Close the runs, and write what was found; `result` None: it was interrupted, and there is no verdict."""
         with self.stack:
             for side, store in self.stores.items():
-                if result is not None:
+                if result is None:
+                    store.checkpoint(self.measured(side))
+                else:
                     for one in self.measured(side):
                         store.append(one)
                 store.finish("complete" if result is not None else "interrupted")
-        if result is not None:
-            content = {"schema_version": 1, "result": result.to_dict(), "pairs": [pairs(duel) for duel in self.duels]}
-            content["control"] = [
-                one.to_dict()
-                for duel in self.duels
-                if duel.control
-                for one in (duel.measured("base"), duel.measured("new"))
-                if one is not None
-            ]
-            write_file(self.path / "gate.json", jsonfile.dumps(content, indent=1).decode())
-            write_file(self.path / "gate.md", markdown(result))
+        controls = [duel.measured(side) for duel in self.duels if duel.control for side in SIDES]
+        write(self.path, result, [pairs(duel) for duel in self.duels], [one for one in controls if one is not None])
+
+
+def write(
+    folder: Path,
+    result: Result | None,
+    differences: Sequence[Mapping[str, Any]] = (),
+    control: Sequence[Measurement] = (),
+) -> None:
+    """Write gate.json, and gate.md where there is a result. Raises StoreError."""
+    content = {
+        "schema_version": 1,
+        "result": result and result.to_dict(),
+        "pairs": list(differences),
+        "control": [one.to_dict() for one in control],
+    }
+    write_file(folder / "gate.json", jsonfile.dumps(content, indent=1).decode())
+    if result is not None:
+        write_file(folder / "gate.md", markdown(result))
 
 
 def pairs(duel: Duel) -> dict[str, Any]:
@@ -81,7 +94,7 @@ def pairs(duel: Duel) -> dict[str, Any]:
     return {"case": duel.name, "screen": evidence.screen, "confirm": evidence.confirm, "sigma": evidence.sigma}
 
 
-def refuse_taken(folder: Path) -> None:
+def refuse_result(folder: Path) -> None:
     """Raises StoreError where the folder holds a gate's result already."""
     if any((folder / name).exists() for name in ("gate.json", *SIDES)):
         raise StoreError(f"{folder} holds a gate's result already: name another folder with -o")

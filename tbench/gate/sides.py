@@ -6,11 +6,12 @@ workers are forked from too, so that nothing differs between them but the code t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tbench.catalog import get as get_component
 from tbench.errors import Inconclusive, ScenarioError, UsageError
 from tbench.execution.at import At
 from tbench.execution.executor import Executor
@@ -62,6 +63,7 @@ class Sides:
     device: str
     notes: tuple[str, ...]
     one_python: bool = True
+    path: str = ""  # of the scenario, from the repository's root where there is one
 
 
 @contextmanager
@@ -79,13 +81,13 @@ def sides(asked: Asked) -> Iterator[Sides]:
         roots: tuple[Path | None, Path | None] = (None, None)
         now = told
         if asked.against is not None:
-            if asked.path == STDIN:
-                raise UsageError("--against needs a scenario file in the repository, not standard input")
             repository = Repository.around(Path(asked.path).resolve())
             commit = repository.commit(asked.against)
             changes = repository.changes(besides=(asked.out, RESULTS))
             now = f"the working tree ({repository.name('HEAD')})"
-            if changes:
+            if not changes and commit == repository.commit("HEAD"):
+                notes.append(f"the working tree is {asked.against} itself: the code is compared with itself")
+            elif changes:
                 notes.append(f"the working tree differs from its commit and is measured as it is: {shortened(changes)}")
             tree = stack.enter_context(repository.at(commit))
             roots = (tree, repository.root)
@@ -106,12 +108,18 @@ def sides(asked: Asked) -> Iterator[Sides]:
             for words, python in ((told, asked.base_python), (now, asked.new_python))
         ]
         yield Sides(
-            Side(named[0], base, At(started[asked.base_python], base.folder), seen[asked.base_python], roots[0]),
-            Side(named[1], new, At(started[asked.new_python], new.folder), seen[asked.new_python], roots[1]),
+            Side(named[0], base, at(started, asked.base_python, base), seen[asked.base_python], roots[0]),
+            Side(named[1], new, at(started, asked.new_python, new), seen[asked.new_python], roots[1]),
             device,
             tuple(notes),
             one_python=len(started) == 1,
+            path=asked.path if roots[1] is None else str(Path(asked.path).resolve().relative_to(roots[1])),
         )
+
+
+def at(started: Mapping[str | None, Executor], python: str | None, scenario: Scenario) -> At:
+    """Workers of a side. What an environment of its own has installed is what it measures."""
+    return At(started[python], scenario.folder, installed_first=python is not None)
 
 
 @contextmanager
@@ -123,11 +131,21 @@ def alike(asked: Asked) -> Iterator[Sides]:
         device = machine.resolve(asked.device)
         environment: Environment = machine.ask("environment", device=device)
         side = Side("the working tree", scenario, At(started, scenario.folder), environment)
-        yield Sides(side, side, device, ())
+        yield Sides(side, side, device, (), path=asked.path)
 
 
 def read(asked: Asked, path: str) -> Scenario:
+    """The scenario of one side. Raises ScenarioError, and UsageError for standard input, which is read only once."""
+    if path == STDIN:
+        raise UsageError("a scenario file is needed here, not standard input: it is read for each side, and kept")
     return load(path, asked.overrides, quick=asked.quick, rigorous=asked.rigorous)
+
+
+def line_of(scenario: Scenario, case: Case) -> int:
+    """Where a case comes from, in its scenario file: the line of its variants, or of the sweep."""
+    parts = scenario.parts or (scenario,)
+    lines = next((part.lines for part in parts if part.has(case)), {})
+    return lines.get(get_component(case.component).variant_axis, lines.get("sweep", 1))
 
 
 def of_base(asked: Asked, path: Path, tree: Path) -> Scenario:

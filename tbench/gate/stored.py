@@ -15,17 +15,17 @@ from tbench.analysis.run import Run
 from tbench.comparison.compare import compare
 from tbench.comparison.facts import conditions
 from tbench.comparison.model import Compared, Comparison
-from tbench.errors import Interrupted
+from tbench.errors import Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.gate import baselines
-from tbench.gate.gate import line_of
 from tbench.gate.outcome import Outcome, Result, Verdict, without_alarms
 from tbench.gate.rule import Rule
-from tbench.gate.save import refuse_taken
-from tbench.gate.sides import Asked, read
+from tbench.gate.save import refuse_result, write
+from tbench.gate.settle import NOT_HERE
+from tbench.gate.sides import Asked, line_of, read
 from tbench.records import Case, Measurement
 from tbench.report import write_derived
-from tbench.scenario import Scenario
+from tbench.scenario import Scenario, expand
 
 # A baseline is compared with later runs by how its processes differ: there must be enough of them.
 LEAST_ROUNDS = 8
@@ -58,7 +58,8 @@ class Quiet:
 
 
 def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], command: Sequence[str] = ()) -> Run:
-    """Run the scenario and the canaries into `folder`. Raises as a run does, and Interrupted after Ctrl-C."""
+    """Run the scenario and the canaries into `folder`, or go on with what is there of them. Raises as a run does, and
+    Interrupted after Ctrl-C."""
     scenario = read(asked, asked.path)
     for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, asked.select)):
         try:
@@ -68,7 +69,7 @@ def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], 
                 device=asked.device,
                 select=select,
                 seed=seed,
-                resume=False,
+                resume=True,
                 executor_name="local",
                 listener=Quiet(tell),
                 command=command,
@@ -93,12 +94,15 @@ def against_baseline(
     """Measure now and compare with a stored run. Raises UsageError, StoreError and as a run does."""
     scenario = read(asked, asked.path)
     base = Run.read(baselines.find(given, scenario.name))
-    refuse_taken(asked.out)
+    if base.header.get("status") != "complete":
+        raise UsageError(f"{base.folder} is not complete ({base.header.get('status')}); a baseline must be")
+    refuse_result(asked.out)
     new = measure(asked, asked.out / "new", seed, tell)
     rule = Rule()
     comparison = compare(base, new, tolerance or rule.tolerance, rule.alpha)
     doubts = list(doubtful(base, new, comparison))
-    outcomes = [outcome(row, scenario) for row in comparison.rows if wanted(row, asked)]
+    chosen = selected(base, new, asked)
+    outcomes = [outcome(row, scenario) for row in comparison.rows if row.verdict != "MISSING" or row.case in chosen]
     if doubts:
         why = f"advice only, for the baseline is of another day and {'; '.join(doubts)}"
         outcomes = [advised(one, why) for one in outcomes]
@@ -110,9 +114,11 @@ def against_baseline(
         tolerance=comparison.tolerance,
         alpha=comparison.alpha,
         outcomes=tuple(outcomes),
-        notes=tuple(conditions(comparison)),
+        notes=(*conditions(comparison), *comparison.warnings),
         environment=new.environment.to_dict(),
+        stored=True,
     )
+    write(asked.out, found)
     for note in (*found.notes, *doubts):
         tell(f"note: {note}")
     return found
@@ -139,9 +145,13 @@ def steady(row: Compared, tolerance: float) -> bool:
     return ratio is not None and ratio.low is not None and ratio.low > 1 / (1 + tolerance)
 
 
-def wanted(row: Compared, asked: Asked) -> bool:
-    """A selection leaves cases of the baseline unmeasured on purpose: those are not missing."""
-    return not (asked.select and row.verdict == "MISSING")
+def selected(base: Run, new: Run, asked: Asked) -> set[Case]:
+    """The baseline's cases that this selection means: the others are not measured on purpose, and not missing."""
+    try:
+        stored = Scenario.from_dict(base.header["scenario"])
+        return set(expand(stored, str(new.header.get("device", "cpu")), asked.select))
+    except (NothingSelected, UsageError):
+        return set()
 
 
 def outcome(row: Compared, scenario: Scenario) -> Outcome:
@@ -157,19 +167,26 @@ def outcome(row: Compared, scenario: Scenario) -> Outcome:
         base.peak_memory_bytes if base else None,
         new.peak_memory_bytes if new else None,
         detectable=row.smallest_change,
-        more=row.rounds_needed,
+        more=more_rounds(row),
         line=line_of(scenario, row.case),
     )
     if told.verdict == "ADDED" and new is not None and new.status != "ok":
-        failed: Verdict = "SKIPPED" if new.status in ("unsupported", "oom") else "BROKEN"
+        failed: Verdict = "SKIPPED" if new.status in NOT_HERE else "BROKEN"
         return replace(told, verdict=failed)
     return told
+
+
+def more_rounds(row: Compared) -> int | None:
+    """Rounds beside those that were taken now; None where it is decided, or no number would do."""
+    if row.rounds_needed is None or row.new is None or row.new.latency is None:
+        return None
+    return max(1, row.rounds_needed - row.new.latency.n_rounds)
 
 
 def verdict(row: Compared) -> Verdict:
     """The comparison's verdict as the gate's. Not ok on both sides, or not timed: SKIPPED."""
     if row.verdict is None:
-        return "SKIPPED" if row.new is None or row.new.status in ("unsupported", "oom", "ok") else "BROKEN"
+        return "SKIPPED" if row.new is None or row.new.status in (*NOT_HERE, "ok") else "BROKEN"
     if row.verdict == "FIXED":
         return "ADDED"
     if row.memory == "BIGGER" and row.verdict not in ("SLOWER", "BROKEN"):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tbench.catalog import get as get_component
-from tbench.errors import Interrupted, NothingSelected, StoreError
+from tbench.errors import CaseFailed, Interrupted, NothingSelected, StoreError, UsageError
 from tbench.execution.runner import Machine
-from tbench.gate.calibration import TRIALS, Summary, Trial, kind_name, read_trials, summarised, write_summary
+from tbench.gate.calibration import TRIALS, Summary, Trial, kind_name, resumed, summarised, write_summary
 from tbench.gate.gate import Arena, arena, decide
 from tbench.gate.outcome import exit_code
 from tbench.gate.rule import Rule
 from tbench.gate.run import Watching
-from tbench.gate.sides import Asked, alike
+from tbench.gate.sides import Asked, Sides, alike
 from tbench.records import Case, Handicap
 from tbench.store import jsonfile
+from tbench.store.same import SAME_MACHINE
 
 SHARES = (0.03, 0.10, 0.20)
 GROWTH, LEAST_GROWTH = 0.02, 4 * 2**20
@@ -55,11 +58,12 @@ def calibrate(
 
     Raises as `alike` and `arena`, StoreError, and Interrupted after Ctrl-C; a trial that has ended is saved.
     """
-    asked.out.mkdir(parents=True, exist_ok=True)
-    done = read_trials(asked.out)
+    if not programme.kinds():
+        raise UsageError("no trials: give --same, --injected or --memory a number above 0")
     with alike(asked) as both, arena(both, asked, Watching(tell)) as place:
         if not place.shared:
             raise NothingSelected("none of these cases can run here, so there is nothing to calibrate with")
+        done = resumed(asked.out, described(both, asked, rule))
         todo = missing(programme, done)
         burdens = burdens_of(place, programme.shares, seed) if any(share for share, _ in todo) else {}
         try:
@@ -72,6 +76,19 @@ def calibrate(
         summary = summarised(done, rule)
         write_summary(asked.out, summary, both.new.scenario.name, both.new.environment, rule)
     return summary, done
+
+
+def described(both: Sides, asked: Asked, rule: Rule) -> dict[str, Any]:
+    """What trials must have in common to be added up."""
+    machine = {name: getattr(both.new.environment, name) for name in SAME_MACHINE}
+    scenario = both.new.scenario.to_dict()
+    return {
+        "machine": machine,
+        "scenario": scenario,
+        "select": list(asked.select),
+        "quick": asked.quick,
+        "rule": dataclasses.asdict(rule),
+    }
 
 
 def missing(programme: Programme, done: Sequence[Trial]) -> list[Kind]:
@@ -106,6 +123,8 @@ def trial(place: Arena, number: int, kind: Kind, burdens: dict[Case, dict[float,
     silent = Watching(lambda message: None)
     outcomes, control, duels = decide(place, rule, chance.randrange(2**31), silent, {}, handicaps)
     found = {one.name: (*one.evidence.screen, *one.evidence.confirm) for one in duels if not one.control}
+    if not any(duel.compared for duel in duels):
+        raise CaseFailed("every case fails, so nothing can be calibrated: " + "; ".join(one.reason for one in outcomes))
     return Trial(
         number=number,
         share=share,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tbench.gate.outcome import FAILING, Outcome, Result
 from tbench.report import units
+from tbench.report.markdown import escaped
 
 WIDTH = len("INCONCLUSIVE")
 MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLUSIVE": "?", "MISSING": "?"}
@@ -14,7 +15,8 @@ MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLU
 
 def line(one: Outcome) -> str:
     """`SLOWER        1.12× [1.09, 1.15]  12.3 ms → 13.8 ms  attention/forward … : reason`."""
-    words = f"{one.case}: {one.reason}" if one.reason else one.case
+    reason = " ".join(one.reason.split())
+    words = f"{one.case}: {reason}" if reason else one.case
     return "  ".join(filter(None, (f"{one.verdict:{WIDTH}}", ratio(one), times(one), words)))
 
 
@@ -47,10 +49,10 @@ def summary(result: Result) -> str:
 
 
 def control(result: Result) -> str:
-    """What became of the base against itself."""
+    """What became of the base against itself, or what stands in its place."""
     one = result.control
     if one is None:
-        return "no A/A control: nothing was compared"
+        return "canaries in place of an A/A control" if result.stored else "no A/A control: no case could be compared"
     seen = "told apart from itself" if one.verdict in ("SLOWER", "FASTER") else "not told apart from itself"
     return f"A/A control: the base was {seen} ({ratio(one)})"
 
@@ -99,9 +101,3 @@ def data(text: str) -> str:
 
 def value(text: str) -> str:
     return data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def escaped(text: str) -> str:
-    for mark in "\\`*_[]<>|":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())

@@ -15,7 +15,8 @@ from tbench.records import Handicap
 NUMBERS = 256  # sorted by one operation: microseconds on one thread, a small step even beside short calls
 BATCH = 64
 TRIAL_SHARE = 0.3  # large enough to be measured well
-VISITS = 60
+VISITS, FEWEST_VISITS = 60, 10
+BUDGET_SECONDS = 15.0
 
 
 def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
@@ -60,9 +61,12 @@ def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> 
     trial = max(1, round(TRIAL_SHARE * device.time(call, calls)[0] / (device.time(row, 1)[0] / BATCH)))
     worse = burdened(call, Handicap(repeats=trial), device.name)
     slower = []
-    for visit in range(VISITS):
+    visits = max(FEWEST_VISITS, min(VISITS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls)[0]))))
+    for visit in range(visits):
         pair = (worse, call) if visit % 2 else (call, worse)
         seconds = {each: device.time(each, calls)[0] for each in pair}
         slower.append(math.log(seconds[worse] / seconds[call]))
+    if statistics.median(slower) <= 0:
+        raise RuntimeError("work beside the call does not show in its time: the machine is too unsteady to calibrate")
     each = math.expm1(statistics.median(slower)) / trial
     return [max(1, round(share / each)) for share in shares]

@@ -12,39 +12,39 @@ from tbench.report.model import Table, table
 def render(run: Run) -> str:
     """`report.md`: title, environment, table with notes, warnings, how it was measured, the command."""
     model = table(run.rows)
-    parts = [f"# {_escaped(facts.title(run))}"]
-    parts.append(_bullets(f"**{label}**: {_escaped(value)}" for label, value in facts.environment(run)))
+    parts = [f"# {escaped(facts.title(run))}"]
+    parts.append(bullets(f"**{label}**: {escaped(value)}" for label, value in facts.environment(run)))
     parts.append("## Results")
     if model.constants:
-        parts.append(f"All rows: {_escaped(model.constants)}")
-    parts.append(_table(model))
-    parts += [_escaped(remark) for remark in model.remarks]
+        parts.append(f"All rows: {escaped(model.constants)}")
+    parts.append(pipe_table(model))
+    parts += [escaped(remark) for remark in model.remarks]
     if model.notes:
-        parts.append("\n".join(f"{number}. {_escaped(note)}" for number, note in enumerate(model.notes, start=1)))
+        parts.append("\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(model.notes, start=1)))
     if warnings := facts.warnings(run):
-        parts += ["## Warnings", _bullets(map(_escaped, warnings))]
+        parts += ["## Warnings", bullets(map(escaped, warnings))]
     if method := facts.method(run):
-        parts += ["## How it was measured", _bullets(map(_escaped, method))]
+        parts += ["## How it was measured", bullets(map(escaped, method))]
     if command := facts.command(run):
         parts += ["## Measure it again", f"```sh\n{command}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(model: Table) -> str:
+def pipe_table(model: Table) -> str:
     rows = [[cell.text for cell in line] for line in model.lines]
     lines = [
         [column.name for column in model.columns],
         ["---:" if column.right else "---" for column in model.columns],
-        *([_escaped(word) for word in row] for row in rows),
+        *([escaped(word) for word in row] for row in rows),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _bullets(items: Iterable[str]) -> str:
+def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
-def _escaped(words: str) -> str:
+def escaped(words: str) -> str:
     """Text of any origin on one line that Markdown does not take for markup."""
     for mark in "\\`*_[]<>|":
         words = words.replace(mark, f"\\{mark}")

@@ -49,11 +49,11 @@ def render(run: Run, width: int | None = None, colour: bool | None = None) -> st
         console.print(Text(model.constants, style="dim"))
     shown = [*range(len(model.columns))]
     left_out: list[Column] = []
-    while _needed(console, model, shown) > width and (rank := max(model.columns[i].rank for i in shown)) > 0:
+    while needed_width(console, model, shown) > width and (rank := max(model.columns[i].rank for i in shown)) > 0:
         dropped = next(i for i in reversed(shown) if model.columns[i].rank == rank)
         shown.remove(dropped)
         left_out.append(model.columns[dropped])
-    console.print(_laid_out(model, shown))
+    console.print(lay_out(model, shown))
     notes = [f"[{number}] {note}" for number, note in enumerate(model.notes, start=1)]
     notes += model.remarks
     notes += [f"warning: {warning}" for warning in facts.warnings(run)]
@@ -61,11 +61,11 @@ def render(run: Run, width: int | None = None, colour: bool | None = None) -> st
         names = ", ".join(column.name for column in reversed(left_out))
         notes.append(f"No room for: {names}. A wider terminal shows them, and so do results.csv and report.md.")
     for note in notes:
-        console.print(_folded(note, min(width, NOTES_WIDTH)))
+        console.print(fold(note, min(width, NOTES_WIDTH)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _laid_out(model: Table, shown: list[int]) -> RichTable:
+def lay_out(model: Table, shown: list[int]) -> RichTable:
     laid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for i in shown:
         name = model.columns[i].name.replace(" ", "\n")
@@ -77,13 +77,13 @@ def _laid_out(model: Table, shown: list[int]) -> RichTable:
     return laid
 
 
-def _needed(console: Console, model: Table, shown: list[int]) -> int:
+def needed_width(console: Console, model: Table, shown: list[int]) -> int:
     """Width at which no cell is folded."""
     options = console.options.update(max_width=10 * UNLIMITED)
-    return console.measure(_laid_out(model, shown), options=options).maximum
+    return console.measure(lay_out(model, shown), options=options).maximum
 
 
-def _folded(note: str, width: int) -> Padding:
+def fold(note: str, width: int) -> Padding:
     """Lines after the first are indented by the number's width, so that notes stay apart."""
     head, _, rest = note.partition(" ") if note.startswith("[") else ("", "", note)
     grid = RichTable.grid(padding=(0, 1), pad_edge=False)

@@ -90,7 +90,12 @@ def test_nothing_changed_is_no_regression(repository: Path) -> None:
 def test_a_slower_kernel_is_red_and_told_everywhere_ci_looks(repository: Path) -> None:
     (repository / "kernels.py").write_text(SLOWER)
     done = gate(
-        repository, "--allow-inconclusive", "--junit", "junit.xml", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(repository / "page.md")
+        repository,
+        "--allow-inconclusive",
+        "--junit",
+        "junit.xml",
+        GITHUB_ACTIONS="true",
+        GITHUB_STEP_SUMMARY=str(repository / "page.md"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert only_line(done).startswith("SLOWER")
@@ -173,6 +178,8 @@ def test_a_scenario_that_the_reference_cannot_read_is_inconclusive(repository: P
         (["--against", "nowhere"], "nowhere"),
         ([], "--against REF"),
         (["--against", "HEAD", "--baseline", "x"], "not both"),
+        (["--new-env", "x", "--baseline", "x"], "not both"),
+        (["--against", "HEAD", "--junit", "no/folder/junit.xml"], "--junit"),
         (["--base-env", "no/python"], "there is no Python"),
         (["--baseline", "yesterday"], "tbench baseline save"),
         (["--against", "HEAD", "--tolerance", "many"], "--tolerance"),
@@ -183,6 +190,14 @@ def test_what_makes_no_sense_is_a_usage_error(repository: Path, arguments: list[
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_standard_input_is_refused_and_an_empty_programme(repository: Path) -> None:
+    for words in (["gate", "-", "--against", "HEAD"], ["calibrate", "-"], ["baseline", "save", "-"]):
+        done = tbench(repository, *words)
+        assert done.returncode == 2
+        assert "a scenario file is needed" in done.stderr
+    assert tbench(repository, "calibrate", "scenario.yaml", "--same", "0").returncode == 2
 
 
 def test_without_a_repository_there_is_no_reference(tmp_path: Path) -> None:
@@ -203,6 +218,36 @@ def test_a_base_that_would_measure_the_working_tree_is_refused(repository: Path)
     done = gate(repository, PYTHONPATH=str(repository / "python"))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "working tree" in done.stderr
+
+
+def test_a_wrapper_does_not_hide_that_the_base_would_measure_the_working_tree(repository: Path) -> None:
+    package = repository / "python" / "ours"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(KERNELS)
+    (repository / "kernels.py").write_text(
+        "import ours\n\ndef attend(q, k, v, causal=False):\n    return ours.attend(q, k, v, causal)\n"
+    )
+    git(repository, "add", "-A")
+    git(repository, "commit", "--quiet", "-m", "a wrapper")
+    done = gate(repository, PYTHONPATH=str(repository / "python"))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "ours/__init__.py" in done.stderr
+
+
+def test_a_module_that_both_environments_take_from_the_repository_is_said_to_be_the_same(repository: Path) -> None:
+    (repository / "scenario.yaml").write_text(SCENARIO.replace("./kernels.py:attend", "kernels:attend"))
+    words = ("gate", "scenario.yaml", "--base-env", sys.executable, "--quick", "--device", "cpu")
+    done = tbench(repository, *words)
+    assert done.returncode in (0, 3), done.stderr
+    assert "the same code on both sides" in done.stderr
+
+
+def test_what_cannot_run_anywhere_is_no_pass(repository: Path) -> None:
+    (repository / "scenario.yaml").write_text(SCENARIO.replace('"./kernels.py:attend"', "varlen"))
+    git(repository, "commit", "--quiet", "-am", "CUDA only")
+    done = gate(repository)
+    assert done.returncode == 3, done.stderr
+    assert only_line(done).startswith("SKIPPED")
 
 
 def test_kernels_that_cannot_differ_are_named(repository: Path) -> None:

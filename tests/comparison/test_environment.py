@@ -41,7 +41,15 @@ def test_packages_one_by_one_and_load_in_tenths_of_a_core() -> None:
         Difference("package numpy", "2.1", "2.2"),
         Difference("package fla", "0.3", None),
     ]
-    assert differences(old, replace(old, load=0.4)) == [Difference("load", 0.0, 0.4)]
+    assert differences(old, replace(old, load=0.2)) == [Difference("load", 0.0, 0.2)]
+    assert differences(old, replace(old, load=None)) == [Difference("load", 0.0, None)]
+
+
+def test_other_processes_on_one_side_only_change_times() -> None:
+    quiet = replace(HERE, cores=4, load=0.04)
+    assert differences(quiet, replace(quiet, load=1.3)) == [Difference("load", 0.0, 1.3, True)]
+    assert differences(replace(quiet, load=1.3), quiet) == [Difference("load", 1.3, 0.0, True)]
+    assert differences(replace(quiet, load=1.2), replace(quiet, load=1.3)) == [Difference("load", 1.2, 1.3)]
 
 
 def sampled(**sampling: Any) -> Run:

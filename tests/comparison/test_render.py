@@ -15,12 +15,13 @@ from tbench.comparison.compare import compare
 from tbench.comparison.grid import Grid, grids, projection
 from tbench.comparison.model import Comparison
 from tbench.comparison.render import FORMATS, renderer
-from tbench.comparison.table import cases
+from tbench.comparison.table import sections
 from tbench.errors import UsageError
+from tbench.records import Case, Measurement
 from tests.comparison.runs import HERE, after, before, run_of, timed
-from tests.synthetic import attention, failed
+from tests.synthetic import attention, failed, ok
 
-OTHER = replace(HERE, torch="2.14.0", python="3.12.1", load=0.4, warnings=("the governor is powersave: set it",))
+OTHER = replace(HERE, torch="2.14.0", python="3.12.1", load=0.1, warnings=("the governor is powersave: set it",))
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_colour_only_where_it_is_wanted(every: Comparison, monkeypatch: pytest.M
 
 
 def test_what_is_the_same_is_said_once_and_what_varies_is_a_column(every: Comparison) -> None:
-    model = cases(every)
+    (model,) = sections(every)
     assert model.constants == (
         "attention forward cpu float32 batch=1 heads=8 kv_heads=8 (MHA) head_dim=64 causal=true pattern=full"
     )
@@ -84,15 +85,53 @@ def test_what_is_the_same_is_said_once_and_what_varies_is_a_column(every: Compar
     assert all(len(line) == len(model.columns) for line in model.lines)
 
 
+def test_components_and_phases_have_a_table_each() -> None:
+    count = Measurement(Case("kv", "count", "cpu", "float32", (("model", "llama"),)), "ok", findings={"bytes": 8})
+    decode = ok(attention("flash", phase="decode"), 1e-3, 5)
+    both = run_of([timed("flash", 5e-3, 1), count, timed("naive", 5e-3, 2), decode])
+    models = sections(compare(both, both))
+    assert [(model.constants.split(" device")[0].split(" cpu")[0], len(model.lines)) for model in models] == [
+        ("attention forward", 2),
+        ("kv count", 1),
+        ("attention decode", 1),
+    ]
+    assert models[1].lines[0][-1].text == "[1]" and models[1].notes == ("not timed; found the same",)
+    for format in ("text", "md"):
+        shown = renderer(format)(compare(both, both), [])
+        assert shown.count("kernel") >= 2 and "4 cases: 3 OK, 1 not timed" in shown
+
+
+def test_cases_with_nothing_to_show_but_axes_are_counted() -> None:
+    counts = [
+        Measurement(Case("kv", "count", "cpu", "float32", (("model", name),)), "ok", findings={"bytes": 8})
+        for name in ("llama", "gpt2")
+    ]
+    found = compare(run_of(counts), run_of(counts))
+    (model,) = sections(found)
+    assert (model.lines, model.remarks) == ((), ("2 cases: not timed; found the same",))
+    for format in ("text", "md"):
+        assert "kv count cpu float32" in renderer(format)(found, [])
+        assert "gpt2" not in renderer(format)(found, []) and "---" not in renderer(format)(found, [])
+
+
+def test_where_room_is_short_axes_go_that_others_imply() -> None:
+    lengths = {1024: "full", 2048: "window:256"}
+    run = run_of([ok(attention("flash", n, pattern=pattern), 5e-3, n) for n, pattern in lengths.items()])
+    (model,) = sections(compare(run, run))
+    assert [(column.name, column.rank) for column in model.columns[:2]] == [("seq_len", 0), ("pattern", 1)]
+    shown = text.render(compare(run, run), width=40, colour=False)
+    assert "No room for: pattern, new, peak memory, base" in " ".join(shown.split())
+
+
 def test_a_single_case_has_no_axis_to_show() -> None:
-    model = cases(compare(run_of([timed("flash", 5e-3, 1)]), run_of([timed("flash", 5e-3, 2)])))
+    (model,) = sections(compare(run_of([timed("flash", 5e-3, 1)]), run_of([timed("flash", 5e-3, 2)])))
     assert [column.name for column in model.columns] == ["base", "new", "ratio", "peak memory", "verdict"]
     assert model.lines[0][-1].text == "OK"
 
 
 def test_cases_that_all_failed_have_no_ratio_to_show() -> None:
     same = [failed(attention("flash"), "oom", "no room"), failed(attention("naive"), "oom", "no room")]
-    model = cases(compare(run_of(same), run_of(same)))
+    (model,) = sections(compare(run_of(same), run_of(same)))
     assert [column.name for column in model.columns] == ["kernel", "base", "new", "verdict", "note"]
     assert [line[3].text for line in model.lines] == ["oom", "oom"]
 
@@ -100,7 +139,7 @@ def test_cases_that_all_failed_have_no_ratio_to_show() -> None:
 def test_a_different_environment_is_the_first_thing_said(every: Comparison, alike: Comparison) -> None:
     first, second = facts.conditions(every)
     assert first.startswith("Not the same: torch 2.13.0 → 2.14.0. This changes times by itself")
-    assert second == "Also different: python 3.11.9 → 3.12.1; load 0 → 0.4 cores."
+    assert second == "Also different: python 3.11.9 → 3.12.1; load 0 → 0.1 cores."
     assert facts.conditions(alike) == ["Machine, software and sampling are the same, as far as is recorded."]
     for format in ("text", "md"):
         assert renderer(format)(every, []).index("Not the same") < renderer(format)(every, []).index("SLOWER")

@@ -58,7 +58,7 @@ def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: s
 
 def test_a_block_that_sees_the_future_is_noticed() -> None:
     workload = BlockWorkload(case(kernel="naive"), 1)
-    workload.block.attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
+    workload.attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
     assert workload.design.kv_heads == 1
     assert not workload.check(2).passed
 

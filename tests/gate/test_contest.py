@@ -10,7 +10,7 @@ from tbench.gate.duel import Duel, sampling_of
 from tbench.gate.judge import judged
 from tbench.gate.rule import Rule
 from tbench.gate.settle import settled
-from tbench.records import Memory, Sampling
+from tbench.records import Measurement, Memory, Sampling
 from tests.execution.fakes import FakeExecutor, case, draft
 
 RULE = Rule()
@@ -28,6 +28,8 @@ class Log:
         self.messages.append(message)
 
     def begin(self, duels: Sequence[Duel]) -> None: ...
+
+    def beside(self, measurements: Sequence[Measurement]) -> None: ...
 
     def swept(self) -> None:
         self.sweeps += 1

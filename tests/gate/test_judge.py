@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.gate.judge import Evidence, cleared, inside, judged, suspicion, to_confirm, undecided
-from tbench.gate.rule import LEAST_GROWTH, Rule, grown, with_tolerance
+from tbench.gate.rule import Rule, with_tolerance
 
 RULE = Rule()
 RUNS = 400
@@ -123,17 +123,9 @@ def test_a_tolerance_brings_its_effect_along() -> None:
     assert not inside([0.01] * 6, with_tolerance(RULE, 0.005))
 
 
-@pytest.mark.parametrize(
-    ("base", "new", "expected"),
-    [
-        (100 * 2**20, 101 * 2**20, False),
-        (100 * 2**20, 101 * 2**20 + 2**10, True),
-        (2**20, 2**21, False),
-        (2**20, 2**21 + 1, True),
-        (200 * 2**20, 204 * 2**20, True),
-        (2**30, 2**29, False),
-        (LEAST_GROWTH, LEAST_GROWTH, False),
-    ],
-)
-def test_growth_is_more_than_a_hundredth_and_a_mebibyte(base: int, new: int, expected: bool) -> None:
-    assert grown(base, new) is expected
+def test_however_many_slow_down_at_once_all_are_shown() -> None:
+    cases = {f"{n}": Evidence([0.7 + 0.001 * k for k in range(6)]) for n in range(200)}
+    for one in cases.values():
+        wanted = to_confirm(one, RULE, len(cases))
+        one.confirm += [0.7 + 0.001 * k for k in range(wanted)]
+    assert {found.opinion for found in judged(cases, RULE).values()} == {"SLOWER"}

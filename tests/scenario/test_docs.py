@@ -39,7 +39,7 @@ def test_examples_load(loads: Loads, example: str) -> None:
 
 def test_what_the_example_of_modes_says(loads: Loads) -> None:
     (example,) = (example for example in EXAMPLES if "quick:" in example)
-    assert loads(example).sampling.max_time == 3
+    assert loads(example).sampling.max_time == 8
     assert loads(example, quick=True).sampling.max_time == 1
     assert {case["seq_len"] for case in loads(example, quick=True).cases} == {512, 1024}
 

@@ -1,0 +1,55 @@
+"""github-action-benchmark, tool `customSmallerIsBetter`: latency in ms and peak memory in bytes, an entry each.
+
+Source: https://github.com/benchmark-action/github-action-benchmark, README and src/extract.ts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from tbench.analysis.derive import Row
+from tbench.analysis.run import Run
+from tbench.analysis.statistics import Interval
+from tbench.report import units
+from tbench.report.exchange.cases import timed
+
+
+def render(run: Run) -> str:
+    """`[{"name", "unit", "value", "range", "extra"}]`; `range` is missing where there is no interval."""
+    entries = [entry for row, latency in timed(run.rows) for entry in _entries(run, row, latency)]
+    return json.dumps(entries, indent=2, allow_nan=False) + "\n"
+
+
+def _entries(run: Run, row: Row, latency: Interval) -> Iterator[dict[str, Any]]:
+    name = row.measurement.case.id
+    entry = {"name": name, "unit": "ms", "value": 1e3 * latency.estimate}
+    if latency.high is not None and math.isfinite(latency.high):
+        # One number has to do for both sides: the longer one, as in the report's ± column. The action converts it when
+        # the unit changes, for which it must be a number and nothing else.
+        entry["range"] = f"± {1e3 * (latency.high - latency.estimate)}"
+    yield {**entry, "extra": "\n".join((*_speedup(row), *_environment(run)))}
+    if row.peak_memory_bytes is not None:
+        yield {
+            "name": f"{name} (peak memory)",
+            "unit": "bytes",
+            "value": row.peak_memory_bytes,
+            "extra": "\n".join(_environment(run)),
+        }
+
+
+def _speedup(row: Row) -> Iterator[str]:
+    if row.measurement.baseline == row.measurement.case.id:
+        yield "baseline of its group"
+    elif row.speedup is not None:
+        yield f"speed-up {units.times(row.speedup)}"
+
+
+def _environment(run: Run) -> tuple[str, str]:
+    here = run.environment
+    return (
+        f"{here.device} ({here.device_name}), {here.threads} threads",
+        f"torch {here.torch}, Python {here.python}, {here.platform}",
+    )

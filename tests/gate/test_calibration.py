@@ -1,0 +1,156 @@
+"""Rates with exact bounds, what trials add up to, and when a calibration may be used."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tbench.errors import StoreError
+from tbench.gate.calibration import (
+    TRIALS,
+    Known,
+    Rate,
+    Trial,
+    clopper_pearson,
+    holdable,
+    kind_name,
+    known,
+    read_trials,
+    resumed,
+    spreads,
+    summarised,
+    upper_bound,
+    write_summary,
+)
+from tbench.gate.rule import Rule
+from tbench.gate.trials import Programme, missing, save
+from tests.synthetic import ENVIRONMENT
+
+RULE = Rule()
+
+
+def trial(number: int, share: float = 0.0, victim: str = "", **more: object) -> Trial:
+    given = {"flags": {}, "open": (), "exit_code": 0, "seconds": 8.0, "pairs": {"a": (0.01, -0.02)}}
+    return Trial(number=number, share=share, victim=victim, **{**given, **more})  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))).filter(lambda pair: pair[1] > 0))
+def test_bounds_are_the_exact_binomial_ones(pair: tuple[int, int]) -> None:
+    hits, trials = pair
+    expected = stats.binomtest(hits, trials).proportion_ci(method="exact")
+    assert clopper_pearson(hits, trials) == (
+        pytest.approx(expected.low, abs=1e-9),
+        pytest.approx(expected.high, abs=1e-9),
+    )
+
+
+@pytest.mark.parametrize(("trials", "bound"), [(60, 0.05), (300, 0.01)])
+def test_no_alarm_in_so_many_runs_bounds_the_rate(trials: int, bound: float) -> None:
+    assert bound * 0.9 < upper_bound(0, trials) < bound
+
+
+def test_without_trials_nothing_is_known() -> None:
+    assert clopper_pearson(0, 0) == (0.0, 1.0)
+    assert Rate(0, 0).share is None
+    with pytest.raises(ValueError):
+        summarised([], RULE)
+
+
+def test_trials_add_up_to_rates() -> None:
+    trials = [
+        trial(1),
+        trial(2, flags={"a": "SLOWER"}, exit_code=1),
+        trial(3, flags={"a": "FASTER"}),
+        trial(4, open=("a",), exit_code=3),
+        trial(5, 0.1, "b", flags={"b": "SLOWER"}, exit_code=1),
+        trial(6, 0.1, "b", flags={"b": "SLOWER", "a": "SLOWER"}, exit_code=1),
+        trial(7, 0.1, "b"),
+        trial(8, 0.0, "b", flags={"b": "BIGGER"}, exit_code=1, bytes=2**22),
+    ]
+    found = summarised(trials, RULE)
+    assert (found.false_red.hits, found.false_red.trials) == (1, 4)
+    assert found.false_faster.hits == found.inconclusive.hits == 1
+    assert (found.power["+10%"].hits, found.power["+10%"].trials) == (2, 3)
+    assert found.power["+4.0 MiB"].share == 1
+    assert (found.right.hits, found.right.trials) == (2, 3)
+    json.dumps(found.to_dict())
+
+
+def test_a_spread_is_about_no_change_and_by_case() -> None:
+    chance = random.Random(1)
+    trials = [trial(n, pairs={"a": [chance.gauss(0, 0.03) for _ in range(6)], "b": [0.05]}) for n in range(200)]
+    found = spreads(trials)
+    assert found["a"] == pytest.approx(0.03, rel=0.1)
+    assert found["b"] == pytest.approx(0.05)
+
+
+def test_the_tolerance_rises_with_the_noise() -> None:
+    held = [holdable([sigma], RULE) for sigma in (0.0, 0.005, 0.02, 0.05, 0.2, 2.0)]
+    assert held == sorted(held)
+    assert held[0] == 0.02
+    assert held[-1] == 0.30
+
+
+def test_names_of_kinds() -> None:
+    assert [kind_name(0.0, 0), kind_name(0.1, 0), kind_name(0.0, 2**22)] == ["a/a", "+10%", "+4.0 MiB"]
+
+
+def test_a_trial_survives_the_disk_and_a_torn_line_does_not_matter(tmp_path: Path) -> None:
+    one = trial(1, 0.1, "b", flags={"b": "SLOWER"}, injected=(0.1, math.nan))
+    save(tmp_path, one)
+    with (tmp_path / TRIALS).open("a") as file:
+        file.write('{"number": 2, "sha')
+    (read,) = read_trials(tmp_path)
+    assert read.flags == one.flags
+    assert math.isnan(read.injected[1])
+    (tmp_path / TRIALS).write_text("[1]\n")
+    with pytest.raises(StoreError, match=TRIALS):
+        read_trials(tmp_path)
+
+
+def test_trials_of_something_else_are_not_added_up(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert resumed(folder, {"machine": {"threads": 2}, "quick": True}) == []
+    save(folder, trial(1))
+    with (folder / TRIALS).open("a") as file:
+        file.write('{"number": 2, "sha')
+    assert len(resumed(folder, {"machine": {"threads": 2}, "quick": True})) == 1
+    save(folder, trial(2))
+    assert len(read_trials(folder)) == 2
+    with pytest.raises(StoreError, match="another machine and quick"):
+        resumed(folder, {"machine": {"threads": 4}, "quick": False})
+    (folder / "trials.json").unlink()
+    with pytest.raises(StoreError, match="cannot be read"):
+        resumed(folder, {"machine": {"threads": 2}, "quick": True})
+
+
+def test_a_programme_goes_on_with_what_is_missing() -> None:
+    programme = Programme(same=5, injected=2, memory=1)
+    every = programme.kinds()
+    assert sorted(every) == sorted([(0.0, False)] * 5 + [(0.0, True)] + [(s, False) for s in (0.03, 0.1, 0.2)] * 2)
+    done = [trial(1), trial(2), trial(3, 0.1, "b"), trial(4, 0.0, "b", bytes=2**22)]
+    assert sorted(missing(programme, done)) == sorted(
+        [(0.0, False)] * 3 + [(0.03, False)] * 2 + [(0.1, False)] + [(0.2, False)] * 2
+    )
+    assert missing(Programme(0, 0, 0), done) == []
+
+
+def test_a_calibration_is_for_its_own_machine(tmp_path: Path) -> None:
+    assert known(tmp_path, ENVIRONMENT) is None
+    write_summary(tmp_path, summarised([trial(1)], RULE), "mine", ENVIRONMENT, RULE)
+    here = known(tmp_path, ENVIRONMENT)
+    assert isinstance(here, Known)
+    assert here.sigmas.keys() == {"a"}
+    other = known(tmp_path, replace(ENVIRONMENT, torch="9.9"))
+    assert isinstance(other, str)
+    assert "torch" in other
+    (tmp_path / "calibration.json").write_text("{}")
+    assert "calibrate again" in str(known(tmp_path, ENVIRONMENT))

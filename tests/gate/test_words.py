@@ -1,0 +1,105 @@
+"""A result as lines, Markdown, GitHub's commands and JUnit; and the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tbench.analysis.statistics import Interval
+from tbench.gate.ci import announce, write_junit
+from tbench.gate.outcome import Outcome, Result, Verdict, exit_code, without_alarms
+from tbench.gate.words import line, markdown, summary, workflow_commands
+
+CASE = "attention/forward device=cpu kernel=./a,b.py:f"
+RATIO = Interval(1.2, 1.15, 1.26, 0.05, 12, 12)
+
+
+def outcome(verdict: Verdict, **more: object) -> Outcome:
+    return Outcome(CASE, verdict, **more)  # type: ignore[arg-type]
+
+
+def result(*outcomes: Outcome) -> Result:
+    return Result("mine", "perf/a:b.yaml", "main", "the working tree", 0.05, 0.01, outcomes, None, ("a | note",))
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([], 3),
+        (["SKIPPED", "SKIPPED"], 3),
+        (["ADDED"], 0),
+        (["OK", "FASTER", "ADDED", "SKIPPED"], 0),
+        (["OK", "INCONCLUSIVE"], 3),
+        (["MISSING"], 3),
+        (["SLOWER", "INCONCLUSIVE"], 1),
+        (["BIGGER"], 1),
+        (["BROKEN", "SLOWER", "INCONCLUSIVE"], 4),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst(verdicts: list[Verdict], code: int) -> None:
+    assert exit_code(outcome(one) for one in verdicts) == code
+
+
+def test_a_line_has_figures_where_there_are_some() -> None:
+    full = outcome("SLOWER", reason="because", ratio=RATIO, base_seconds=0.0123, new_seconds=0.0148)
+    assert line(full) == f"SLOWER        1.20× [1.15, 1.26]  12.3 ms → 14.8 ms  {CASE}: because"
+    assert line(outcome("MISSING", reason="two\nlines")) == f"MISSING       {CASE}: two lines"
+    assert "1 SLOWER" in summary(result(full))
+
+
+def test_markdown_keeps_its_table() -> None:
+    text = markdown(result(outcome("BROKEN", reason="a | b\nc `d`")))
+    row = next(one for one in text.splitlines() if "BROKEN" in one and one.startswith("|"))
+    assert row.replace("\\|", "").count("|") == 7
+    assert "**Broken.**" in text
+    assert "a \\| note" in text
+
+
+def test_github_is_told_of_failures_at_the_scenarios_line() -> None:
+    commands = list(workflow_commands(result(outcome("OK"), outcome("SLOWER", reason="50%\nmore", line=7))))
+    assert len(commands) == 1
+    assert commands[0].startswith("::error file=perf/a%3Ab.yaml,line=7,title=tbench%3A SLOWER::SLOWER")
+    assert commands[0].endswith("50%25 more")
+    (open_,) = workflow_commands(result(outcome("INCONCLUSIVE")))
+    assert open_.startswith("::warning ")
+
+
+def test_nothing_is_announced_where_nobody_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    announce(result(outcome("SLOWER")), {})
+    assert capsys.readouterr().err == ""
+    announce(result(outcome("SLOWER")), {"GITHUB_STEP_SUMMARY": str(page), "GITHUB_ACTIONS": "true"})
+    assert page.read_text().startswith("## tbench gate: mine")
+    assert "::error" in capsys.readouterr().err
+    announce(result(outcome("OK")), {"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "folder")})
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_junit_has_a_test_for_every_case(tmp_path: Path) -> None:
+    verdicts: list[Verdict] = [
+        "OK",
+        "FASTER",
+        "ADDED",
+        "SLOWER",
+        "BIGGER",
+        "BROKEN",
+        "INCONCLUSIVE",
+        "MISSING",
+        "SKIPPED",
+    ]
+    write_junit(result(*(outcome(one, reason="why") for one in verdicts)), str(tmp_path / "a.xml"))
+    (suite,) = ElementTree.parse(tmp_path / "a.xml").iter("testsuite")
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["9", "2", "1", "3"]
+    assert all(test.get("time") is None for test in suite.iter("testcase"))  # not measured is not 0
+
+
+def test_what_was_not_sampled_stands_on_a_shaken_machine() -> None:
+    assert without_alarms(outcome("SLOWER"), "shaken").verdict == "INCONCLUSIVE"
+    assert without_alarms(outcome("OK"), "shaken").reason == "shaken"
+    assert without_alarms(outcome("BROKEN"), "shaken").verdict == "BROKEN"
+    assert without_alarms(outcome("BIGGER"), "shaken").verdict == "BIGGER"
+    both = outcome("SLOWER", reason="slower; peak memory grew", base_bytes=2**20, new_bytes=2**30)
+    assert without_alarms(both, "shaken").verdict == "BIGGER"
+    assert "peak memory grew" in without_alarms(both, "shaken").reason

@@ -1,0 +1,606 @@
+"""Formats of other tools: each case once, with the right figures and units, in files that their readers accept.
+
+`junit-10.xsd` is the schema of Jenkins' xunit plugin, as it lies in pytest 9.2.0's source distribution
+(testing/example_scripts/junit-10.xsd; MIT licence, in the file).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pyperf
+import pytest
+import xmlschema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from tbench.analysis.derive import Row
+from tbench.analysis.run import Run
+from tbench.cli import exit_code
+from tbench.errors import UsageError
+from tbench.records import STATUSES, Case, Measurement, Memory, Turn
+from tbench.report.exchange import (  # not its names: pytest would take them for tests
+    EVERY_CASE,
+    FORMATS,
+    exporter,
+    junit,
+)
+from tbench.report.exchange.cases import left_out, timed
+from tbench.store import RunFolder
+from tests.synthetic import ENVIRONMENT, attention, every_status, failed, header, ok, turns
+
+TIMED = sorted(set(FORMATS) - EVERY_CASE)
+HERE = replace(ENVIRONMENT, ceilings=None)  # made-up times are faster than any machine
+JUNIT = xmlschema.XMLSchema(Path(__file__).with_name("junit-10.xsd"))
+BMF = {  # the schema of Bencher's documentation, of its format as it is read
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {name: {"type": "number"} for name in ("value", "lower_value", "upper_value")},
+            "required": ["value"],
+            "additionalProperties": False,
+        },
+    },
+}
+EXPERIMENT = Measurement(
+    Case("training", "train", "cpu", "float32", (("arm", "rope"),)),
+    "ok",
+    findings={"loss": 1.2, "losses": [1.2, 1.3]},
+    costs={"setup": 0.5, "training": 40.0},
+)
+
+
+def run_of(measurements: list[Measurement], **head: Any) -> Run:
+    return Run(Path("results/attention/example"), {**header(), **head}, HERE, tuple(measurements))
+
+
+def loads(text: str) -> Any:
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.fixture
+def every() -> Run:
+    return run_of([*every_status(), EXPERIMENT])
+
+
+@pytest.fixture
+def small() -> Run:
+    """Two processes of a turn each: a baseline, a faster case, and one that failed."""
+    naive, flash = attention("naive"), attention("flash")
+    return run_of(
+        [
+            ok(naive, 36e-3, 1, turns=(Turn(0, 0, 2, (36e-3, 36.5e-3)), Turn(1, 0, 2, (36.2e-3,)))),
+            ok(flash, 6.5e-3, 2, turns=(Turn(0, 0, 8, (6.5e-3, 6.75e-3)), Turn(1, 0, 8, (6.625e-3,)))),
+            failed(attention("flex"), "timeout", "set-up took longer than 120 s: raise sampling.timeout"),
+        ]
+    )
+
+
+# ------------------------------------------------------------------ what a format says, in seconds and bytes
+
+Figures = Mapping[str, Any]
+
+
+def from_pyperf(text: str) -> Iterator[tuple[str, Figures]]:
+    for benchmark in pyperf.BenchmarkSuite.loads(text).get_benchmarks():
+        assert benchmark.get_unit() == "second"
+        yield (
+            benchmark.get_name(),
+            {"runs": [(run.values, run.get_loops(), run._get_duration()) for run in benchmark.get_runs()]},
+        )
+
+
+def from_github(text: str) -> Iterator[tuple[str, Figures]]:
+    entries = loads(text)
+    memory = {entry["name"]: entry for entry in entries if entry["unit"] == "bytes"}
+    for entry in entries:
+        if entry["unit"] == "bytes":
+            continue
+        assert entry["unit"] == "ms"
+        found = {"latency": entry["value"] / 1e3}
+        if "range" in entry:
+            assert entry["range"].startswith("± ")
+            found["high"] = (entry["value"] + float(entry["range"].removeprefix("± "))) / 1e3
+        if weighed := memory.pop(f"{entry['name']} (peak memory)", None):
+            found["peak"] = weighed["value"]
+        yield entry["name"], found
+    assert not memory
+
+
+def from_bmf(text: str) -> Iterator[tuple[str, Figures]]:
+    names = {"value": "latency", "lower_value": "low", "upper_value": "high"}
+    for case, measures in loads(text).items():
+        found = {names[name]: value / 1e9 for name, value in measures["latency"].items()}
+        if "peak-memory" in measures:
+            assert list(measures["peak-memory"]) == ["value"]
+            found["peak"] = measures["peak-memory"]["value"]
+        yield case, found
+
+
+def from_google(text: str) -> Iterator[tuple[str, Figures]]:
+    entries = loads(text)["benchmarks"]
+    assert all(entry["time_unit"] == "ns" for entry in entries)
+    for name in dict.fromkeys(entry["run_name"] for entry in entries):
+        own = [entry for entry in entries if entry["run_name"] == name]
+        single = [entry for entry in own if entry["run_type"] == "iteration"]
+        assert {entry["name"] for entry in single} == {name}
+        yield (
+            name,
+            {
+                "repetitions": [entry["real_time"] / 1e9 for entry in single],
+                "calls": [entry["iterations"] for entry in single],
+                **{one["aggregate_name"]: one["real_time"] / 1e9 for one in own if one["run_type"] == "aggregate"},
+            },
+        )
+
+
+def interval_of(row: Row) -> dict[str, Any]:
+    assert row.latency
+    ends = {"latency": row.latency.estimate, "low": row.latency.low, "high": row.latency.high}
+    return {name: value for name, value in {**ends, "peak": row.peak_memory_bytes}.items() if value is not None}
+
+
+def rounds_of(row: Row) -> dict[int, list[Turn]]:
+    taken = row.measurement.turns
+    return {number: [turn for turn in taken if turn.round == number] for number in sorted({one.round for one in taken})}
+
+
+def runs_of(row: Row) -> dict[str, Any]:
+    return {
+        "runs": [
+            (
+                tuple(second for turn in one for second in turn.seconds),
+                one[0].calls,
+                pytest.approx(sum(second * turn.calls for turn in one for second in turn.seconds)),
+            )
+            for one in rounds_of(row).values()
+        ]
+    }
+
+
+def repetitions_of(row: Row) -> dict[str, Any]:
+    medians = [
+        math.exp(statistics.median(math.log(statistics.median(turn.seconds)) for turn in one))
+        for one in rounds_of(row).values()
+    ]
+    more = {"median": statistics.median(medians), "stddev": statistics.stdev(medians)} if len(medians) > 1 else {}
+    calls = [sum(len(turn.seconds) * turn.calls for turn in one) for one in rounds_of(row).values()]
+    return {"repetitions": medians, "calls": calls, **more}
+
+
+Reader = Callable[[str], Iterator[tuple[str, Figures]]]
+READERS: Mapping[str, tuple[Reader, Callable[[Row], dict[str, Any]]]] = {
+    "pyperf": (from_pyperf, runs_of),
+    "github-action": (from_github, lambda row: {k: v for k, v in interval_of(row).items() if k != "low"}),
+    "bmf": (from_bmf, interval_of),
+    "google-benchmark": (from_google, repetitions_of),
+}
+
+
+def close(found: Figures, expected: Figures) -> bool:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name] == (value if name == "runs" else pytest.approx(value, rel=1e-12, abs=1e-18)), name
+    return True
+
+
+# ------------------------------------------------------------------ all formats
+
+
+def test_every_format_has_a_reader_here() -> None:
+    assert set(READERS) == set(TIMED)
+
+
+@pytest.mark.parametrize("format", TIMED)
+def test_every_timed_case_is_there_once_with_its_figures(every: Run, format: str) -> None:
+    read, expected = READERS[format]
+    found = list(read(exporter(format)(every)))
+    assert [name for name, _ in found] == [row.measurement.case.id for row, _ in timed(every.rows)]
+    assert len(found) == 6
+    for (_, figures), (row, _) in zip(found, timed(every.rows), strict=True):
+        assert close(figures, expected(row))
+
+
+seconds = st.floats(1e-9, 1e3)
+
+
+@st.composite
+def measurements(draw: st.DrawFn) -> list[Measurement]:
+    """Cases of any status; rounds, turns and samples of any number, memory known or not."""
+    made = []
+    for number in range(draw(st.integers(0, 5))):
+        case = attention("naive", 1 + number)
+        status = draw(st.sampled_from(STATUSES))
+        memory = Memory(draw(st.none() | st.integers(1, 2**45)))
+        calls = draw(st.lists(st.integers(1, 10**6), min_size=1, max_size=3))  # of each round
+        taken = tuple(
+            Turn(which, turn, count, tuple(draw(st.lists(seconds, min_size=1, max_size=3))))
+            for which, count in enumerate(calls)
+            for turn in range(draw(st.integers(1, 3)))
+        )
+        if status == "ok":
+            made.append(ok(case, 1.0, 1, turns=taken, memory=memory))
+        else:
+            made.append(
+                failed(case, status, "it did not work", turns=draw(st.sampled_from([(), taken])), memory=memory)
+            )
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(measurements())
+def test_figures_survive_the_way_there_and_back(made: list[Measurement]) -> None:
+    run = run_of(made)
+    for format in TIMED:
+        read, expected = READERS[format]
+        if format == "pyperf" and not timed(run.rows):
+            continue  # pyperf wants a benchmark; the command line refuses to write none
+        found = list(read(exporter(format)(run)))
+        assert [name for name, _ in found] == [one.case.id for one in made if one.status == "ok"]
+        for (_, figures), (row, _) in zip(found, timed(run.rows), strict=True):
+            wanted = expected(row)
+            if format == "github-action" and "high" in wanted:
+                assert figures["high"] == pytest.approx(wanted.pop("high"))
+                figures = {name: value for name, value in figures.items() if name != "high"}
+            assert close(figures, wanted)
+    document = exporter("junit")(run)
+    JUNIT.validate(document)
+    assert len(cases_of(document)) == len(made)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_figure_is_ever_0_for_what_could_not_be_had(every: Run, format: str) -> None:
+    document = exporter(format)(replace(every, header={}))
+    if format == "junit":
+        times = [float(test.attrib["time"]) for test in cases_of(document).values() if "time" in test.attrib]
+        assert times and 0 not in times
+        return
+
+    def numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from numbers(inner, key)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from numbers(inner, name)
+        elif isinstance(value, int | float):
+            yield name, value
+        else:
+            assert value is not None and value != ""
+
+    indices = {"family_index", "per_family_instance_index", "repetition_index"}
+    assert not [name for name, value in numbers(loads(document)) if value == 0 and name not in indices]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_written_is_ascii(every: Run, format: str) -> None:
+    document = exporter(format)(every)
+    assert document.isascii() and document.endswith("\n")
+
+
+def test_junit_of_a_small_run(small: Run, snapshot: SnapshotAssertion) -> None:
+    assert exporter("junit")(small) == snapshot
+
+
+def test_one_sample_is_enough() -> None:
+    run = run_of([ok(attention("flash"), 1e-3, 1, turns=(Turn(0, 0, 4, (1e-3,)),))])
+    assert loads(exporter("bmf")(run))[attention("flash").id]["latency"] == {"value": pytest.approx(1e6)}
+    assert "range" not in loads(exporter("github-action")(run))[0]
+    assert [one["run_type"] for one in loads(exporter("google-benchmark")(run))["benchmarks"]] == ["iteration"]
+    assert pyperf.Benchmark.loads(exporter("pyperf")(run)).get_values() == (1e-3,)
+
+
+def test_an_interval_that_knows_nothing_is_left_out() -> None:
+    run = run_of([ok(attention("flash"), 1.0, 1, turns=(Turn(0, 0, 1, (1e-100,)), Turn(1, 0, 1, (1e100,))))])
+    assert timed(run.rows)[0][1].high == math.inf
+    assert loads(exporter("bmf")(run))[attention("flash").id]["latency"] == {"value": pytest.approx(1e9)}
+    assert "range" not in loads(exporter("github-action")(run))[0]
+
+
+def test_what_is_left_out_is_counted_by_its_reason(every: Run) -> None:
+    assert left_out(every.rows) == {
+        "unsupported": 1,
+        "wrong": 1,
+        "timeout": 1,
+        "oom": 1,
+        "error": 1,
+        "not timed (an experiment)": 1,
+    }
+
+
+# ------------------------------------------------------------------ pyperf
+
+
+def pyperf_says(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "pyperf", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pyperf_shows_and_compares_what_is_exported(every: Run, small: Run, tmp_path: Path) -> None:
+    base, new, few = (str(tmp_path / f"{name}.json") for name in ("base", "new", "few"))
+    slower = [
+        replace(one, turns=tuple(replace(turn, seconds=tuple(1.5 * s for s in turn.seconds)) for turn in one.turns))
+        for one in every.measurements
+    ]
+    Path(base).write_text(exporter("pyperf")(every))
+    Path(new).write_text(exporter("pyperf")(run_of(slower)))
+    Path(few).write_text(exporter("pyperf")(small))
+    compared = pyperf_says("compare_to", base, new)
+    assert compared.count("1.50x slower") == 7  # six cases and their geometric mean
+    assert all(row.measurement.case.id in compared for row, _ in timed(every.rows))
+    assert "Mean +- std dev: 36." in pyperf_says("show", base)
+    shown = pyperf_says("show", "--metadata", base)
+    assert "cpu_model_name: Example 9000 Processor" in shown and "torch_version: 2.13.0" in shown
+    assert "Start date: 2026-01-02 03:04:05" in pyperf_says("stats", few)
+    for verb in ("stats", "check", "hist", "dump"):
+        assert pyperf_says(verb, few)
+
+
+def test_pyperf_gets_a_run_per_process_and_the_calls_of_a_sample(small: Run) -> None:
+    runs = loads(exporter("pyperf")(small))["benchmarks"][1]["runs"]
+    assert [run["values"] for run in runs] == [[6.5e-3, 6.75e-3], [6.625e-3]]
+    assert [run["metadata"]["loops"] for run in runs] == [8, 8]
+    assert [run["metadata"]["duration"] for run in runs] == pytest.approx([0.106, 0.053])
+
+
+def test_pyperf_gets_two_runs_of_a_process_that_changed_its_batch() -> None:
+    taken = (Turn(0, 0, 2, (1e-3,)), Turn(0, 1, 4, (2e-3,)), Turn(0, 2, 2, (3e-3,)))
+    runs = loads(exporter("pyperf")(run_of([ok(attention("flash"), 1e-3, 1, turns=taken)])))["benchmarks"][0]["runs"]
+    assert [(run["metadata"]["loops"], run["values"]) for run in runs] == [(2, [1e-3, 3e-3]), (4, [2e-3])]
+
+
+def test_pyperf_takes_a_machine_with_an_odd_name(small: Run) -> None:
+    odd = replace(small, environment=replace(HERE, cpu=" two\nlines ", platform=""))
+    metadata = pyperf.BenchmarkSuite.loads(exporter("pyperf")(odd)).get_metadata()
+    assert metadata["cpu_model_name"] == "two lines" and "platform" not in metadata
+
+
+# ------------------------------------------------------------------ github-action-benchmark, Bencher, google-benchmark
+
+
+def test_github_action_has_the_form_of_its_documentation(every: Run) -> None:
+    entries = loads(exporter("github-action")(every))
+    assert len({entry["name"] for entry in entries}) == len(entries) == 11  # one has no peak memory
+    for entry in entries:
+        assert set(entry) <= {"name", "unit", "value", "range", "extra"}
+        assert isinstance(entry["value"], int | float) and entry["value"] > 0
+        assert all(isinstance(entry[name], str) for name in ("name", "unit", "extra"))
+    baseline, _, flash, memory = entries[:4]
+    assert baseline["extra"].startswith("baseline of its group\ncpu (Example 9000 Processor), 2 threads\ntorch 2.13.0")
+    assert flash["extra"].startswith("speed-up 5.") and "× [" in flash["extra"]
+    assert memory["unit"] == "bytes" and memory["value"] == 8 * 1024 * 64 * 16 and "range" not in memory
+
+
+def test_bmf_has_the_form_of_its_documentation(every: Run) -> None:
+    document = loads(exporter("bmf")(every))
+    jsonschema.validate(document, BMF)
+    assert all(len(name) <= 1024 for name in document)  # Bencher's limit
+    first = document[attention("naive").id]
+    assert first["latency"]["lower_value"] < first["latency"]["value"] < first["latency"]["upper_value"]
+    assert first["latency"]["value"] == pytest.approx(36.1e6, rel=0.05)
+    assert "peak-memory" not in document[attention("flash", 65536).id]
+
+
+def test_google_benchmark_has_what_its_compare_tool_reads(every: Run) -> None:
+    document = loads(exporter("google-benchmark")(every))
+    assert document["context"]["date"] == "2026-01-02T03:04:05+00:00" and document["context"]["num_cpus"] == 2
+    assert document["context"]["cpu_time"].startswith("not measured; repeats real_time")
+    for entry in document["benchmarks"]:
+        assert {"name", "run_name", "run_type", "real_time", "cpu_time", "time_unit"} <= set(entry)
+        assert entry["cpu_time"] == entry["real_time"]
+        assert ("repetition_index" in entry) == (entry["run_type"] == "iteration")
+        assert entry["repetitions"] == 4
+    names = [entry["name"] for entry in document["benchmarks"]]
+    case = attention("naive").id
+    assert names[:6] == [case] * 4 + [f"{case}_median", f"{case}_stddev"]
+    assert len(set(names)) == 3 * 6
+    assert [entry["family_index"] for entry in document["benchmarks"]] == [n for n in range(6) for _ in range(6)]
+
+
+# ------------------------------------------------------------------ JUnit
+
+
+def cases_of(document: str) -> dict[str, ElementTree.Element]:
+    tests = list(ElementTree.fromstring(document).iter("testcase"))
+    found = {f"{test.attrib['classname']} {test.attrib['name']}": test for test in tests}
+    assert len(found) == len(tests)
+    return found
+
+
+def test_junit_holds_every_case_with_its_status(every: Run) -> None:
+    document = exporter("junit")(every)
+    JUNIT.validate(document)
+    suite = ElementTree.fromstring(document).find("testsuite")
+    assert suite is not None
+    assert suite.attrib["name"] == "tbench Naive and flash attention"
+    assert [suite.attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["12", "1", "2", "2"]
+    tests = cases_of(document)
+    assert list(tests) == [one.case.id for one in every.measurements]
+    endings = {"failed": "failure", "error": "error", "skipped": "skipped"}
+    for row in every.rows:
+        test = tests[row.measurement.case.id]
+        ending = endings.get(junit.OUTCOMES[row.status])
+        assert [child.tag for child in test] == ([ending] if ending else ["system-out"] if row.latency else [])
+        if ending:
+            assert test[0].attrib == {"message": row.measurement.reason, "type": row.status}
+            assert "time" not in test.attrib  # nothing is known of it
+
+
+def test_junit_tells_how_long_a_case_took_and_what_came_out(every: Run) -> None:
+    tests = cases_of(exporter("junit")(every))
+    first = tests[attention("flash").id]
+    taken = sum(sum(turn.seconds) for turn in every.measurements[1].turns)
+    assert float(first.attrib["time"]) == pytest.approx(taken, abs=1e-9)
+    assert (first[0].text or "").startswith("latency 6.") and "peak memory 8.00 MiB" in (first[0].text or "")
+    assert "speed-up" in (first[0].text or "") and "speed-up" not in (tests[attention("naive").id][0].text or "")
+    assert float(tests[EXPERIMENT.case.id].attrib["time"]) == 40.5
+    assert not list(tests[EXPERIMENT.case.id])
+
+
+def test_junit_knows_the_time_of_a_case_that_failed_late() -> None:
+    late = failed(attention("flex"), "wrong", "wrong after timing", turns=turns(1e-3, 1), costs={"setup": 2.0})
+    (test,) = cases_of(exporter("junit")(run_of([late]))).values()
+    assert float(test.attrib["time"]) == pytest.approx(2.08, rel=0.01)
+
+
+def test_what_is_too_fast_to_be_true_is_an_error_with_its_reason() -> None:
+    run = replace(run_of([ok(attention("flash", 4096), 1e-9, 1)]), environment=ENVIRONMENT)
+    (test,) = cases_of(exporter("junit")(run)).values()
+    assert test[0].tag == "error" and "what this machine can do" in test[0].attrib["message"]
+    assert loads(exporter("bmf")(run)) == {}
+
+
+def test_a_suite_can_be_made_of_anything() -> None:
+    document = junit.testsuite(
+        "gate",
+        [
+            junit.TestCase("attention/forward", "kernel=a", 1.25, "passed", "OK", "ratio 1.01"),
+            junit.TestCase("attention/forward", "kernel=b", None, "failed", "SLOWER: 20% slower"),
+            junit.TestCase("attention/forward", "kernel=c", 1e-7, "skipped", "INCONCLUSIVE", "18 pairs"),
+            junit.TestCase("attention/forward", "kernel=d", None, "error", "BROKEN: crashed", "signal 11", "BROKEN"),
+        ],
+    )
+    JUNIT.validate(document)
+    passed, slower, open_, broken = cases_of(document).values()
+    assert passed[0].text == "ratio 1.01" and float(passed.attrib["time"]) == 1.25
+    assert slower[0].tag == "failure" and slower[0].attrib == {"message": "SLOWER: 20% slower"}
+    assert "time" not in slower.attrib
+    assert open_[0].tag == "skipped" and open_[0].text == "18 pairs" and float(open_.attrib["time"]) == 1e-7
+    assert broken[0].tag == "error" and broken[0].attrib["type"] == "BROKEN"
+    suite = ElementTree.fromstring(document)[0]
+    assert suite.attrib["time"] == "1.251"  # rounded up, not to 0
+    assert "time" not in ElementTree.fromstring(junit.testsuite("none", []))[0].attrib
+    JUNIT.validate(junit.testsuite("none", []))
+
+
+def test_a_suite_names_its_properties() -> None:
+    document = junit.testsuite("x", [], {"device": 'cpu <&> "x"', "torch": "2.13.0"})
+    JUNIT.validate(document)
+    found = {one.attrib["name"]: one.attrib["value"] for one in ElementTree.fromstring(document).iter("property")}
+    assert found == {"device": 'cpu <&> "x"', "torch": "2.13.0"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_text_breaks_the_xml(text: str) -> None:
+    document = junit.testsuite(
+        text, [junit.TestCase(text, text, 1.0, "failed", text, text), junit.TestCase("a", text, None, "passed")]
+    )
+    JUNIT.validate(document)
+    assert document.isascii()
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31mred\x1b[0m", "\x00", "\ufffe", "\ud800"])
+def test_characters_that_xml_cannot_hold_are_replaced(odd: str) -> None:
+    run = run_of([failed(attention("flex"), "error", f"died: {odd} × € 😀 <&]]>\nsecond line")])
+    (test,) = cases_of(exporter("junit")(run)).values()
+    message = test[0].attrib["message"]
+    assert "\ufffd" in message and message.endswith(" × € 😀 <&]]>\nsecond line") and message == test[0].text
+
+
+# ------------------------------------------------------------------ the command
+
+
+def stored(folder: Path, made: list[Measurement]) -> str:
+    with RunFolder.create(folder, {**header(), "environment": HERE.to_dict()}) as run:
+        for measurement in made:
+            run.append(measurement)
+        run.finish()
+    return str(folder)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_verb_writes_what_the_function_makes(
+    every: Run, format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored(tmp_path / "run", list(every.measurements))
+    wanted = exporter(format)(Run.read(folder))
+    for output in ([], ["-o", "-"], ["-o", str(tmp_path / "out")]):
+        assert exit_code(["export", folder, "--format", format, *output]) == 0
+        printed, told = capsys.readouterr()
+        assert (printed or (tmp_path / "out").read_text(encoding="utf-8")) == wanted
+        if format == "junit":
+            assert told == ""
+        else:
+            assert told.startswith(f"{folder}: 6 of 12 cases are left out, having no latency: 1 unsupported, 1 wrong")
+            assert "1 oom" in told and "1 not timed (an experiment)" in told
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_is_told_where_nothing_is_left_out(
+    format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
+    assert exit_code(["export", folder, "--format", format]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ([failed(attention("naive"), "oom", "needs 256 GiB, 14.2 GiB are free"), EXPERIMENT], "1 oom, 1 not timed"),
+        ([], "the run has no case"),
+    ],
+)
+def test_a_run_without_a_latency_is_refused_but_by_junit(
+    made: list[Measurement], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored(tmp_path / "run", made)
+    for format in TIMED:
+        assert exit_code(["export", folder, "--format", format, "-o", str(tmp_path / "out")]) == 2
+        assert why in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    assert exit_code(["export", folder, "--format", "junit"]) == 0
+    JUNIT.validate(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("format", "hint"),
+    [
+        ("PyPerf", "did you mean pyperf?"),
+        ("github_action", "did you mean github-action?"),
+        ("google", "did you mean google-benchmark?"),
+        ("xlsx", "only to pyperf, github-action, bmf, junit, google-benchmark"),
+    ],
+)
+def test_an_unknown_format_is_refused_before_the_folder_is_read(
+    format: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match="cannot export to that"):
+        exporter(format)
+    assert exit_code(["export", str(tmp_path / "nowhere"), "--format", format]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_or_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["export", str(tmp_path / "nowhere"), "--format", "bmf"]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
+    assert exit_code(["export", folder, "--format", "bmf", "-o", str(tmp_path / "no" / "out")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert exit_code(["export", folder]) == 2  # of no format in particular
+
+
+def test_export_loads_nothing_heavy(tmp_path: Path) -> None:
+    from tests.test_imports import loaded_by
+
+    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
+    for format in FORMATS:
+        code = (
+            f"from tbench.cli import exit_code\nassert exit_code(['export', {folder!r}, '--format', {format!r}]) == 0"
+        )
+        assert loaded_by(code, "torch,pandas") == set()
