@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,16 +12,20 @@ from tbench.analysis.run import Run
 from tbench.claims import article, assess
 from tbench.claims.derived import FILES
 from tbench.claims.formats import markdown
+from tbench.cli.calibrate import lines
+from tbench.gate.calibration import SUMMARY, read_trials, summarised
+from tbench.gate.rule import Rule
 from tbench.report import DERIVED, render
 
 ROOT = Path(__file__).parents[1]
 RUNS = sorted(file.parent for file in (ROOT / "results").glob("*/*/run.json"))
+CALIBRATIONS = sorted(file.parent for file in (ROOT / "results/calibration").glob("*/calibration.json"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(source: str) -> str:
-    """What the README shows between the comment that names its source and the end."""
-    found = re.search(rf"<!-- from {re.escape(source)}; a test compares them -->\n(.*?)<!-- end -->", README, re.DOTALL)
+def block(source: str, text: str = README) -> str:
+    """What a page shows between the comment that names its source and the end."""
+    found = re.search(rf"<!-- from {re.escape(source)}; a test compares them -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert found is not None
     return found[1].removeprefix("```text\n").removesuffix("```\n")
 
@@ -47,6 +52,20 @@ def test_tables_are_what_the_measurements_give(folder: Path) -> None:
     for name, language in FILES.items():
         made = markdown(article(), assess(article(), [run]), language, [run])
         assert (folder / name).read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("folder", CALIBRATIONS, ids=lambda folder: folder.name)
+def test_calibrations_are_what_the_trials_give(folder: Path) -> None:
+    content = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    summary = summarised(read_trials(folder), Rule())
+    assert {name: content[name] for name in summary.to_dict()} == json.loads(json.dumps(summary.to_dict()))
+
+
+def test_the_ci_guide_shows_what_was_calibrated() -> None:
+    folder = ROOT / "results/calibration/gate"
+    guide = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
+    shown = block("results/calibration/gate", guide).split("\n")
+    assert [line for line in shown if line] == lines(summarised(read_trials(folder), Rule()))
 
 
 def test_the_readme_shows_them() -> None:

@@ -47,8 +47,12 @@ class Arena:
         return Draft(case, None, work, predicted, handicap=handicap)
 
     def duel(self, case: Case, sigma: float | None, handicap: Handicap | None = None) -> Duel:
-        base, new = (self.draft(case), self.sides.base.executor), (self.draft(case, handicap), self.sides.new.executor)
-        return Duel(case.id, base, new, self.sampling[case], Evidence(sigma=sigma))
+        """A case on both sides. With a handicap on the new one the base has an empty one: what it holds in memory must
+        not be a difference, for where tensors lie can change a time by more than the handicap does."""
+        empty = None if handicap is None else Handicap()
+        base, new = self.draft(case, empty), self.draft(case, handicap)
+        sides = (base, self.sides.base.executor), (new, self.sides.new.executor)
+        return Duel(case.id, *sides, self.sampling[case], Evidence(sigma=sigma))
 
     def control(self, case: Case, sigmas: Mapping[str, float]) -> Duel:
         """The base against itself."""
