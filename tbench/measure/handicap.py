@@ -12,7 +12,7 @@ import torch
 from tbench.measure.device import Call, Device
 from tbench.records import Handicap
 
-NUMBERS = 256  # sorted by one operation: microseconds on one thread, a small step even beside short calls
+NUMBERS = 512  # of one operation: microseconds on one thread, a small step even beside short calls
 BATCH = 64
 TRIAL_SHARE = 0.3  # large enough to be measured well
 VISITS, FEWEST_VISITS = 60, 10
@@ -21,12 +21,12 @@ BUDGET_SECONDS = 15.0
 
 def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
     """`call` with the handicap's operations done and its bytes held at every call; gives what `call` gives."""
-    sort = small_operation(device)
+    work = small_operation(device)
 
     def worse() -> Any:
         held = torch.empty(handicap.bytes, dtype=torch.uint8, device=device) if handicap.bytes else None
         for _ in range(handicap.repeats):
-            sort()
+            work()
         result = call()
         del held
         return result
@@ -35,15 +35,10 @@ def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
 
 
 def small_operation(device: str) -> Call:
-    """A sort that allocates nothing: a block taken and given back between two calls can change how the allocator serves
-    the calls themselves, by far more than the work that was to be added."""
+    """Sines in place: work that allocates nothing, not even inside. A block taken and given back between two calls can
+    change how the allocator serves the calls themselves, by more than the work that was to be added."""
     numbers = torch.rand(NUMBERS, generator=torch.Generator().manual_seed(1)).to(device)
-    kept = (torch.empty_like(numbers), torch.empty_like(numbers, dtype=torch.int64))
-
-    def sort() -> None:
-        torch.sort(numbers, out=kept)
-
-    return sort
+    return numbers.sin_
 
 
 def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> list[int]:
@@ -52,11 +47,11 @@ def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> 
     Told from calls with a trial number of them beside calls without, timed in turns (`calls` at a time): what an
     operation costs between two calls is not what it costs in a row of its own.
     """
-    sort = small_operation(device.name)
+    work = small_operation(device.name)
 
     def row() -> None:
         for _ in range(BATCH):
-            sort()
+            work()
 
     trial = max(1, round(TRIAL_SHARE * device.time(call, calls)[0] / (device.time(row, 1)[0] / BATCH)))
     worse = burdened(call, Handicap(repeats=trial), device.name)
