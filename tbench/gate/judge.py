@@ -87,7 +87,9 @@ def undecided(evidence: Evidence, rule: Rule) -> bool:
 
 def to_confirm(evidence: Evidence, rule: Rule, suspects: int) -> int:
     """Fresh pairs that a suspect is measured in, one of so many in the run."""
-    needed = pairs_needed(evidence.spread, rule.gap, rule.alpha / suspects, rule.power)
+    beyond = abs(statistics.median(evidence.screen)) - rule.bar
+    gap = max(rule.gap, beyond / 2)  # what looks many times slower takes few pairs; half, for it was chosen by looking
+    needed = pairs_needed(evidence.spread, gap, rule.alpha / suspects, rule.power)
     fewest = math.ceil(math.log2(suspects / rule.alpha))  # the smallest p that n pairs can give is 2⁻ⁿ
     return max(fewest, min(rule.most, max(rule.least, needed)))
 
