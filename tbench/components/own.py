@@ -9,13 +9,12 @@ tensors, or a factory as tbench's own variants have (see `calling.is_factory`). 
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import importlib
 import importlib.util
 import os
 import re
 import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +113,8 @@ def load(found: Place) -> Callable[..., Any]:
         raise KernelError(f"{error.filename}:{error.lineno}: {error.msg}") from None
     function = getattr(module, found.name, None)
     if function is None:
+        import difflib  # not where places are only read: `tbench list` does
+
         near = difflib.get_close_matches(found.name, [name for name in vars(module) if not name.startswith("_")], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise KernelError(f"{getattr(module, '__file__', None) or found.where} has no {found.name!r}{hint}")
@@ -135,8 +136,7 @@ def from_file(path: Path) -> ModuleType:
     """The file as a module of a name that no other has; torch.compile, dataclasses and pickle look it up by that."""
     if not path.is_file():
         raise KernelError(f"there is no file {path}")
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    name = f"own_{re.sub(r'[^A-Za-z0-9]', '_', path.stem)}_{digest}"
+    name = f"own_{re.sub(r'[^A-Za-z0-9]', '_', path.stem)}_{zlib.crc32(str(path).encode()):08x}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
