@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 
+from tbench.cli.output import stop_writing
 from tbench.errors import TbenchError, UsageError
 
 INTERNAL_ERROR = 70
@@ -65,8 +65,7 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def reader_left() -> int:
-    """`tbench … | head`: the reader has seen enough. Nothing more is written, also not at exit."""
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (until the process ends)
+    stop_writing()
     return 0
 
 

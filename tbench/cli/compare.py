@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 from tbench.analysis.run import Run
+from tbench.cli.output import STDOUT, put
 from tbench.comparison import text
 from tbench.comparison.compare import compare as compared
 from tbench.comparison.grid import grids, projection
@@ -40,12 +39,10 @@ def compare(
     comparison = compared(Run.read(base), Run.read(new), accepted)
     wanted = projection(comparison, rows, cols)
     made = grids(comparison, wanted) if wanted else []
-    if output == "-":
-        sys.stdout.write(render(comparison, made))
-    elif format == "text":  # a file has neither width nor colours, whatever the terminal has
-        write(output, text.render(comparison, made, UNLIMITED, colour=False))
+    if output != STDOUT and format == "text":  # a file has neither width nor colours, whatever the terminal has
+        put(text.render(comparison, made, UNLIMITED, colour=False), output)
     else:
-        write(output, render(comparison, made))
+        put(render(comparison, made), output)
     error = failure(comparison) if fail_on else None
     if error:
         raise error
@@ -63,10 +60,3 @@ def share(words: str) -> float:
         bare = f"; did you mean {number}%?" if 1 <= value <= 100 else ""
         raise UsageError(f"--tolerance {words}: write a share above 0 and up to 100%, such as 5% or 0.05{bare}")
     return value
-
-
-def write(path: str, content: str) -> None:
-    try:
-        Path(path).write_text(content, encoding="utf-8")
-    except OSError as problem:
-        raise UsageError(f"-o {path}: cannot be written: {problem.strerror}; name another file") from problem

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from tbench.analysis.run import Run
+from tbench.cli.output import put
 from tbench.errors import UsageError
 from tbench.report.exchange import EVERY_CASE, exporter
 from tbench.report.exchange.cases import left_out, timed
@@ -18,14 +18,7 @@ def export(run: str, format: str, output: str = "-") -> int:
     read = Run.read(run)
     if format not in EVERY_CASE:
         tell(read, format)
-    rendered = make(read)
-    if output == "-":
-        sys.stdout.write(rendered)
-        return 0
-    try:
-        Path(output).write_text(rendered, encoding="utf-8")
-    except OSError as problem:
-        raise UsageError(f"-o {output}: cannot be written: {problem.strerror}; name another file") from problem
+    put(make(read), output)
     return 0
 
 

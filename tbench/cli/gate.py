@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tbench.cli.compare import share
+from tbench.cli.output import stop_writing
 from tbench.errors import Inconclusive, UsageError
 from tbench.gate import ci, words
 from tbench.gate.outcome import Result
@@ -60,7 +60,7 @@ def gate(asked: Asked, options: Options) -> int:
         show(result)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the lines has seen enough; the verdict stands
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (until the process ends)
+        stop_writing()
     code = result.exit_code
     if code == 3 and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tbench.catalog import COMPONENTS
+from tbench.cli.columns import columns
 from tbench.components.entries import Entry, entries
 from tbench.components.own import FORMS
 from tbench.components.registry import Axis, Component, Variant, installed
 from tbench.records import text
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 WIDE = 160  # columns where the output is no terminal
+SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
 KINDS = {"int": "whole number", "bool": "true, false"}
 
 
@@ -59,18 +59,25 @@ def named(device: str) -> str:
 
 def overview(given: bool) -> None:
     """Every component with its variants and axes, and the model presets."""
-    from rich.console import Console
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else WIDE
+    bold = terminal and not os.environ.get("NO_COLOR")
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+    def heading(words: str) -> None:
+        print(f"\x1b[1m{words}\x1b[0m" if bold else words)
+
+    def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        print(*columns(header, rows, width), "", sep="\n")
+
     cuda = nvidia_device()
     for component in COMPONENTS.values():
-        console.print(f"{component.name}: {component.about}; phases {', '.join(component.phases)}", style="bold")
-        console.print(variants_table(component, cuda))
-        console.print(axes_table(component))
+        heading(f"{component.name}: {component.about}; phases {', '.join(component.phases)}")
+        table((component.variant_axis, "what it is", "runs on", "here"), variants(component, cuda))
+        table(("axis", "values", "default", "meaning"), axes(component))
     taking = ", ".join(component.name for component in COMPONENTS.values() if component.own)
-    console.print(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md", style="bold")
-    console.print("models: sizes that `model:` fills in", style="bold")
-    console.print(models_table())
+    heading(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md")
+    heading("models: sizes that `model:` fills in")
+    table(("model", *SIZES), models())
     for entry in entries():
         fault = entry.fault or refused(entry)
         if fault:
@@ -80,14 +87,14 @@ def overview(given: bool) -> None:
         print("warning: options of a scenario do nothing without one; add a SCENARIO", file=sys.stderr)
 
 
-def variants_table(component: Component, cuda: bool) -> Table:
-    table = plain_table(component.variant_axis, "what it is", "runs on", "here")
+def variants(component: Component, cuda: bool) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
     for variant in (*component.variants.values(), *component.offered.values()):
         limits = [", ".join(variant.devices)]
         limits += [", ".join(variant.phases)] if variant.phases else []
         limits += [", ".join(variant.dtypes)] if len(variant.dtypes) < len(component_dtypes(component)) else []
-        table.add_row(variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes")
-    return table
+        rows.append((variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes"))
+    return rows
 
 
 def refused(entry: Entry) -> str | None:
@@ -118,12 +125,12 @@ def nvidia_device() -> bool:
     return any(dev.glob("nvidia[0-9]*")) or (dev / "dxg").exists()
 
 
-def axes_table(component: Component) -> Table:
-    table = plain_table("axis", "values", "default", "meaning")
-    for axis in component.axes:
-        if axis.name != component.variant_axis:
-            table.add_row(axis.name, values(axis), "" if axis.default is None else text(axis.default), axis.help)
-    return table
+def axes(component: Component) -> list[Sequence[str]]:
+    return [
+        (axis.name, values(axis), "" if axis.default is None else text(axis.default), axis.help)
+        for axis in component.axes
+        if axis.name != component.variant_axis
+    ]
 
 
 def values(axis: Axis) -> str:
@@ -135,24 +142,8 @@ def values(axis: Axis) -> str:
     return ", ".join([*axis.choices, *forms])
 
 
-def models_table() -> Table:
-    from dataclasses import asdict
-
+def models() -> list[Sequence[str]]:
     from tbench.scenario.presets import PRESETS
 
-    sizes = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
-    table = plain_table("model", *sizes)
-    for name, preset in PRESETS.items():
-        held = asdict(preset)
-        table.add_row(name, *("" if held[size] is None else str(held[size]) for size in sizes))
-    return table
-
-
-def plain_table(*columns: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+    held = {name: [getattr(preset, size) for size in SIZES] for name, preset in PRESETS.items()}
+    return [(name, *("" if size is None else str(size) for size in sizes)) for name, sizes in held.items()]

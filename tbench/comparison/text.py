@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from io import StringIO
 
@@ -15,7 +12,7 @@ from tbench.comparison import facts, table
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Comparison
 from tbench.report.model import Table
-from tbench.report.text import NOTES_WIDTH, UNLIMITED, fold, lay_out, needed_width
+from tbench.report.text import NOTES_WIDTH, console_into, fold, lay_out, needed_width
 
 
 def render(
@@ -24,22 +21,9 @@ def render(
     """The comparison as text; grids in place of the cases where there are some. Without `width` and `colour` as
     standard output takes it: those of the terminal, neither when it is a file or a pipe. `NO_COLOR` and `COLUMNS` are
     honoured."""
-    if width is None:
-        terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
-        width = shutil.get_terminal_size().columns if terminal else UNLIMITED
-    if colour is None:
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     out = StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        legacy_windows=False,
-    )
-    folded = min(width, NOTES_WIDTH)
+    console = console_into(out, width, colour)
+    folded = min(console.width, NOTES_WIDTH)
     _head(console, comparison, folded)
     if grids:
         _grids(console, comparison, grids, folded)

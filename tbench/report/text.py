@@ -22,16 +22,14 @@ UNLIMITED = 400  # for a file or a pipe: no line is folded but the notes
 NOTES_WIDTH = 100
 
 
-def render(run: Run, width: int | None = None, colour: bool | None = None) -> str:
-    """The run's table as text. Without arguments as standard output takes it: width and colour of the terminal,
-    neither when it is a file or a pipe. `NO_COLOR` and `COLUMNS` are honoured."""
+def console_into(out: StringIO, width: int | None, colour: bool | None) -> Console:
+    """A console that writes to `out` what standard output would show; `width` and `colour` as for `render`."""
     if width is None:
         terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
         width = shutil.get_terminal_size().columns if terminal else UNLIMITED
     if colour is None:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    out = StringIO()
-    console = Console(
+    return Console(
         file=out,
         width=width,
         force_terminal=colour,
@@ -40,6 +38,14 @@ def render(run: Run, width: int | None = None, colour: bool | None = None) -> st
         highlight=False,
         legacy_windows=False,
     )
+
+
+def render(run: Run, width: int | None = None, colour: bool | None = None) -> str:
+    """The run's table as text. Without arguments as standard output takes it: width and colour of the terminal,
+    neither when it is a file or a pipe. `NO_COLOR` and `COLUMNS` are honoured."""
+    out = StringIO()
+    console = console_into(out, width, colour)
+    width = console.width
     model = table(run.rows)
     console.print(Text(facts.title(run), style="bold"))
     console.print(

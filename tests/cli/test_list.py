@@ -40,7 +40,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def row(out: str, name: str) -> str:
-    (line,) = (line for line in out.splitlines() if line.startswith(f" {name} "))
+    (line,) = (line for line in out.splitlines() if line.startswith(f"{name} "))
     return line
 
 

@@ -63,8 +63,9 @@ def test_says_which_condition_was_not_met() -> None:
     assert len(measured.turns) == 6  # two turns a round once a case has used its share of the time
 
 
-def test_the_baseline_goes_on_while_others_are_compared_with_it() -> None:
-    executor = FakeExecutor({"a": 0.001, "b": 0.001})
+def rounds_beside_an_unsteady_case(baseline: float) -> dict[str, set[int]]:
+    """Rounds of a baseline `a` and of `b`, which differs from process to process until it is given up."""
+    executor = FakeExecutor({"a": baseline, "b": 0.001})
     processes = itertools.count()
 
     def b_differs_from_process_to_process(kernel: str, do: str) -> None:
@@ -72,23 +73,17 @@ def test_the_baseline_goes_on_while_others_are_compared_with_it() -> None:
             executor.speed["b"] = 0.001 * (1 + next(processes) % 2)
 
     executor.on = b_differs_from_process_to_process
-    measured = measure("ab", executor)
-    rounds = {name: {turn.round for turn in one.turns} for name, one in measured.items()}
+    return {name: {turn.round for turn in one.turns} for name, one in measure("ab", executor).items()}
+
+
+def test_the_baseline_goes_on_while_others_are_compared_with_it() -> None:
+    rounds = rounds_beside_an_unsteady_case(baseline=0.001)
     assert rounds["a"] == rounds["b"]
     assert len(rounds["b"]) == QUICK.max_rounds
 
 
 def test_a_long_baseline_does_not_hold_up_what_is_compared_with_it() -> None:
-    executor = FakeExecutor({"a": 2.0, "b": 0.001})
-    processes = itertools.count()
-
-    def b_differs_from_process_to_process(kernel: str, do: str) -> None:
-        if (kernel, do) == ("b", "prepare"):
-            executor.speed["b"] = 0.001 * (1 + next(processes) % 2)
-
-    executor.on = b_differs_from_process_to_process
-    measured = measure("ab", executor)
-    rounds = {name: {turn.round for turn in one.turns} for name, one in measured.items()}
+    rounds = rounds_beside_an_unsteady_case(baseline=2.0)
     assert rounds["a"] == {0, 1, 2}
     assert len(rounds["b"]) == QUICK.max_rounds
 
