@@ -1,12 +1,7 @@
-"""Formats of other tools: each case once, with the right figures and units, in files that their readers accept.
-
-`junit-10.xsd` is the schema of Jenkins' xunit plugin, as it lies in pytest 9.2.0's source distribution
-(testing/example_scripts/junit-10.xsd; MIT licence, in the file).
-"""
+"""Formats of other tools: each case once, with the right figures and units, in files that their readers accept."""
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import subprocess
@@ -15,34 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import jsonschema
 import pyperf
 import pytest
-import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
-from tbench.cli import exit_code
-from tbench.errors import UsageError
-from tbench.records import STATUSES, Case, Measurement, Memory, Turn
+from tbench.records import STATUSES, Measurement, Memory, Turn
 from tbench.report.exchange import (  # not its names: pytest would take them for tests
-    EVERY_CASE,
     FORMATS,
     exporter,
-    junit,
 )
 from tbench.report.exchange.cases import left_out, timed
-from tbench.store import RunFolder
-from tests.synthetic import ENVIRONMENT, attention, every_status, failed, header, ok, turns
+from tests.report.exported import HERE, JUNIT, TIMED, cases_of, loads, run_of
+from tests.synthetic import attention, failed, ok
 
-TIMED = sorted(set(FORMATS) - EVERY_CASE)
-HERE = replace(ENVIRONMENT, ceilings=None)  # made-up times are faster than any machine
-JUNIT = xmlschema.XMLSchema(Path(__file__).with_name("junit-10.xsd"))
 BMF = {  # the schema of Bencher's documentation, of its format as it is read
     "type": "object",
     "additionalProperties": {
@@ -55,39 +41,6 @@ BMF = {  # the schema of Bencher's documentation, of its format as it is read
         },
     },
 }
-EXPERIMENT = Measurement(
-    Case("training", "train", "cpu", "float32", (("arm", "rope"),)),
-    "ok",
-    findings={"loss": 1.2, "losses": [1.2, 1.3]},
-    costs={"setup": 0.5, "training": 40.0},
-)
-
-
-def run_of(measurements: list[Measurement], **head: Any) -> Run:
-    return Run(Path("results/attention/example"), {**header(), **head}, HERE, tuple(measurements))
-
-
-def loads(text: str) -> Any:
-    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-
-
-@pytest.fixture
-def every() -> Run:
-    return run_of([*every_status(), EXPERIMENT])
-
-
-@pytest.fixture
-def small() -> Run:
-    """Two processes of a turn each: a baseline, a faster case, and one that failed."""
-    naive, flash = attention("naive"), attention("flash")
-    return run_of(
-        [
-            ok(naive, 36e-3, 1, turns=(Turn(0, 0, 2, (36e-3, 36.5e-3)), Turn(1, 0, 2, (36.2e-3,)))),
-            ok(flash, 6.5e-3, 2, turns=(Turn(0, 0, 8, (6.5e-3, 6.75e-3)), Turn(1, 0, 8, (6.625e-3,)))),
-            failed(attention("flex"), "timeout", "set-up took longer than 120 s: raise sampling.timeout"),
-        ]
-    )
-
 
 # ------------------------------------------------------------------ what a format says, in seconds and bytes
 
@@ -409,198 +362,3 @@ def test_google_benchmark_has_what_its_compare_tool_reads(every: Run) -> None:
     assert names[:6] == [case] * 4 + [f"{case}_median", f"{case}_stddev"]
     assert len(set(names)) == 3 * 6
     assert [entry["family_index"] for entry in document["benchmarks"]] == [n for n in range(6) for _ in range(6)]
-
-
-# ------------------------------------------------------------------ JUnit
-
-
-def cases_of(document: str) -> dict[str, ElementTree.Element]:
-    tests = list(ElementTree.fromstring(document).iter("testcase"))
-    found = {f"{test.attrib['classname']} {test.attrib['name']}": test for test in tests}
-    assert len(found) == len(tests)
-    return found
-
-
-def test_junit_holds_every_case_with_its_status(every: Run) -> None:
-    document = exporter("junit")(every)
-    JUNIT.validate(document)
-    suite = ElementTree.fromstring(document).find("testsuite")
-    assert suite is not None
-    assert suite.attrib["name"] == "tbench Naive and flash attention"
-    assert [suite.attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["12", "1", "2", "2"]
-    tests = cases_of(document)
-    assert list(tests) == [one.case.id for one in every.measurements]
-    endings = {"failed": "failure", "error": "error", "skipped": "skipped"}
-    for row in every.rows:
-        test = tests[row.measurement.case.id]
-        ending = endings.get(junit.OUTCOMES[row.status])
-        assert [child.tag for child in test] == ([ending] if ending else ["system-out"] if row.latency else [])
-        if ending:
-            assert test[0].attrib == {"message": row.measurement.reason, "type": row.status}
-            assert "time" not in test.attrib  # nothing is known of it
-
-
-def test_junit_tells_how_long_a_case_took_and_what_came_out(every: Run) -> None:
-    tests = cases_of(exporter("junit")(every))
-    first = tests[attention("flash").id]
-    taken = sum(sum(turn.seconds) for turn in every.measurements[1].turns)
-    assert float(first.attrib["time"]) == pytest.approx(taken, abs=1e-9)
-    assert (first[0].text or "").startswith("latency 6.") and "peak memory 8.00 MiB" in (first[0].text or "")
-    assert "speed-up" in (first[0].text or "") and "speed-up" not in (tests[attention("naive").id][0].text or "")
-    assert float(tests[EXPERIMENT.case.id].attrib["time"]) == 40.5
-    assert not list(tests[EXPERIMENT.case.id])
-
-
-def test_junit_knows_the_time_of_a_case_that_failed_late() -> None:
-    late = failed(attention("flex"), "wrong", "wrong after timing", turns=turns(1e-3, 1), costs={"setup": 2.0})
-    (test,) = cases_of(exporter("junit")(run_of([late]))).values()
-    assert float(test.attrib["time"]) == pytest.approx(2.08, rel=0.01)
-
-
-def test_what_is_too_fast_to_be_true_is_an_error_with_its_reason() -> None:
-    run = replace(run_of([ok(attention("flash", 4096), 1e-9, 1)]), environment=ENVIRONMENT)
-    (test,) = cases_of(exporter("junit")(run)).values()
-    assert test[0].tag == "error" and "what this machine can do" in test[0].attrib["message"]
-    assert loads(exporter("bmf")(run)) == {}
-
-
-def test_a_suite_can_be_made_of_anything() -> None:
-    document = junit.testsuite(
-        "gate",
-        [
-            junit.TestCase("attention/forward", "kernel=a", 1.25, "passed", "OK", "ratio 1.01"),
-            junit.TestCase("attention/forward", "kernel=b", None, "failed", "SLOWER: 20% slower"),
-            junit.TestCase("attention/forward", "kernel=c", 1e-7, "skipped", "INCONCLUSIVE", "18 pairs"),
-            junit.TestCase("attention/forward", "kernel=d", None, "error", "BROKEN: crashed", "signal 11", "BROKEN"),
-        ],
-    )
-    JUNIT.validate(document)
-    passed, slower, open_, broken = cases_of(document).values()
-    assert passed[0].text == "ratio 1.01" and float(passed.attrib["time"]) == 1.25
-    assert slower[0].tag == "failure" and slower[0].attrib == {"message": "SLOWER: 20% slower"}
-    assert "time" not in slower.attrib
-    assert open_[0].tag == "skipped" and open_[0].text == "18 pairs" and float(open_.attrib["time"]) == 1e-7
-    assert broken[0].tag == "error" and broken[0].attrib["type"] == "BROKEN"
-    suite = ElementTree.fromstring(document)[0]
-    assert suite.attrib["time"] == "1.251"  # rounded up, not to 0
-    assert "time" not in ElementTree.fromstring(junit.testsuite("none", []))[0].attrib
-    JUNIT.validate(junit.testsuite("none", []))
-
-
-def test_a_suite_names_its_properties() -> None:
-    document = junit.testsuite("x", [], {"device": 'cpu <&> "x"', "torch": "2.13.0"})
-    JUNIT.validate(document)
-    found = {one.attrib["name"]: one.attrib["value"] for one in ElementTree.fromstring(document).iter("property")}
-    assert found == {"device": 'cpu <&> "x"', "torch": "2.13.0"}
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.text(st.characters(exclude_categories=())))
-def test_no_text_breaks_the_xml(text: str) -> None:
-    document = junit.testsuite(
-        text, [junit.TestCase(text, text, 1.0, "failed", text, text), junit.TestCase("a", text, None, "passed")]
-    )
-    JUNIT.validate(document)
-    assert document.isascii()
-
-
-@pytest.mark.parametrize("odd", ["\x1b[31mred\x1b[0m", "\x00", "\ufffe", "\ud800"])
-def test_characters_that_xml_cannot_hold_are_replaced(odd: str) -> None:
-    run = run_of([failed(attention("flex"), "error", f"died: {odd} × € 😀 <&]]>\nsecond line")])
-    (test,) = cases_of(exporter("junit")(run)).values()
-    message = test[0].attrib["message"]
-    assert "\ufffd" in message and message.endswith(" × € 😀 <&]]>\nsecond line") and message == test[0].text
-
-
-# ------------------------------------------------------------------ the command
-
-
-def stored(folder: Path, made: list[Measurement]) -> str:
-    with RunFolder.create(folder, {**header(), "environment": HERE.to_dict()}) as run:
-        for measurement in made:
-            run.append(measurement)
-        run.finish()
-    return str(folder)
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_the_verb_writes_what_the_function_makes(
-    every: Run, format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = stored(tmp_path / "run", list(every.measurements))
-    wanted = exporter(format)(Run.read(folder))
-    for output in ([], ["-o", "-"], ["-o", str(tmp_path / "out")]):
-        assert exit_code(["export", folder, "--format", format, *output]) == 0
-        printed, told = capsys.readouterr()
-        assert (printed or (tmp_path / "out").read_text(encoding="utf-8")) == wanted
-        if format == "junit":
-            assert told == ""
-        else:
-            assert told.startswith(f"{folder}: 6 of 12 cases are left out, having no latency: 1 unsupported, 1 wrong")
-            assert "1 oom" in told and "1 not timed (an experiment)" in told
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_nothing_is_told_where_nothing_is_left_out(
-    format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
-    assert exit_code(["export", folder, "--format", format]) == 0
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("made", "why"),
-    [
-        ([failed(attention("naive"), "oom", "needs 256 GiB, 14.2 GiB are free"), EXPERIMENT], "1 oom, 1 not timed"),
-        ([], "the run has no case"),
-    ],
-)
-def test_a_run_without_a_latency_is_refused_but_by_junit(
-    made: list[Measurement], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = stored(tmp_path / "run", made)
-    for format in TIMED:
-        assert exit_code(["export", folder, "--format", format, "-o", str(tmp_path / "out")]) == 2
-        assert why in capsys.readouterr().err
-        assert not (tmp_path / "out").exists()
-    assert exit_code(["export", folder, "--format", "junit"]) == 0
-    JUNIT.validate(capsys.readouterr().out)
-
-
-@pytest.mark.parametrize(
-    ("format", "hint"),
-    [
-        ("PyPerf", "did you mean pyperf?"),
-        ("github_action", "did you mean github-action?"),
-        ("google", "did you mean google-benchmark?"),
-        ("xlsx", "only to pyperf, github-action, bmf, junit, google-benchmark"),
-    ],
-)
-def test_an_unknown_format_is_refused_before_the_folder_is_read(
-    format: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(UsageError, match="cannot export to that"):
-        exporter(format)
-    assert exit_code(["export", str(tmp_path / "nowhere"), "--format", format]) == 2
-    assert hint in capsys.readouterr().err
-
-
-def test_what_cannot_be_read_or_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code(["export", str(tmp_path / "nowhere"), "--format", "bmf"]) == 2
-    assert "does not exist" in capsys.readouterr().err
-    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
-    assert exit_code(["export", folder, "--format", "bmf", "-o", str(tmp_path / "no" / "out")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
-    assert exit_code(["export", folder]) == 2  # of no format in particular
-
-
-def test_export_loads_nothing_heavy(tmp_path: Path) -> None:
-    from tests.test_imports import loaded_by
-
-    folder = stored(tmp_path / "run", [ok(attention("flash"), 1e-3, 1)])
-    for format in FORMATS:
-        code = (
-            f"from tbench.cli import exit_code\nassert exit_code(['export', {folder!r}, '--format', {format!r}]) == 0"
-        )
-        assert loaded_by(code, "torch,pandas") == set()
