@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tbench.gate.calibration import SUMMARY, Rate, Summary
+from tbench.gate.calibration import SUMMARY, Summary
+from tbench.gate.rates import Rate
 from tbench.gate.rule import Rule
 from tbench.gate.run import CALIBRATIONS
 from tbench.gate.sides import Asked, read

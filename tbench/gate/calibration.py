@@ -20,6 +20,7 @@ from typing import Any
 
 from tbench.analysis.signed_rank import pairs_needed
 from tbench.errors import StoreError
+from tbench.gate.rates import Rate
 from tbench.gate.rule import Rule, with_tolerance
 from tbench.records import Environment
 from tbench.store import jsonfile, write_file
@@ -74,34 +75,6 @@ class Trial:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Trial:
         return Trial(**{**data, "open": tuple(data["open"])})
-
-
-@dataclass(frozen=True)
-class Rate:
-    """`hits` of `trials`, with the 95% interval of the share."""
-
-    hits: int
-    trials: int
-
-    @property
-    def share(self) -> float | None:
-        return self.hits / self.trials if self.trials else None
-
-    @property
-    def low(self) -> float:
-        return clopper_pearson(self.hits, self.trials)[0]
-
-    @property
-    def high(self) -> float:
-        return clopper_pearson(self.hits, self.trials)[1]
-
-    @property
-    def bound(self) -> float:
-        """The one-sided 95% bound above: what 0 of 300 says."""
-        return upper_bound(self.hits, self.trials)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"hits": self.hits, "trials": self.trials, "share": self.share, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -184,38 +157,6 @@ def holdable(sigmas: Iterable[float], rule: Rule) -> float:
         if worst == 0 or pairs_needed(worst, there.gap, there.alpha, there.power) <= there.most:
             return tolerance
     return TOLERANCES[-1]
-
-
-def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share. No trials: everything."""
-    side = (1 - confidence) / 2
-    return lower_bound(hits, trials, side), upper_bound(hits, trials, side)
-
-
-def upper_bound(hits: int, trials: int, error: float = 0.05) -> float:
-    """The share that would give so few hits with probability `error`."""
-    if hits >= trials:
-        return 1.0
-    return bisected(lambda share: at_most(hits, trials, share) > error)
-
-
-def lower_bound(hits: int, trials: int, error: float) -> float:
-    if hits == 0:
-        return 0.0
-    return bisected(lambda share: 1 - at_most(hits - 1, trials, share) < error)
-
-
-def at_most(hits: int, trials: int, share: float) -> float:
-    """P(so many successes or fewer)."""
-    return sum(math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
-
-
-def bisected(below: Any) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) else (low, middle)
-    return (low + high) / 2
 
 
 # ---------------------------------------------------------------------- on the disk

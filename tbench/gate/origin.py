@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import tbench
 from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
@@ -21,7 +20,7 @@ from tbench.records import Case
 
 SECONDS = 60.0
 INSTALLED = ("site-packages", "dist-packages")  # of an environment that may lie inside the repository
-ENGINE = Path(tbench.__file__).parent
+ENGINE = Path(__file__).parents[1]  # tbench itself
 
 
 def remarks(sides: Sides, cases: Sequence[Case]) -> Iterator[str]:

@@ -17,9 +17,7 @@ from tbench.errors import StoreError
 from tbench.gate.calibration import (
     TRIALS,
     Known,
-    Rate,
     Trial,
-    clopper_pearson,
     holdable,
     kind_name,
     known,
@@ -27,9 +25,9 @@ from tbench.gate.calibration import (
     resumed,
     spreads,
     summarised,
-    upper_bound,
     write_summary,
 )
+from tbench.gate.rates import Rate, clopper_pearson, upper_bound
 from tbench.gate.rule import Rule
 from tbench.gate.trials import Programme, missing, save
 from tests.synthetic import ENVIRONMENT
