@@ -184,11 +184,11 @@ def more_rounds(row: Compared) -> int | None:
 
 
 def verdict(row: Compared) -> Verdict:
-    """The comparison's verdict as the gate's. Not ok on both sides, or not timed: SKIPPED."""
+    """The comparison's verdict as the gate's, by the same rules as where both sides are measured (`settle.failed`)."""
     if row.verdict is None:
         return "SKIPPED" if row.new is None or row.new.status in (*NOT_HERE, "ok") else "BROKEN"
     if row.verdict == "FIXED":
-        return "ADDED"
+        return "ADDED" if row.base is not None and row.base.status in NOT_HERE else "INCONCLUSIVE"
     if row.memory == "BIGGER" and row.verdict not in ("SLOWER", "BROKEN"):
         return "BIGGER"
     return row.verdict
