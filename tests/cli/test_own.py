@@ -110,7 +110,7 @@ def ran(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 def test_list_shows_what_packages_offer_and_what_is_left_out(installed: dict[str, str]) -> None:
     done = ran(installed, "list")
     assert done.returncode == 0
-    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(" fast ")]
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("fast ")]
     assert len(rows) == 2
     assert all("of" in row and row[-1] == "yes" for row in rows)
     assert "SDPA's FlashAttention" in done.stdout
