@@ -13,8 +13,9 @@ from tbench.claims.command import commands
 from tbench.claims.ladder import FIRST, Ladder, Step, ladders, learned
 from tbench.claims.model import MARKS, Article, Language, TableRow, Words
 from tbench.claims.observation import Missing
+from tbench.claims.places import label_words, size
 from tbench.claims.verdict import Verdict, combine
-from tbench.claims.words import COUNTED, VERDICTS, amount, label_words, note_words, said, size, span, verdict_words
+from tbench.claims.words import COUNTED, VERDICTS, amount, note_words, said, span, verdict_words
 
 BAR = 24  # characters of the longest bar
 PHASES: Mapping[str, Words] = {
@@ -194,7 +195,7 @@ def _regime(result: RegimeResult, language: Language) -> Iterator[str]:
         words = [amount(regime.measure, estimate), VERDICTS[one.judgement.verdict][language]]
         note = note_words(one.judgement, estimate, language)
         n = f"{estimate.n} {COUNTED[estimate.unit][language]}" if estimate.unit in COUNTED else ""
-        label = label_words(one)
+        label = label_words(one.label)
         told = ", ".join([*words, *([note] if note else []), *([n] if n else [])])
         yield f"  {label + ': ' if label else ''}{told}"
         for said_too in one.observation.notes:

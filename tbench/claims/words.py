@@ -1,4 +1,4 @@
-"""Verdicts in words, in both languages: which, and where they hold."""
+"""Verdicts and their figures in words, in both languages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from tbench.analysis.statistics import decimals, fixed
 from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.model import Language, Measure, Words
+from tbench.claims.places import along, among
 from tbench.claims.verdict import ABOVE, Estimate, Judgement, Verdict, combine
-from tbench.records import Value, text
+from tbench.records import Value
 
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.CONFIRMED: Words("confirmed", "证实"),
@@ -99,29 +100,6 @@ def _signed(value: float, measure: Measure, places: int) -> str:
     return fixed(value, places).replace("-", "−")
 
 
-def size(value: Value) -> str:
-    """1024 as `1K`, other values as they are."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1024 and value % 1024 == 0:
-        return f"{value // 1024}K"
-    return f"{value:g}" if isinstance(value, float) else text(value)
-
-
-def place(axis: str, values: Sequence[Value], every: Sequence[Value], language: Language) -> str:
-    """Neighbouring values among all that were measured: `from 1K up`, `at 512`; empty where it is all of them."""
-    first, last = size(values[0]), size(values[-1])
-    if axis == "at":
-        first, last = f"{first}×", f"{last}×"
-    if len(values) == len(every):
-        return ""
-    if len(values) == 1:
-        return f"at {first}" if language == "en" else f"{first}时"
-    if values[-1] == every[-1]:
-        return f"from {first} up" if language == "en" else f"{first}起"
-    if values[0] == every[0]:
-        return f"up to {last}" if language == "en" else f"至{last}"
-    return f"from {first} to {last}" if language == "en" else f"{first}至{last}"
-
-
 @dataclass(frozen=True)
 class Kind:
     """A verdict as it is told: `confirmed` apart from `confirmed above the range`."""
@@ -148,36 +126,15 @@ def kind_of(judged: Iterable[Judged]) -> Kind:
 
 def regime_parts(result: RegimeResult, language: Language) -> list[tuple[Kind, str]]:
     """Kinds of verdict in a regime with where they hold; the place is empty where it is everywhere."""
-    along = result.regime.along
-    if along is not None and result.judged and all(along in one.observation.point for one in result.judged):
+    axis = result.regime.along
+    if axis is not None and result.judged and all(axis in one.observation.point for one in result.judged):
         at: dict[Value, list[Judged]] = {}
         for one in result.judged:
-            at.setdefault(one.observation.point[along], []).append(one)
-        return _along(along, {value: kind_of(judged) for value, judged in at.items()}, language)
-    kinds: dict[Kind, list[str]] = {}
-    for one in result.judged:
-        kinds.setdefault(kind_of([one]), []).append(label_words(one))
-    if len(kinds) < 2:
-        return [(kind_of(result.judged), "")]
-    return [(kind, _and(places, language)) for kind, places in kinds.items()]
-
-
-def _along(axis: str, at: Mapping[Value, Kind], language: Language) -> list[tuple[Kind, str]]:
-    """Neighbouring values with the same kind together."""
-    every, found = list(at), dict[Kind, list[str]]()
-    stretches: list[tuple[Kind, list[Value]]] = []
-    for value, kind in at.items():
-        if stretches and stretches[-1][0] == kind:
-            stretches[-1][1].append(value)
-        else:
-            stretches.append((kind, [value]))
-    for kind, values in stretches:
-        found.setdefault(kind, []).append(place(axis, values, every, language))
-    return [(kind, _and(where, language)) for kind, where in found.items()]
-
-
-def _and(places: Sequence[str], language: Language) -> str:
-    return (" and " if language == "en" else "、").join(places)
+            at.setdefault(one.observation.point[axis], []).append(one)
+        return along(axis, {value: kind_of(judged) for value, judged in at.items()}, language)
+    if not result.judged:
+        return [(kind_of([]), "")]
+    return among([(one.label, kind_of([one])) for one in result.judged], language)
 
 
 def verdict_words(assessment: Assessment, language: Language) -> str:
@@ -226,8 +183,3 @@ def note_words(judgement: Judgement, estimate: Estimate, language: Language) -> 
         about = f"about {judgement.more} {unit.en} needed"
         needs = about if language == "en" else f"约需再测{judgement.more}{unit.zh}"
     return ("; " if language == "en" else "；").join(part for part in (note, needs) if part)
-
-
-def label_words(judged: Judged) -> str:
-    """What tells this observation from the others of its regime: `seq_len=1K kernel=flash`."""
-    return " ".join(f"{axis}={size(value)}" for axis, value in judged.label)

@@ -104,7 +104,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         arms={name: SIZES.with_(activation=name) for name in ("relu", "gelu", "geglu", "swiglu")}
         | {"swiglu-unmatched": SIZES.with_(activation="swiglu", matched=False)},
         quick=Budget(steps=100, seeds=3, batch=16, layers=2),
-        full=Budget(steps=300, seeds=6, layers=2, tuning=100),
+        full=Budget(steps=300, seeds=4, layers=2, tuning=100),
     ),
     "norm": Experiment(
         about="RMSNorm against LayerNorm",
@@ -120,7 +120,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         rates=(1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
         quick=Budget(steps=100, seeds=1, batch=16),
-        full=Budget(steps=160, seeds=3, batch=16),
+        full=Budget(steps=160, seeds=2, batch=16),
     ),
     "convergence": Experiment(
         about="steps and seconds to a loss, each arm at its best rate",
@@ -131,7 +131,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "pre-rmsnorm": SIZES,
         },
         quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.3),
-        full=Budget(steps=400, seeds=4, tuning=100, looks=40, reached=2.0),
+        full=Budget(steps=250, seeds=6, tuning=100, looks=25, reached=1.8),
     ),
     "convergence-equal": Experiment(
         about="steps and seconds to a loss, all arms at one rate",
@@ -142,7 +142,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         },
         rates=(1e-3,),
         quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.6),
-        full=Budget(steps=400, seeds=4, looks=40, reached=2.3),
+        full=Budget(steps=250, seeds=6, looks=25, reached=2.3),
     ),
     "position": Experiment(
         about="loss beyond the trained length, position by position",
@@ -161,7 +161,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         rates=(1e-2,),
         reach=(800 / 512,),
         quick=Budget(steps=150, seeds=2, batch=2, length=512, layers=2),
-        full=Budget(steps=500, seeds=3, batch=4, length=512, layers=2),
+        full=Budget(steps=300, seeds=3, batch=4, length=512, layers=2),
     ),
     "kv-sharing": Experiment(
         about="eight heads with keys and values of their own, of two, of one; saved parameters given back or not",
@@ -189,13 +189,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         arms={name: SIZES.with_(layers=2, pattern=pattern) for name, pattern in stacks(8).items()},
         data="recall:44",
         quick=Budget(steps=200, seeds=2, length=48, tuning=100),
-        full=Budget(steps=300, seeds=5, length=48),
+        full=Budget(steps=300, seeds=4, length=48),
     ),
     "ladder": Experiment(
         about="from the block of 2017 to that of 2024, one improvement at a time, with equal parameters",
         claims=("C20",),
         arms=ladder(SHARED),
         quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=50),
-        full=Budget(steps=200, seeds=4, layers=2, tuning=100),
+        full=Budget(steps=160, seeds=4, layers=2, tuning=60),
     ),
 }

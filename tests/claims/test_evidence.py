@@ -286,4 +286,5 @@ def test_a_table_that_refuses_is_what_was_claimed() -> None:
     sinusoidal = arm(
         "beyond-table", "sinusoidal", [2.0] * 3, **{"loss_at_1": [2.0] * 3, "loss_at_1.5625": [4.0, 4.1, 3.9]}
     )
-    assert judged("C19", learned, sinusoidal).verdict is Verdict.CONFIRMED
+    shorter = arm("position", "sinusoidal", [2.0] * 3, **{"loss_at_1": [2.0] * 3, "loss_at_1.5": [4.0, 4.1, 3.9]})
+    assert judged("C19", learned, sinusoidal, shorter).verdict is Verdict.CONFIRMED

@@ -18,7 +18,7 @@ from tbench.claims.command import commands, repeated, selection_terms
 from tbench.claims.model import LANGUAGES, Language
 from tbench.claims.render import explain
 from tbench.claims.verdict import Estimate
-from tbench.claims.words import amount, place, span
+from tbench.claims.words import amount, span
 from tbench.cli.table import table
 from tbench.errors import StoreError, UsageError
 from tbench.scenario import expand, load
@@ -140,23 +140,6 @@ def test_amounts() -> None:
     assert span("saved", exact(0.75, 0.75)) == "75%"
     assert span("saved", exact(-0.5, -0.25)) == "−50 to −25%"
     assert span("saved", exact(-0.5, 0.25), "zh") == "−50至25%"
-
-
-@pytest.mark.parametrize(
-    ("values", "en", "zh"),
-    [
-        ([512, 1024, 2048, 4096], "", ""),
-        ([1024, 2048, 4096], "from 1K up", "1K起"),
-        ([512, 1024], "up to 1K", "至1K"),
-        ([1024, 2048], "from 1K to 2K", "1K至2K"),
-        ([1024], "at 1K", "1K时"),
-        ([4096], "at 4K", "4K时"),
-    ],
-)
-def test_places(values: list[int], en: str, zh: str) -> None:
-    every = [512, 1024, 2048, 4096]
-    assert place("seq_len", values, every, "en") == en
-    assert place("seq_len", values, every, "zh") == zh
 
 
 def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
