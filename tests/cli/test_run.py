@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -245,7 +246,9 @@ def start(tiny: Path, run: Path, *more: str) -> subprocess.Popen[str]:
         TINY.replace("[32, 64]", "[32, 40, 48, 56, 64, 72, 80, 88]").replace("turn_time: 0.002", "turn_time: 0.1")
     )
     command = [sys.executable, "-m", "tbench", "run", str(slow), "-o", str(run), "--device", "cpu", *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts what it puts into the background deaf to Ctrl-C, and the tests with it, and this too.
+    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
 
 
 def wait_for_lines(run: Path, count: int) -> None:
