@@ -1,23 +1,22 @@
-"""What all tests share: a cache of their own, so that nothing of the user's is read or written."""
+"""What all tests share: a cache and locks of their own, so that they neither touch nor wait for a run of the user's."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tbench.execution.lock import FOLDER
+
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Measured ceilings go to a folder of this session, shared by all its tests (and their subprocesses)."""
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Measured ceilings and locks go to a folder of this session, shared by all its tests (and their subprocesses)."""
     folder = tmp_path_factory.mktemp("cache")
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(folder)
-    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # workers do not look into the working directory
-    yield folder
-    if before is None:
-        del os.environ["XDG_CACHE_HOME"]
-    else:
-        os.environ["XDG_CACHE_HOME"] = before
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(folder))
+        environment.setenv(FOLDER, str(folder))
+        root = str(Path(__file__).parents[1])
+        environment.setenv("PYTHONPATH", root)  # workers do not look into the working directory
+        yield folder

@@ -12,10 +12,15 @@ from pathlib import Path
 
 from tbench.errors import StoreError
 
+FOLDER = "TBENCH_LOCK_DIR"  # names another folder for the locks: for tests, whose times do not matter
+
 
 def lock_path(device: str) -> Path:
-    """The lock file of a device, the same for every user and every copy of tbench on this machine."""
-    shared = Path("/tmp")  # not TMPDIR, which differs between users
+    """The lock file of a device, the same for every user and copy of tbench on this machine. Raises StoreError."""
+    given = os.environ.get(FOLDER)
+    if given and not Path(given).is_dir():  # another folder in its place would lock nothing out
+        raise StoreError(f"{FOLDER}={given}: there is no such folder; make it, or unset the variable")
+    shared = Path(given or "/tmp")  # not TMPDIR, which differs between users
     return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"tbench-{device.replace(':', '')}.lock"
 
 

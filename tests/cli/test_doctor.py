@@ -14,7 +14,6 @@ import pytest
 from tbench.cli import doctor as module
 from tbench.cli import exit_code
 from tbench.cli.doctor import Findings, attempted, ceiling_facts, gpu_facts, machine_facts, noise_facts, tables, to_fix
-from tbench.execution import lock
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.noise import Noise
 from tbench.measure.environment import OPTIONAL_KERNELS
@@ -43,12 +42,11 @@ FOUND = Findings(
 
 
 @pytest.fixture(scope="module")
-def printed(own_cache: Path) -> tuple[str, str]:
-    """What `tbench doctor` prints on this CPU, with a lock of its own: a run that goes on need not be waited for."""
+def printed() -> tuple[str, str]:
+    """What `tbench doctor` prints on this CPU."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setenv("COLUMNS", "200")
-        patch.setattr(lock, "lock_path", lambda device: own_cache / "doctor.lock")
         assert exit_code(["doctor", "--device", "cpu"]) == 0
     return out.getvalue(), err.getvalue()
 
@@ -68,8 +66,10 @@ def test_every_optional_kernel_is_there_or_said_not_to_be(printed: tuple[str, st
         assert f"pip install {name}" in line or any(letter.isdigit() for letter in line)
 
 
-def test_the_ceilings_are_kept_for_the_next_run(printed: tuple[str, str], own_cache: Path) -> None:
-    kept = [Ceilings.from_dict(json.loads(file.read_text())) for file in (own_cache / "tbench").glob("ceilings-*.json")]
+def test_the_ceilings_are_kept_for_the_next_run(printed: tuple[str, str], own_places: Path) -> None:
+    kept = [
+        Ceilings.from_dict(json.loads(file.read_text())) for file in (own_places / "tbench").glob("ceilings-*.json")
+    ]
     assert any(one.measured_at in printed[0] for one in kept)
 
 

@@ -9,34 +9,36 @@ from pathlib import Path
 
 import pytest
 
+from tbench.errors import StoreError
 from tbench.execution import lock
 from tbench.execution.lock import device_lock
 
 HOLD = """
 import sys
-from tbench.execution import lock
-lock.lock_path = lambda device: lock.Path(sys.argv[1])
-with lock.device_lock("cpu", print):
+from tbench.execution.lock import device_lock
+with device_lock("cpu", print):
     print("held", flush=True)
     sys.stdin.readline()
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock file of the test's own, so that a real run on this machine is not disturbed."""
-    file = tmp_path / "cpu.lock"
-    monkeypatch.setattr(lock, "lock_path", lambda device: file)
-    return file
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Locks of the test's own, here and in its subprocesses."""
+    monkeypatch.setenv(lock.FOLDER, str(tmp_path))
+    return tmp_path
 
 
-def test_a_second_run_waits_and_says_for_whom(path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdin is not None
+def holding() -> subprocess.Popen[str]:
+    """Another process, which has the lock."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_a_second_run_waits_and_says_for_whom() -> None:
+    holder = holding()
     said: list[str] = []
     waiting = threading.Event()
 
@@ -58,12 +60,8 @@ def test_a_second_run_waits_and_says_for_whom(path: Path) -> None:
     assert said == [f"another tbench run (process {holder.pid}) is measuring on cpu; waiting for it to end"]
 
 
-def test_a_dead_holder_leaves_no_lock(path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
+def test_a_dead_holder_leaves_no_lock() -> None:
+    holder = holding()
     holder.kill()
     holder.wait()
     said: list[str] = []
@@ -72,5 +70,16 @@ def test_a_dead_holder_leaves_no_lock(path: Path) -> None:
     assert said == []
 
 
-def test_each_device_has_its_own_lock() -> None:
+def test_each_device_has_its_own_lock(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lock.lock_path("cpu").parent == own_folder
+    monkeypatch.delenv(lock.FOLDER)
+    assert lock.lock_path("cpu").parent == Path("/tmp")
     assert lock.lock_path("cuda:0") != lock.lock_path("cuda:1") != lock.lock_path("cpu")
+
+
+def test_a_folder_for_locks_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(lock.FOLDER, str(tmp_path / "nowhere"))
+    with pytest.raises(StoreError, match=r"TBENCH_LOCK_DIR=.*nowhere: there is no such folder; make it"):
+        lock.lock_path("cpu")
+    with pytest.raises(StoreError, match="make it"), device_lock("cpu", print):
+        pass
