@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tbench.catalog import get
+from tbench.components.kv import cache
 from tbench.components.kv.counting import count
 from tbench.components.registry import Impossible
 from tbench.records import Case, Value
@@ -49,6 +50,20 @@ def test_memory_halves_only_where_the_cache_outgrows_the_weights() -> None:
 
     assert saved(2048) < 0.15
     assert saved(131_072) > 0.5
+
+
+def test_a_rolling_cache_stops_growing() -> None:
+    def held(seq_len: int, cache: str) -> float:
+        return counted(model="llama-3-8b", seq_len=seq_len, cache=cache)["kv_cache_bytes"]
+
+    assert held(2048, "rolling:4096") == held(2048, "full")
+    assert held(131_072, "rolling:4096") == held(4096, "full") == held(131_072, "full") / 32
+
+
+@pytest.mark.parametrize("words", ["rolling", "rolling:0", "rolling:x", "half", 4096, True])
+def test_an_unknown_cache_is_refused(words: object) -> None:
+    with pytest.raises(ValueError, match="write full, or rolling:4096"):
+        cache(words)
 
 
 def test_heads_that_cannot_be_shared_evenly_are_refused() -> None:

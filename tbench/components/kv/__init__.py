@@ -6,11 +6,28 @@ bytes are; both on PyTorch's meta device, which has shapes but no memory, so tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tbench.components.registry import Axis, Component, Impossible
 from tbench.records import Case, Value
+
+SCHEMA = {"type": "string", "pattern": r"^(full|rolling:\d+)$", "examples": ["full", "rolling:4096"]}
+
+
+def cache(value: Any) -> str:
+    """`full`, or `rolling:4096` for a cache that keeps the last 4096 tokens. Raises ValueError."""
+    if isinstance(value, str) and (value == "full" or kept(value)):
+        return value
+    raise ValueError(f"{value!r} is no cache; write full, or rolling:4096 to keep the last 4096 tokens")
+
+
+def kept(text: str) -> int | None:
+    """Tokens that a cache keeps at most; None where it keeps all."""
+    found = re.fullmatch(r"rolling:([1-9]\d{0,8})", text)
+    return int(found[1]) if found else None
+
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -22,6 +39,7 @@ AXES = (
     Axis("head_dim", "int", "size of a head"),
     Axis("ffn_hidden", "int", "width inside the feed-forward layer", default=None),
     Axis("ffn_matrices", "int", "matrices of the feed-forward layer: 3 if gated, else 2", default=3),
+    Axis("cache", "cache", "what the KV cache keeps: full, or rolling:N", "full", parse=cache, schema=SCHEMA),
     Axis("vocab", "int", "tokens known to the model"),
     Axis("method", "choice", "how the figures are had", default="counted"),
 )

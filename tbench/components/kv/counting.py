@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tbench.components.kv import kept
 from tbench.records import Case
 
 
@@ -51,16 +52,18 @@ def count(case: Case) -> dict[str, int | float]:
     """What sharing KV heads changes.
 
     `matrices`: per-head projection matrices of one layer (W_O, which sharing does not touch, is left out).
-    `kv_cache_bytes_per_token`, `kv_cache_bytes` (at `seq_len`, all layers, whole batch). `weight_bytes`, and
+    `kv_cache_bytes_per_token`, `kv_cache_bytes` (at `seq_len`, or what a rolling cache keeps of it; all layers, whole
+    batch). `weight_bytes`, and
     `inference_bytes`: weights and cache together. `cache_share`: the cache's part of those.
     """
     where = {"device": "meta", "dtype": getattr(torch, case.dtype)}
-    batch, seq_len, layers = case.integer("batch"), case.integer("seq_len"), case.integer("layers")
+    batch, layers = case.integer("batch"), case.integer("layers")
+    tokens = min(case.integer("seq_len"), kept(str(case["cache"])) or case.integer("seq_len"))
     kv_heads, head_dim = case.integer("kv_heads"), case.integer("head_dim")
     attention = projections(case.integer("hidden"), case.integer("heads"), kv_heads, head_dim, **where)
     learned = sum(parameters(attention[name]) for name in ("query", "key", "value"))
     token = torch.empty(2, layers, 1, kv_heads, 1, head_dim, **where)
-    cache = torch.empty(2, layers, batch, kv_heads, seq_len, head_dim, **where)
+    cache = torch.empty(2, layers, batch, kv_heads, tokens, head_dim, **where)
     weights = parameters(decoder(case, **where)) * token.itemsize
     return {
         "matrices": learned // (case.integer("hidden") * head_dim),
