@@ -34,7 +34,9 @@ class RegimeResult:
 
     @property
     def verdict(self) -> Verdict:
-        return combine(one.judgement.verdict for one in self.judged)
+        """A case that failed may not be passed over: where there is one, the regime is confirmed in part at most."""
+        failed = [Verdict.NOT_MEASURED for one in self.missing if one.failed]
+        return combine([*(one.judgement.verdict for one in self.judged), *failed])
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Assessment:
 
     @property
     def verdict(self) -> Verdict:
-        """Confirmed only if every headline regime is; a headline regime without a measurement leaves it open."""
+        """Confirmed only if every headline regime is; partly where one is and another has no measurement."""
         return combine(result.verdict for result in self.headline)
 
     @property

@@ -11,14 +11,15 @@ from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.comparison import rounds, time_ratio
 from tbench.claims.learning import LEARNING
-from tbench.claims.model import Measure, Regime
-from tbench.claims.observation import Missing, Observation
+from tbench.claims.model import Measure, Regime, Words
+from tbench.claims.observation import STATES, Missing, Observation, unmeasured
 from tbench.claims.slopes import exact_slope, slope
+from tbench.claims.traffic import modelled_bytes
 from tbench.claims.verdict import Estimate
-from tbench.records import Value
+from tbench.records import FAILED, Value
 
 FEWEST_SIZES = 2
-APART = "not measured in turns with its baseline, so drift is not cancelled"
+APART = Words("not measured in turns with its baseline, so drift is not cancelled", "未与基线交替测量，漂移不能抵消")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def observe(regime: Regime, runs: Sequence[Run]) -> Evidence:
     """Observations of a regime.
 
     Where two runs measured the same point, the later run in the list counts, but nothing takes the place of times
-    that were measured in turns except such times.
+    that were measured in turns except such times, nor a quick training run that of a full one.
     """
     found: dict[tuple[tuple[str, Value], ...], Observation] = {}
     missing: dict[Missing, None] = {}
@@ -42,11 +43,16 @@ def observe(regime: Regime, runs: Sequence[Run]) -> Evidence:
             if isinstance(one, Missing):
                 missing.setdefault(one)
                 continue
-            place = tuple(one.point.items())
-            if place not in found or one.in_turns or not found[place].in_turns:
+            place = tuple((axis, value) for axis, value in one.point.items() if axis != "budget")
+            if place not in found or worth(one) >= worth(found[place]):
                 found[place] = replace(one, run=run)
     observations = tuple(found.values())
     return Evidence(_best(observations, regime.best_of) if regime.best_of else observations, tuple(missing))
+
+
+def worth(one: Observation) -> tuple[bool, bool]:
+    """What must not give way to less."""
+    return one.in_turns, one.point.get("budget") != "quick"
 
 
 def _in_run(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missing]:
@@ -65,14 +71,16 @@ def _in_run(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
 def _one(regime: Regime, row: Row, others: Sequence[Row]) -> Observation | Missing:
     case = row.measurement.case
     if row.status != "ok":
-        return Missing(case.id, row.status)
+        return unmeasured(row)
     if regime.against and len(others) != 1:
-        return Missing(case.id, f"{len(others)} baselines among the cases" if others else "no baseline among the cases")
+        many = Words(f"{len(others)} baselines among the cases", f"用例中有{len(others)}个基线")
+        return Missing(case.id, many if others else Words("no baseline among the cases", "用例中没有基线"))
     base = others[0] if regime.against else None
     if base is not None and base.status != "ok":
-        return Missing(case.id, f"its baseline is {base.status}")
+        why = Words(f"its baseline is {base.status}", f"基线{STATES.get(base.status, base.status)}")
+        return Missing(case.id, why, failed=base.status in FAILED)
     found = COMPARED[regime.measure](regime, row, base)
-    if isinstance(found, str):
+    if isinstance(found, Words):
         return Missing(case.id, found)
     estimate, notes = found
     cases = (*([base.measurement.case.id] if base else []), case.id)
@@ -80,21 +88,21 @@ def _one(regime: Regime, row: Row, others: Sequence[Row]) -> Observation | Missi
     return Observation(selection.point(case), estimate, cases, tuple(notes), seconds=row.latency, in_turns=in_turns)
 
 
-Found = tuple[Estimate, list[str]] | str
+Found = tuple[Estimate, list[Words]] | Words
 
 
 def _speedup(regime: Regime, row: Row, base: Row | None) -> Found:
     assert base is not None
     found = time_ratio(base, row)
     if found is None:
-        return "the host was measured, not the device (launch-bound)"
+        return Words("the host was measured, not the device (launch-bound)", "测到的是主机而非设备（受启动开销限制）")
     return found.estimate, [] if found.in_turns else [APART]
 
 
 def _memory_ratio(regime: Regime, row: Row, base: Row | None) -> Found:
     assert base is not None
     if not row.peak_memory_bytes or not base.peak_memory_bytes:
-        return "no peak memory"
+        return Words("no peak memory", "没有显存峰值")
     return Estimate.exactly(base.peak_memory_bytes / row.peak_memory_bytes), []
 
 
@@ -102,24 +110,35 @@ def _saved(regime: Regime, row: Row, base: Row | None) -> Found:
     assert base is not None
     own, theirs = _figure(regime, row), _figure(regime, base)
     if own is None or not theirs:
-        return f"no {regime.of}"
+        return _none(regime)
     return Estimate.exactly(1 - own / theirs), []
 
 
 def _count(regime: Regime, row: Row, base: Row | None) -> Found:
     value = _figure(regime, row)
-    return f"no {regime.of}" if value is None else (Estimate.exactly(value), [])
+    if value is None:
+        return _none(regime)
+    whether = isinstance(row.measurement.findings.get(str(regime.of)), bool)
+    return (Estimate.whether(bool(value)) if whether else Estimate.exactly(value)), []
+
+
+def _none(regime: Regime) -> Words:
+    return Words(f"no {regime.of}", f"没有{regime.of}")
 
 
 def _figure(regime: Regime, row: Row) -> float | None:
-    """Peak memory, or a finding that is a number; of a truth or a text, whether it is there (1 or 0)."""
+    """Peak memory, bytes moved by the model, or a finding that is a number; a truth is 1 or 0."""
     assert regime.of is not None
-    value = row.peak_memory_bytes if regime.of == "peak_memory" else row.measurement.findings.get(regime.of)
-    if isinstance(value, (bool, str)):
-        return float(bool(value))
+    if regime.of in FIGURES:
+        return FIGURES[regime.of](row)
+    value = row.measurement.findings.get(regime.of)
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
+FIGURES: Mapping[str, Callable[[Row], float | None]] = {
+    "peak_memory": lambda row: row.peak_memory_bytes,
+    "modelled_bytes": modelled_bytes,
+}
 COMPARED: Mapping[Measure, Callable[[Regime, Row, Row | None], Found]] = {
     "speedup": _speedup,
     "memory_ratio": _memory_ratio,
@@ -135,10 +154,15 @@ def _slopes(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
         sizes = [float(row.measurement.case[regime.along]) for row in chosen]
         cases = tuple(row.measurement.case.id for row in chosen)
         if len(set(sizes)) < FEWEST_SIZES:
-            yield Missing(group[0].measurement.case.id, f"{len(set(sizes))} of {FEWEST_SIZES} {regime.along} needed")
+            has = len(set(sizes))
+            why = Words(
+                f"{has} of {FEWEST_SIZES} {regime.along} needed", f"需要{FEWEST_SIZES}个{regime.along}，只有{has}个"
+            )
+            yield Missing(group[0].measurement.case.id, why)
             continue
         place = {axis: v for axis, v in selection.point(chosen[0].measurement.case).items() if axis != regime.along}
-        notes = (f"{regime.along} {min(sizes):g} to {max(sizes):g}",)
+        ends = f"{min(sizes):g}", f"{max(sizes):g}"
+        notes = (Words(f"{regime.along} {ends[0]} to {ends[1]}", f"{regime.along} {ends[0]}至{ends[1]}"),)
         if regime.of == "peak_memory":
             estimate = exact_slope(sizes, [float(row.peak_memory_bytes or 0) for row in chosen])
         else:
@@ -158,6 +182,7 @@ def _best(observations: Sequence[Observation], axis: str) -> tuple[Observation, 
     best = []
     for rest, group in groups.items():
         chosen = min(group, key=lambda one: one.seconds.estimate if one.seconds else math.inf)
-        others = f", the fastest of {len(group)}" if len(group) > 1 else ""
-        best.append(replace(chosen, point=dict(rest), notes=(f"{axis}={chosen.point[axis]}{others}", *chosen.notes)))
+        which, n = f"{axis}={chosen.point[axis]}", len(group)
+        fastest = Words(f"{which}, the fastest of {n}", f"{which}，{n}个中最快") if n > 1 else Words(which, which)
+        best.append(replace(chosen, point=dict(rest), notes=(fastest, *chosen.notes)))
     return tuple(best)

@@ -44,7 +44,7 @@ def text(
     shown = page(article, assessments, language, runs)
     out = StringIO()
     console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
-    console.print(Text(shown.title))
+    console.print(Text("\n".join((shown.title, *shown.sources))))
     console.print(_laid_out([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
     for section in _sections(shown, language):
         console.print(Text(f"\n{section.title}"))
@@ -65,7 +65,7 @@ def _laid_out(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
 def markdown(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
     """`table.md`: the table, then what stands around it and every claim."""
     shown = page(article, assessments, language, runs)
-    parts = [f"# {shown.title}"]
+    parts = [f"# {shown.title}", *shown.sources]
     parts.append(_pipes([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
     for section in _sections(shown, language):
         parts.append(f"## {section.title}")
@@ -94,6 +94,7 @@ def json(article: Article, assessments: Sequence[Assessment], language: Language
     shown = page(article, assessments, language, runs)
     document = {
         "title": shown.title,
+        "measured": list(shown.sources),
         "headings": dict(shown.headings),
         "rows": [
             {"id": line.id, **line.cells, "overall": line.verdict.value, "claims": list(line.claims)}
@@ -145,14 +146,14 @@ def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[
                         "n": one.observation.estimate.n,
                         "unit": one.observation.estimate.unit,
                         "verdict": one.judgement.verdict.value,
-                        "note": one.judgement.note,
+                        "note": one.judgement.note[language],
                         "more": one.judgement.more,
-                        "notes": list(one.observation.notes),
+                        "notes": [note[language] for note in one.observation.notes],
                         "cases": list(one.observation.cases),
                     }
                     for one in result.judged
                 ],
-                "missing": [{"case": one.case, "why": one.why} for one in result.missing],
+                "missing": [{"case": one.case, "why": one.why[language]} for one in result.missing],
                 "commands": commands(result),
             }
             for result in assessment.results

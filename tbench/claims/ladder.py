@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
@@ -15,14 +14,15 @@ from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
 from tbench.records import Value
 
-FIRST, LAST = "2017", "2024"
+STEPS = ("2017", "+pre-norm", "+rmsnorm", "+swiglu", "+gqa", "+rope", "2024")
+FIRST, LAST = STEPS[0], STEPS[-1]
 SWITCHES = ("design", "placement", "norm", "activation", "kv_heads", "position", "kernel")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step at one size. `time`: of the step before ÷ of this one; `total`: of 2017 ÷ of this one. `memory`: peak
-    bytes of 2017 ÷ of this one. None where it could not be had.
+    """One step at one size. `time`: of the step before ÷ of this one, None where that was not measured; `total`: of
+    2017 ÷ of this one. `memory`: peak bytes of 2017 ÷ of this one. None where it could not be had.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The steps of one phase at one size, from 2017 on. `sizes`: axes that tell it from the other ladders."""
+    """The steps of one phase at one size, from 2017 on. `sizes`: every axis that is no step's."""
 
     phase: str
     sizes: tuple[tuple[str, Value], ...]
@@ -42,7 +42,8 @@ class Ladder:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a step does to the held-out loss, nats per token: the step before − this one, over shared seeds."""
+    """What a step does to the held-out loss, nats per byte: the step before − this one, over shared seeds; None where
+    that was not measured."""
 
     name: str
     loss: float
@@ -50,34 +51,35 @@ class Learned:
 
 
 def ladders(runs: Sequence[Run]) -> list[Ladder]:
-    """One for each phase and size that was measured with 2017 and at least one step, from blocks' rows."""
-    found: list[tuple[Row, tuple[Step, ...]]] = []
+    """One for each phase and size that was measured with 2017 and at least one step, from blocks' rows; of several
+    runs the last that has it."""
+    found: dict[selection.Key, Ladder] = {}
     for run in runs:
         blocks = [row for row in run.rows if row.measurement.case.component == "block" and row.status == "ok"]
-        for group in selection.grouped(blocks, SWITCHES).values():
+        for key, group in selection.grouped(blocks, SWITCHES).items():
             rows = {str(row.measurement.case.get("design")): row for row in group}
-            names = rungs(list(rows))
+            names = rungs(rows)
             if len(names) > 1:
-                steps = [_step(rows, names[0], before, name) for before, name in pairwise(names)]
-                found.append((rows[FIRST], (Step(FIRST, None, None, None), *steps)))
-    points = [{a: v for a, v in selection.point(row.measurement.case).items() if a not in SWITCHES} for row, _ in found]
-    axes = [axis for axis in selection.telling(points, "phase") if axis != "phase"]
-    return [
-        Ladder(row.measurement.case.phase, tuple((axis, one[axis]) for axis in axes), steps)
-        for (row, steps), one in zip(found, points, strict=True)
-    ]
+                sizes = tuple((axis, value) for axis, value in key if axis not in ("component", "phase"))
+                steps = (Step(FIRST, None, None, None), *(_step(rows, name) for name in names[1:]))
+                found[key] = Ladder(str(dict(key)["phase"]), sizes, steps)
+    return list(found.values())
 
 
-def rungs(designs: Sequence[str]) -> list[str]:
-    """2017, the steps in the order they were measured in, 2024; what leaves one out is no rung. None without 2017."""
-    if FIRST not in designs:
-        return []
-    return [FIRST, *(name for name in designs if name.startswith("+")), *(name for name in designs if name == LAST)]
+def rungs(measured: Collection[str]) -> list[str]:
+    """The steps in their order, as far as they were measured; none without 2017."""
+    return [name for name in STEPS if name in measured] if FIRST in measured else []
 
 
-def _step(rows: Mapping[str, Row], first: str, before: str, name: str) -> Step:
-    time, total = time_ratio(rows[before], rows[name]), time_ratio(rows[first], rows[name])
-    own, theirs = rows[name].peak_memory_bytes, rows[first].peak_memory_bytes
+def before(name: str) -> str | None:
+    """The step that `name` adds one improvement to."""
+    return None if name == FIRST else STEPS[STEPS.index(name) - 1]
+
+
+def _step(rows: Mapping[str, Row], name: str) -> Step:
+    last = rows.get(before(name) or "")
+    time, total = time_ratio(last, rows[name]) if last else None, time_ratio(rows[FIRST], rows[name])
+    own, theirs = rows[name].peak_memory_bytes, rows[FIRST].peak_memory_bytes
     return Step(
         name,
         time.estimate if time else None,
@@ -87,22 +89,28 @@ def _step(rows: Mapping[str, Row], first: str, before: str, name: str) -> Step:
 
 
 def learned(runs: Sequence[Run]) -> list[Learned]:
-    """The same arms as trained models, of the last run that has them; empty where there are none."""
+    """The same steps as trained models, all of one run and budget: the last in full, else the last; empty where there
+    are none."""
     arms: dict[str, dict[int, Trial]] = {}
-    for run in runs:
-        for row in run.rows:
-            case = row.measurement.case
-            if case.component == "training" and case.get("experiment") == "ladder":
-                arms[str(case.get("arm"))] = {trial.seed: trial for trial in trials(row.measurement)}
-    names = [name for name in rungs(list(arms)) if arms[name]]
-    return [_learned(arms, before, name) for before, name in zip([None, *names], names, strict=False)]
+    for budget in ("quick", "full"):
+        for run in runs:
+            arms = _arms(run, budget) or arms
+    names = [name for name in rungs(arms) if arms[name]]
+    return [_learned(arms, name) for name in names]
 
 
-def _learned(arms: Mapping[str, Mapping[int, Trial]], before: str | None, name: str) -> Learned:
-    own = arms[name]
+def _arms(run: Run, budget: str) -> dict[str, dict[int, Trial]]:
+    """Runs of each step by seed."""
+    wanted = {"component": ("training",), "experiment": ("ladder",), "budget": (budget,)}
+    chosen = [row.measurement for row in run.rows if selection.matches(wanted, row.measurement.case)]
+    return {str(one.case["arm"]): {trial.seed: trial for trial in trials(one)} for one in chosen}
+
+
+def _learned(arms: Mapping[str, Mapping[int, Trial]], name: str) -> Learned:
+    own, last = arms[name], arms.get(before(name) or "", {})
     mean = sum(trial.counted_loss for trial in own.values()) / len(own)
-    shared = sorted(own.keys() & arms[before].keys()) if before is not None else []
-    if before is None or not shared:
+    shared = sorted(own.keys() & last.keys())
+    if not shared:
         return Learned(name, mean, None)
-    pairs = Paired.of([arms[before][seed] for seed in shared], [own[seed] for seed in shared])
+    pairs = Paired.of([last[seed] for seed in shared], [own[seed] for seed in shared])
     return Learned(name, mean, pairs.estimate)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tbench.analysis.derive import Row
 from tbench.claims import selection
-from tbench.claims.model import Measure, Regime
-from tbench.claims.observation import Missing, Observation
-from tbench.claims.quality import Paired, diverged_difference, log_ratio_estimate
+from tbench.claims.model import Measure, Regime, Words
+from tbench.claims.observation import Missing, Observation, unmeasured
+from tbench.claims.quality import Paired, log_ratio_estimate, share_difference
 from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
 
@@ -27,14 +27,23 @@ def _loss(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     yield _observation(group, others, losses.estimate, *([said] if said else []), paired=losses)
 
 
-def _diverged(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    name = regime.of
+    assert name is not None
     pairs = _pairs(group, others, grid=True)
     if not pairs:
         yield _none(group)
         return
-    base, tested = [b.diverged for b, _ in pairs], [t.diverged for _, t in pairs]
-    note = f"diverged: {sum(tested)} of {len(tested)} runs tested, {sum(base)} of {len(base)} of the baseline"
-    yield _observation(group, others, diverged_difference(base, tested), note)
+    if any(name not in one.figures for pair in pairs for one in pair):
+        yield Missing(group[0].measurement.case.id, Words(f"no {name}", f"没有{name}"))
+        return
+    base, tested = ([bool(one.figures[name]) for one in arm] for arm in zip(*pairs, strict=True))
+    n = len(pairs)
+    note = Words(
+        f"{name}: {sum(tested)} of {n} runs tested, {sum(base)} of {n} of the baseline",
+        f"{name}：被测组{n}次中{sum(tested)}次，基线{n}次中{sum(base)}次",
+    )
+    yield _observation(group, others, share_difference(base, tested), note)
 
 
 def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
@@ -55,16 +64,21 @@ def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> 
     failed, won = sum(math.isinf(t) for _, t in telling), sum(math.isinf(b) for b, _ in telling)
     n = len(telling)
     if not telling:
-        yield Missing(group[0].measurement.case.id, f"no run has {name}")
+        yield Missing(group[0].measurement.case.id, Words(f"no run has {name}", f"没有一次训练得到{name}"))
         return
     if failed * 2 > n or won * 2 > n:
         value = 0.0 if failed > won else math.inf
         estimate = Estimate(value, value, value, n, "seeds") if n > 1 else Estimate(value, None, None, n, "seeds")
+    elif not both:  # in half of the pairs the one fails, in half the other
+        estimate = Estimate(1.0, 0.0, math.inf, n, "seeds")
     elif failed:
         estimate = Estimate(log_ratio_estimate(*_sides(both)).value, 0.0, math.inf, n, "seeds")
     else:
         estimate = log_ratio_estimate(*_sides(both))
-    note = f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline"
+    note = Words(
+        f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline",
+        f"未达到：被测组{n}次中{failed}次，基线{n}次中{won}次",
+    )
     yield _observation(group, others, estimate, *([note] if failed or won else []))
 
 
@@ -91,7 +105,10 @@ def _at(
     """Ratio of perplexities, first to second, over seeds."""
     known = [(math.exp(one), math.exp(other)) for one, other in losses if one is not None and other is not None]
     if not known or len(known) < len(losses):
-        return Missing(group[0].measurement.case.id, f"no loss by position at {multiple:g} times the trained length")
+        why = Words(
+            f"no loss by position at {multiple:g} times the trained length", f"训练长度{multiple:g}倍处没有逐位置损失"
+        )
+        return Missing(group[0].measurement.case.id, why)
     found = _observation(group, others, log_ratio_estimate(*_sides(known)))
     return Observation({**found.point, "at": multiple}, found.estimate, found.cases, found.notes)
 
@@ -113,21 +130,23 @@ def _setting(trial: Trial, grid: bool) -> tuple[float, ...]:
 
 
 def _observation(
-    group: Sequence[Row], others: Sequence[Row], estimate: Estimate, *notes: str, paired: Paired | None = None
+    group: Sequence[Row], others: Sequence[Row], estimate: Estimate, *notes: Words, paired: Paired | None = None
 ) -> Observation:
     cases = tuple(row.measurement.case.id for row in (*others, *group))
     return Observation(selection.point(group[0].measurement.case), estimate, cases, notes, paired=paired)
 
 
 def _none(group: Sequence[Row]) -> Missing:
-    states = sorted({row.status for row in group} - {"ok"})
-    why = ", ".join(states) if states else "no run shares its seed with the baseline"
+    for row in group:
+        if row.status != "ok":
+            return unmeasured(row)
+    why = Words("no run shares its seed with the baseline", "没有与基线同种子的训练")
     return Missing(group[0].measurement.case.id, why)
 
 
 LEARNING: Mapping[Measure, Callable[[Regime, Sequence[Row], Sequence[Row]], Seen]] = {
     "loss_difference": _loss,
-    "diverged_difference": _diverged,
+    "share_difference": _share,
     "seed_ratio": _seed_ratio,
     "extrapolation": _extrapolation,
     "extrapolation_gain": _extrapolation_gain,

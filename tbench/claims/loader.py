@@ -126,7 +126,7 @@ def _regime(node: Node, about: str, scenario: str) -> Regime:
     if measure not in ALONE and not reader.has("against"):
         reader.fail("measure", f"{measure} compares; add against: with the values that make the baseline")
     of = reader.text("of") if reader.has("of") else None
-    if measure in ("slope", "number", "saved", "seed_ratio") and of is None:
+    if measure in ("slope", "number", "saved", "seed_ratio", "share_difference") and of is None:
         reader.fail("measure", f"{measure} of what? add of: with the name of the figure")
     if of is not None and measure in FIGURES and of not in FIGURES[measure]:
         reader.fail("of", f"{of!r} has no {measure}; write {' or '.join(FIGURES[measure])}")

@@ -20,6 +20,11 @@ class Words:
     def __getitem__(self, language: Language) -> str:
         return self.en if language == "en" else self.zh
 
+    def __bool__(self) -> bool:
+        return bool(self.en)
+
+
+NOTHING = Words("", "")
 
 Mark = Literal["V", "Q", "M", "E"]
 MARKS: Mapping[Mark, Words] = {
@@ -36,7 +41,7 @@ Measure = Literal[
     "slope",  # exponent of the growth of latency or peak memory with an axis
     "number",  # a finding of the tested case
     "loss_difference",  # held-out loss of the baseline − that of the tested arm, nats per token, paired seeds
-    "diverged_difference",  # share of the baseline's runs that diverge − share of the tested arm's
+    "share_difference",  # share of the baseline's runs of which a finding is true − share of the tested arm's
     "seed_ratio",  # a finding of the baseline ÷ that of the tested arm, paired seeds
     "extrapolation",  # perplexity at a multiple of the trained length ÷ perplexity inside it
     "extrapolation_gain",  # perplexity of the baseline there ÷ perplexity of the tested arm
@@ -85,10 +90,13 @@ class Superior:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Claimed to differ by less than `margin` (nats). `better_is_fine`: a gain beyond it does not speak against it."""
+    """Claimed to differ by less than `margin` (nats). `better_is_fine`: a gain beyond it does not speak against it.
+    `learned`: the baseline's loss must be below it, for two arms that have learned nothing are equal too.
+    """
 
     margin: float = 0.02
     better_is_fine: bool = False
+    learned: float | None = None
 
 
 Rule = Range | AtMost | AtLeast | Exact | Superior | Equivalent

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
+from tbench.claims.model import Words
 from tbench.claims.quality import Paired
 from tbench.claims.verdict import Estimate
-from tbench.records import Value
+from tbench.records import FAILED, Value
+
+STATES: Mapping[str, str] = {
+    "unsupported": "不支持",
+    "oom": "显存不足",
+    "timeout": "超时",
+    "wrong": "结果错误",
+    "error": "出错",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Observation:
     point: Mapping[str, Value]
     estimate: Estimate
     cases: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
     seconds: Interval | None = None
     paired: Paired | None = None
     run: Run | None = None
@@ -32,7 +42,14 @@ class Observation:
 
 @dataclass(frozen=True)
 class Missing:
-    """A case that belongs to a regime but gave no observation, and why."""
+    """A case of a regime that gave no observation, and why. `failed`: it was measured, and has no result."""
 
     case: str
-    why: str
+    why: Words
+    failed: bool = False
+
+
+def unmeasured(row: Row) -> Missing:
+    """What is told of a case that was to be measured and has no figure."""
+    why = Words(row.status, STATES.get(row.status, row.status))
+    return Missing(row.measurement.case.id, why, failed=row.status in FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from tbench.claims.model import Language
+from tbench.claims.model import NOTHING, Language, Words
 from tbench.records import Value, text
 
 Kind = TypeVar("Kind", bound=Hashable)
@@ -42,11 +42,13 @@ def along(axis: str, kinds: Mapping[Value, Kind], language: Language) -> list[tu
     return [(kind, joined(where, language)) for kind, where in found.items()]
 
 
+UNITS: Mapping[str, Words] = {"at": Words("×", "倍长度"), "seq_len": Words(" tokens", "词元")}
+
+
 def stretch(axis: str, values: Sequence[Value], every: Sequence[Value], language: Language) -> str:
     """Neighbouring values among all that were measured: `from 1K up`, `at 512`; empty where it is all of them."""
-    first, last = size(values[0]), size(values[-1])
-    if axis == "at":
-        first, last = f"{first}×", f"{last}×"
+    unit = UNITS.get(axis, NOTHING)[language]
+    first, last = f"{size(values[0])}{unit}", f"{size(values[-1])}{unit}"
     if len(values) == len(every):
         return ""
     if len(values) == 1:
@@ -55,7 +57,7 @@ def stretch(axis: str, values: Sequence[Value], every: Sequence[Value], language
         return f"from {first} up" if language == "en" else f"{first}起"
     if values[0] == every[0]:
         return f"up to {last}" if language == "en" else f"至{last}"
-    return f"from {first} to {last}" if language == "en" else f"{first}至{last}"
+    return f"from {size(values[0])} to {last}" if language == "en" else f"{size(values[0])}至{last}"
 
 
 def among(seen: Sequence[tuple[Label, Kind]], language: Language) -> list[tuple[Kind, str]]:

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tbench.analysis.statistics import t_quantile, t_survival
-from tbench.claims.model import Equivalent, Superior
+from tbench.claims.model import NOTHING, Equivalent, Superior, Words
 from tbench.claims.trial import Trial
 from tbench.claims.verdict import Estimate, Judgement, Verdict, further
 
 ALPHA = 0.05
 POWER_Z = 1.2816  # 90% power: the chance to find what is there
+ALONE = Words("one pair of seeds has no interval", "只有一对种子，没有区间")
+BEYOND = Words("better by more than the margin", "好出容差以上")
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,15 @@ class Paired:
         """Mean gain with 95% interval."""
         return mean_estimate(self.gains, "seeds")
 
-    def said(self) -> str:
+    def said(self) -> Words:
         """What a reader must know about failures."""
         if not self.base_diverged and not self.tested_diverged:
-            return ""
+            return NOTHING
         n = len(self.base)
-        return (
+        return Words(
             f"diverged: {self.tested_diverged} of {n} runs tested, {self.base_diverged} of {n} of the baseline; each "
-            "counted at the loss it began with"
+            "counted at the loss it began with",
+            f"发散：被测组{n}次中{self.tested_diverged}次，基线{n}次中{self.base_diverged}次；均按初始损失计入",
         )
 
 
@@ -109,14 +112,15 @@ def superior(arms: Sequence[tuple[Paired, Superior]]) -> list[Judgement]:
 def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgement:
     gains, n = arm.gains, len(arm.gains)
     if n < 2:
-        return Judgement(Verdict.INCONCLUSIVE, "one pair of seeds has no interval", more=2)
+        return Judgement(Verdict.INCONCLUSIVE, ALONE, more=2)
     mean, threshold = statistics.fmean(gains), rule.effect * statistics.fmean(arm.base)
     if p_up < ALPHA and arm.tested_diverged > arm.base_diverged:
-        return Judgement(Verdict.PARTLY, "better, but diverges more often")
+        return Judgement(Verdict.PARTLY, Words("better, but diverges more often", "更好，但更常发散"))
     if p_up < ALPHA:
         if mean >= threshold:
             return Judgement(Verdict.CONFIRMED)
-        return Judgement(Verdict.PARTLY, f"better, by less than {100 * rule.effect:g}%")
+        least = f"{100 * rule.effect:g}%"
+        return Judgement(Verdict.PARTLY, Words(f"better, by less than {least}", f"更好，但不到{least}"))
     if p_down < ALPHA:
         return Judgement(Verdict.REFUTED)
     spread = statistics.stdev(gains)
@@ -135,24 +139,28 @@ def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
     """
     gains, n = arm.gains, len(arm.gains)
     if n < 2:
-        return Judgement(Verdict.INCONCLUSIVE, "one pair of seeds has no interval", more=2)
+        return Judgement(Verdict.INCONCLUSIVE, ALONE, more=2)
+    if rule.learned is not None and statistics.fmean(arm.base) >= rule.learned:
+        return Judgement(Verdict.INCONCLUSIVE, Words("the baseline has not learned the task", "基线没有学会任务"))
     estimate, spread = arm.estimate, statistics.stdev(gains)
     assert estimate.low is not None and estimate.high is not None
     half = t_quantile(1 - ALPHA, n - 1) * spread / math.sqrt(n)
     failing = arm.tested_diverged > arm.base_diverged
     if estimate.high < -rule.margin:
-        return Judgement(Verdict.REFUTED, "worse by more than the margin")
+        return Judgement(Verdict.REFUTED, Words("worse by more than the margin", "差出容差以上"))
     if estimate.low > rule.margin:
         if not rule.better_is_fine:
-            return Judgement(Verdict.REFUTED, "better by more than the margin")
+            return Judgement(Verdict.REFUTED, BEYOND)
         if not failing:
-            return Judgement(Verdict.CONFIRMED, "better by more than the margin")
+            return Judgement(Verdict.CONFIRMED, BEYOND)
     inside = estimate.value - half > -rule.margin and (rule.better_is_fine or estimate.value + half < rule.margin)
     if inside and not failing:
-        return Judgement(Verdict.CONFIRMED, "a gain is not ruled out" if estimate.value + half >= rule.margin else "")
+        gain = Words("a gain is not ruled out", "不排除有改善")
+        return Judgement(Verdict.CONFIRMED, gain if estimate.value + half >= rule.margin else NOTHING)
     room = abs(rule.margin - abs(estimate.value))
     needed = ((_z(n) + POWER_Z) * spread / room) ** 2 if room > 0 else math.inf
-    return Judgement(Verdict.INCONCLUSIVE, "diverges more often" if failing else "", more=further(needed, n))
+    why = Words("diverges more often", "更常发散") if failing else NOTHING
+    return Judgement(Verdict.INCONCLUSIVE, why, more=further(needed, n))
 
 
 def _within(gains: Sequence[float], margin: float) -> bool:
@@ -165,8 +173,8 @@ def _z(n: int) -> float:
     return t_quantile(1 - ALPHA, max(n - 1, 1)) if n > 3 else 1.645
 
 
-def diverged_difference(base: Sequence[bool], tested: Sequence[bool]) -> Estimate:
-    """Share of the baseline's runs that diverge − share of the tested arm's, over the same settings, with 95% interval.
+def share_difference(base: Sequence[bool], tested: Sequence[bool]) -> Estimate:
+    """Share of the baseline's runs that are true − share of the tested arm's, over the same settings, at 95%.
 
     Matched proportions: a half is added to each of the four cells, then Wald's interval (Agresti & Min 2005, "Simple
     improved confidence intervals for comparing matched proportions", §4). The estimate itself is not adjusted.

@@ -10,28 +10,31 @@ from tbench.analysis.run import Run
 from tbench.analysis.statistics import fixed
 from tbench.claims.assess import Assessment, RegimeResult
 from tbench.claims.command import commands
-from tbench.claims.ladder import FIRST, Ladder, Step, ladders, learned
+from tbench.claims.ladder import FIRST, LAST, Ladder, Step, ladders, learned
 from tbench.claims.model import MARKS, Article, Language, TableRow, Words
 from tbench.claims.observation import Missing
-from tbench.claims.places import label_words, size
+from tbench.claims.places import label_words
+from tbench.claims.provenance import sources
 from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, VERDICTS, amount, note_words, said, span, verdict_words
 
 BAR = 24  # characters of the longest bar
+STEPS = Words("Step by step: ", "逐步演进：")
 PHASES: Mapping[str, Words] = {
     "forward_backward": Words("a training step", "训练一步"),
     "forward": Words("a prompt (prefill)", "预填充"),
     "decode": Words("one token (decode)", "解码一个词元"),
 }
+WITH_FLASH = "2024 (+flash)"  # the last step's own improvement
 STEP_COLUMNS = (
     Words("step", "步骤"),
-    Words("this step alone", "此步加速"),
-    Words("speed in all", "累计加速"),
-    Words("memory saved in all", "累计显存之比"),
+    Words("speed-up of this step", "此步加速"),
+    Words("speed-up since 2017", "累计加速"),
+    Words("memory, 2017 ÷ this", "显存（2017 ÷ 此步）"),
     Words("", ""),
 )
-LOSS = Words("held-out loss at equal parameters", "相同参数量下的验证损失")
-LOSS_COLUMNS = (Words("step", "步骤"), Words("nats per token", "每词元nats"), Words("gained by this step", "此步改善"))
+LOSS = Words("Step by step: held-out loss of small models at equal parameters", "逐步演进：相同参数量小模型的验证损失")
+LOSS_COLUMNS = (Words("step", "步骤"), Words("nats per byte", "每字节nats"), Words("change by this step", "此步变化"))
 NOT_MEASURED = Words("not measured: run `{command}`", "未测量：运行 `{command}`")
 
 
@@ -68,9 +71,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that `tbench table` prints: the table, and below it the evolution, the summary and every claim."""
+    """Everything that `tbench table` prints: the table, and below it the evolution, the summary and every claim.
+
+    `sources`: what was measured where, a line for each run.
+    """
 
     title: str
+    sources: tuple[str, ...]
     headings: Mapping[str, str]
     lines: tuple[Line, ...]
     claims: tuple[ClaimLine, ...]
@@ -82,10 +89,11 @@ class Page:
 
 
 def page(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> Page:
-    """The article's table with what was measured and its verdicts. `runs`: for the steps of the evolution."""
+    """The article's table with what was measured and its verdicts. `runs`: what the assessments are of."""
     known = {one.claim.id: one for one in assessments}
     return Page(
         article.title[language],
+        tuple(sources(runs, language)),
         {name: words[language] for name, words in article.columns.items()},
         tuple(_line(row, [known[id] for id in row.judged_by], language) for row in article.rows),
         tuple(claim_line(one, language) for one in assessments),
@@ -95,9 +103,8 @@ def page(article: Article, assessments: Sequence[Assessment], language: Language
 
 def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Section]:
     for one in ladders(runs):
-        sizes = " ".join(f"{axis}={size(value)}" for axis, value in one.sizes)
         yield Section(
-            " ".join(part for part in (PHASES[one.phase][language], sizes) if part),
+            f"{STEPS[language]}{PHASES[one.phase][language]} ({label_words(one.sizes)})",
             tuple(words[language] for words in STEP_COLUMNS),
             tuple(_rung(step, one) for step in one.steps),
         )
@@ -107,9 +114,14 @@ def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Section]:
             LOSS[language],
             tuple(words[language] for words in LOSS_COLUMNS),
             tuple(
-                (one.name, f"{one.loss:.3f}", amount("loss_difference", one.gain) if one.gain else "") for one in losses
+                (rung(one.name), f"{one.loss:.3f}", amount("loss_difference", one.gain, language) if one.gain else "")
+                for one in losses
             ),
         )
+
+
+def rung(name: str) -> str:
+    return WITH_FLASH if name == LAST else name
 
 
 def _rung(step: Step, ladder: Ladder) -> tuple[str, ...]:
@@ -117,7 +129,7 @@ def _rung(step: Step, ladder: Ladder) -> tuple[str, ...]:
     longest = max([1.0, *(one.total.value for one in ladder.steps if one.total)])
     total = 1.0 if step.name == FIRST else step.total.value if step.total else 0.0
     return (
-        step.name,
+        rung(step.name),
         amount("speedup", step.time) if step.time else "",
         amount("speedup", step.total) if step.total else "",
         f"{fixed(step.memory, 2)}×" if step.memory else "",
@@ -154,7 +166,7 @@ def measured_words(assessment: Assessment, language: Language) -> str:
     for result in assessment.told:
         if result.judged:
             values = span(result.regime.measure, [one.observation.estimate for one in result.judged], language)
-            shown.append(values if len(assessment.told) == 1 else f"{result.regime.name[language]} {values}")
+            shown.append(f"{result.regime.name[language]} {values}")
     if shown:
         return (", " if language == "en" else "，").join(shown)
     command = commands(assessment.headline[0])[0]
@@ -192,15 +204,15 @@ def _regime(result: RegimeResult, language: Language) -> Iterator[str]:
     yield f"  {'asked' if english else '要求'}: {regime.measure}, {rule_words(result)}"
     for one in result.judged:
         estimate = one.observation.estimate
-        words = [amount(regime.measure, estimate), VERDICTS[one.judgement.verdict][language]]
+        words = [amount(regime.measure, estimate, language), VERDICTS[one.judgement.verdict][language]]
         note = note_words(one.judgement, estimate, language)
         n = f"{estimate.n} {COUNTED[estimate.unit][language]}" if estimate.unit in COUNTED else ""
         label = label_words(one.label)
         told = ", ".join([*words, *([note] if note else []), *([n] if n else [])])
         yield f"  {label + ': ' if label else ''}{told}"
         for said_too in one.observation.notes:
-            yield f"    {said_too}"
-    for why, left_out in _by_reason(result.missing).items():
+            yield f"    {said_too[language]}"
+    for why, left_out in _by_reason(result.missing, language).items():
         more = "" if len(left_out) == 1 else (f" (+{len(left_out) - 1})")
         yield f"  {'without a figure' if english else '无数据'}: {why}: {left_out[0]}{more}"
     cases = list(dict.fromkeys(case for one in result.judged for case in one.observation.cases))
@@ -212,10 +224,10 @@ def _regime(result: RegimeResult, language: Language) -> Iterator[str]:
         yield f"  {again}: {command}"
 
 
-def _by_reason(missing: Sequence[Missing]) -> Mapping[str, list[str]]:
+def _by_reason(missing: Sequence[Missing], language: Language) -> Mapping[str, list[str]]:
     reasons: dict[str, list[str]] = {}
     for one in missing:
-        reasons.setdefault(one.why, []).append(one.case)
+        reasons.setdefault(one.why[language], []).append(one.case)
     return reasons
 
 
@@ -229,9 +241,3 @@ def rule_words(result: RegimeResult) -> str:
         elif value is not None:
             words.append(f"{name}={value:g}")
     return " ".join(words)
-
-
-def counts(assessments: Sequence[Assessment]) -> Mapping[Verdict, int]:
-    """How many claims got which verdict."""
-    found = [one.verdict for one in assessments]
-    return {verdict: found.count(verdict) for verdict in Verdict if verdict in found}

@@ -19,7 +19,8 @@ class Trial:
 
     `loss`: held-out, nats per token, at the end (None: NaN or infinite); `first_loss`: before the first step. `rate`:
     the learning rate; `warmup`: share of the steps. `windows`: by the end of a window in trained lengths, the mean
-    loss of its positions. `figures`: whatever else the arm's findings list with a number for each run, by name.
+    loss of its positions. `figures`: whatever else the arm's findings list with a number, or a truth (1 or 0), for each
+    run, by name.
     """
 
     seed: int
@@ -76,4 +77,4 @@ def _trial(found: Mapping[str, Any], i: int) -> Trial:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and math.isfinite(value)

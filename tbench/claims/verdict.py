@@ -11,7 +11,7 @@ Per regime, for a claimed range [low, high] and a 95% interval:
 A figure that is counted has no interval; within ±0.05 of "no effect" it is none.
 
 An interval of 95% is wholly on the wrong side of a border in at most 2.5% of cases, so a claim that is false is
-confirmed, and a true one refuted, at most that often per regime.
+confirmed, and a true one refuted, at most that often per regime judged here; `quality` tests at 5%.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tbench.analysis.statistics import Interval
-from tbench.claims.model import AtLeast, AtMost, Exact, Range
+from tbench.claims.model import NOTHING, AtLeast, AtMost, Exact, Range, Words
 
 NARROW = 0.05
-ABOVE = "above the range"
+ABOVE = Words("above the range", "高于声称范围")
+INSIDE = Words("inside the range", "在声称范围内")
+UNSURE = Words("an effect, but not whether it reaches the range", "有效果，但不确定是否达到声称范围")
 MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
 
 
@@ -40,7 +42,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% interval. `n` replicates of a kind (`rounds`, `seeds`, `runs`); `exact`: counted, no noise.
+    """A value with its 95% interval. `n` replicates of a kind (`rounds`, `seeds`, `runs`); `exact`: counted, no noise;
+    `truth`: 1 or 0, whether something is so.
 
     `low` and `high` are None where one replicate is all there is.
     """
@@ -56,6 +59,10 @@ class Estimate:
         return Estimate(value, value, value, 1, "exact")
 
     @staticmethod
+    def whether(so: bool) -> Estimate:
+        return Estimate(float(so), float(so), float(so), 1, "truth")
+
+    @staticmethod
     def of(found: Interval) -> Estimate:
         """A speed-up's interval. With one round it knows only that process, and counts as unknown."""
         alone = found.n_rounds < 2
@@ -69,17 +76,18 @@ class Judgement:
     """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known."""
 
     verdict: Verdict
-    note: str = ""
+    note: Words = NOTHING
     more: int | None = None
 
 
 def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgement:
     """The verdict on one estimate."""
     if math.isnan(estimate.value):
-        return Judgement(Verdict.INCONCLUSIVE, "not a number")
+        return Judgement(Verdict.INCONCLUSIVE, Words("not a number", "不是数值"))
     low, high = estimate.low, estimate.high
     if low is None or high is None:
-        return Judgement(Verdict.INCONCLUSIVE, f"one of the {estimate.unit} has no interval", more=2)
+        alone = Words(f"one of the {estimate.unit} has no interval", "只有一次重复，没有区间")
+        return Judgement(Verdict.INCONCLUSIVE, alone, more=2)
     if isinstance(rule, Range):
         return _range(rule, estimate, low, high)
     if isinstance(rule, AtMost):
@@ -99,7 +107,7 @@ def _range(rule: Range, estimate: Estimate, low: float, high: float) -> Judgemen
             return Judgement(Verdict.CONFIRMED)
         if low > rule.high:
             return Judgement(Verdict.CONFIRMED, ABOVE)
-        return Judgement(Verdict.CONFIRMED, "inside the range" if high <= rule.high else "")
+        return Judgement(Verdict.CONFIRMED, INSIDE if high <= rule.high else NOTHING)
     if low == high and abs(low - rule.neutral) <= NARROW:  # counted: never on the spot, and still no effect
         return Judgement(Verdict.NO_EFFECT)
     if high < rule.neutral:
@@ -116,8 +124,7 @@ def _range(rule: Range, estimate: Estimate, low: float, high: float) -> Judgemen
     else:
         decides = rule.neutral - value
     decides = max(decides, NARROW - abs(value - rule.neutral))  # near "no effect" it is enough to be narrow
-    known = "an effect, but not whether it reaches the range" if low > rule.neutral else ""
-    return _undecided(estimate, decides, known)
+    return _undecided(estimate, decides, UNSURE if low > rule.neutral else NOTHING)
 
 
 def _at_most(rule: AtMost, estimate: Estimate, low: float, high: float) -> Judgement:
@@ -127,20 +134,20 @@ def _at_most(rule: AtMost, estimate: Estimate, low: float, high: float) -> Judge
     if low > usable:
         return Judgement(Verdict.REFUTED)
     if low > rule.limit and high <= usable:
-        return Judgement(Verdict.PARTLY, "usable")
+        return Judgement(Verdict.PARTLY, Words("usable", "可用"))
     return _undecided(estimate, min(abs(estimate.value - border) for border in (rule.limit, usable)))
 
 
 def _exact(rule: Exact, estimate: Estimate, low: float, high: float) -> Judgement:
     first, last = rule.value - rule.tolerance, rule.value + rule.tolerance
     if first <= low and high <= last:
-        return Judgement(Verdict.CONFIRMED, "exact" if low == high == rule.value else "")
+        return Judgement(Verdict.CONFIRMED, Words("exact", "精确") if low == high == rule.value else NOTHING)
     if high < first or low > last:
         return Judgement(Verdict.REFUTED)
     return _undecided(estimate, min(abs(estimate.value - border) for border in (first, last)))
 
 
-def _undecided(estimate: Estimate, half_width: float, note: str = "") -> Judgement:
+def _undecided(estimate: Estimate, half_width: float, note: Words = NOTHING) -> Judgement:
     """Inconclusive, with what it takes to bring the interval's half-width down to `half_width` (∝ 1/√n)."""
     assert estimate.low is not None and estimate.high is not None
     now = max(estimate.high - estimate.value, estimate.value - estimate.low)

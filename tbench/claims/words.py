@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tbench.analysis.statistics import decimals, fixed
 from tbench.claims.assess import Assessment, Judged, RegimeResult
-from tbench.claims.model import Language, Measure, Words
+from tbench.claims.model import NOTHING, Language, Measure, Words
 from tbench.claims.places import along, among
-from tbench.claims.verdict import ABOVE, Estimate, Judgement, Verdict, combine
+from tbench.claims.verdict import ABOVE, Estimate, Judgement, Verdict
 from tbench.records import Value
 
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.CONFIRMED: Words("confirmed", "证实"),
     Verdict.PARTLY: Words("partly", "部分成立"),
     Verdict.NO_EFFECT: Words("no effect", "无效果"),
-    Verdict.REFUTED: Words("refuted", "证伪"),
+    Verdict.REFUTED: Words("refuted", "不成立"),
     Verdict.INCONCLUSIVE: Words("inconclusive", "无法判定"),
     Verdict.NOT_MEASURED: Words("not measured", "未测量"),
 }
@@ -31,48 +31,76 @@ UNITS: Mapping[str, Words] = {
     "seeds": Words("more seeds", "个随机种子"),
     "runs": Words("more runs", "次训练"),
 }
-NOTES: Mapping[str, str] = {
-    ABOVE: "高于所称范围",
-    "inside the range": "在所称范围内",
-    "an effect, but not whether it reaches the range": "有效果，但不确定是否达到所称范围",
-    "usable": "可用",
-    "exact": "精确",
-}
-TIMES = ("speedup", "memory_ratio", "seed_ratio", "extrapolation", "extrapolation_gain")
-SHARES = ("saved", "diverged_difference")
+YES, NO = Words("yes", "是"), Words("no", "否")
 FINEST_LOSS = 4  # places: below that two losses are one
 
 
-def amount(measure: Measure, estimate: Estimate) -> str:
-    """An estimate with its interval: `6.9× [6.7, 7.1]`, `75%`, `1.97 [1.95, 1.99]`, `−0.013 [−0.020, −0.006] nats`."""
-    scale, unit = _scale(measure)
-    value, low, high = (None if end is None else end * scale for end in (estimate.value, estimate.low, estimate.high))
-    assert value is not None
-    if low == high or low is None or high is None:
-        return f"{_signed(value, measure, digits(value, low, high))}{unit}"
-    places = digits(value, low, high)
-    if unit == " nats":
+@dataclass(frozen=True)
+class Form:
+    """How a measure is written. `times` turns the estimate into what is read; `plus`: a gain has its sign too."""
+
+    before: Words = NOTHING
+    after: Words = NOTHING
+    times: float = 1.0
+    plus: bool = False
+
+
+RATIO, SHARE = Form(after=Words("×", "×")), Form(after=Words("%", "%"), times=100.0)
+FORMS: Mapping[Measure, Form] = {
+    "speedup": RATIO,
+    "memory_ratio": RATIO,
+    "seed_ratio": RATIO,
+    "saved": SHARE,
+    "slope": Form(Words("exponent ", "指数 ")),
+    "number": Form(),
+    "loss_difference": Form(Words("loss ", "损失 "), Words(" nats", " nats"), times=-1.0, plus=True),  # less is better
+    "share_difference": Form(after=Words(" points fewer", "个百分点之差"), times=100.0),
+    "extrapolation": Form(Words("perplexity × ", "困惑度 × ")),
+    "extrapolation_gain": Form(Words("perplexity ÷ ", "困惑度 ÷ ")),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An estimate in the unit it is read in."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @staticmethod
+    def of(estimate: Estimate, form: Form) -> Shown:
+        low, high = (None if end is None else end * form.times for end in (estimate.low, estimate.high))
+        return Shown(estimate.value * form.times, *((low, high) if form.times > 0 else (high, low)))
+
+
+def amount(measure: Measure, estimate: Estimate, language: Language = "en") -> str:
+    """An estimate with its interval: `6.9× [6.7, 7.1]`, `75%`, `loss −0.013 nats [−0.020, −0.006]`, `yes`."""
+    if estimate.unit == "truth":
+        return (YES if estimate.value else NO)[language]
+    form = FORMS[measure]
+    shown = Shown.of(estimate, form)
+    places = digits(shown.value, shown.low, shown.high)
+    if measure == "loss_difference":
         places = min(places, FINEST_LOSS)
-    ends = ", ".join(_signed(end, measure, places) for end in (low, high))
-    if unit == " nats":
-        return f"{_signed(value, measure, places)} [{ends}]{unit}"
-    return f"{_signed(value, measure, places)}{unit} [{ends}]"
+    written = f"{form.before[language]}{_signed(shown.value, measure, places)}{form.after[language]}"
+    if shown.low is None or shown.high is None or shown.low == shown.high:
+        return written
+    return f"{written} [{', '.join(_signed(end, measure, places) for end in (shown.low, shown.high))}]"
 
 
 def span(measure: Measure, estimates: Sequence[Estimate], language: Language = "en") -> str:
     """One estimate with its interval; of several, the least and the greatest: `3.1–9.0×`."""
     if len(estimates) == 1:
-        return amount(measure, estimates[0])
-    scale, unit = _scale(measure)
-    ends = [pick(estimates, key=lambda one: one.value) for pick in (min, max)]
-    shown = []
-    for one in ends:
-        low, high = (None if end is None else end * scale for end in (one.low, one.high))
-        shown.append(_signed(one.value * scale, measure, digits(one.value * scale, low, high)))
-    if shown[0] == shown[1]:
-        return f"{shown[0]}{unit}"
-    between = "–" if ends[0].value >= 0 else " to " if language == "en" else "至"
-    return f"{shown[0]}{between}{shown[1]}{unit}"
+        return amount(measure, estimates[0], language)
+    form = FORMS[measure]
+    every = [Shown.of(one, form) for one in estimates]
+    ends = [pick(every, key=lambda one: one.value) for pick in (min, max)]
+    written = [_signed(one.value, measure, digits(one.value, one.low, one.high)) for one in ends]
+    if written[0] != written[1]:
+        between = "–" if ends[0].value >= 0 else " to " if language == "en" else "至"
+        written = [between.join(written)]
+    return f"{form.before[language]}{written[0]}{form.after[language]}"
 
 
 def digits(value: float, low: float | None, high: float | None) -> int:
@@ -84,20 +112,15 @@ def digits(value: float, low: float | None, high: float | None) -> int:
     return decimals(value, low, high)
 
 
-def _scale(measure: Measure) -> tuple[float, str]:
-    if measure in TIMES:
-        return 1.0, "×"
-    if measure in SHARES:
-        return 100.0, "%"
-    return (1.0, " nats") if measure == "loss_difference" else (1.0, "")
-
-
 def _signed(value: float, measure: Measure, places: int) -> str:
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "−∞"
     if value and abs(value) < 1e-3 and measure == "number":
         return f"{value:.1e}"
-    return fixed(value, places).replace("-", "−")
+    written = fixed(value, places).replace("-", "−")
+    if float(fixed(value, places)) == 0:
+        return written.lstrip("−")
+    return f"+{written}" if FORMS[measure].plus and value > 0 else written
 
 
 @dataclass(frozen=True)
@@ -111,30 +134,38 @@ class Kind:
         word = VERDICTS[self.verdict][language]
         if not self.above:
             return word
-        return f"{word} above the range" if language == "en" else f"{word}（高于所称范围）"
+        return f"{word} {ABOVE.en}" if language == "en" else f"{word}（{ABOVE.zh}）"
 
 
 KINDS = [kind for verdict in Verdict for kind in (Kind(verdict, True), Kind(verdict))]
+UNMEASURED = Kind(Verdict.NOT_MEASURED)
 
 
-def kind_of(judged: Iterable[Judged]) -> Kind:
-    """One kind for several observations: above the range only if all are."""
-    several = list(judged)
-    above = bool(several) and all(one.judgement.note == ABOVE for one in several)
-    return Kind(combine(one.judgement.verdict for one in several), above)
+def kind_of(judged: Judged) -> Kind:
+    return Kind(judged.judgement.verdict, judged.judgement.note == ABOVE)
 
 
 def regime_parts(result: RegimeResult, language: Language) -> list[tuple[Kind, str]]:
     """Kinds of verdict in a regime with where they hold; the place is empty where it is everywhere."""
-    axis = result.regime.along
-    if axis is not None and result.judged and all(axis in one.observation.point for one in result.judged):
-        at: dict[Value, list[Judged]] = {}
-        for one in result.judged:
-            at.setdefault(one.observation.point[axis], []).append(one)
-        return along(axis, {value: kind_of(judged) for value, judged in at.items()}, language)
-    if not result.judged:
-        return [(kind_of([]), "")]
-    return among([(one.label, kind_of([one])) for one in result.judged], language)
+    parts = _parts(result, language)
+    failed = [one for one in result.missing if one.failed]
+    if failed:
+        why, n = dict.fromkeys(one.why[language] for one in failed), len(failed)
+        cases = f"{n} case{'' if n == 1 else 's'}, " if language == "en" else f"{n}个用例，"
+        parts.append((UNMEASURED, cases + ", ".join(why)))
+    return parts
+
+
+def _parts(result: RegimeResult, language: Language) -> list[tuple[Kind, str]]:
+    """Told along the regime's axis where each of its values has one kind; else by whatever axes tell them apart."""
+    axis, found = result.regime.along, result.judged
+    if axis is not None and found and all(axis in one.observation.point for one in found):
+        at: dict[Value, dict[Kind, None]] = {}
+        for one in found:
+            at.setdefault(one.observation.point[axis], {})[kind_of(one)] = None
+        if all(len(kinds) == 1 for kinds in at.values()):
+            return along(axis, {value: next(iter(kinds)) for value, kinds in at.items()}, language)
+    return among([(one.label, kind_of(one)) for one in found], language) if found else []
 
 
 def verdict_words(assessment: Assessment, language: Language) -> str:
@@ -144,7 +175,11 @@ def verdict_words(assessment: Assessment, language: Language) -> str:
 
 def said(results: Sequence[RegimeResult], language: Language) -> str:
     """The verdicts of some regimes in one line: one word where all agree, else each with its regime and place."""
-    parts = [(kind, result, where) for result in results for kind, where in regime_parts(result, language)]
+    parts = [
+        (kind, result, where)
+        for result in results
+        for kind, where in regime_parts(result, language) or [(UNMEASURED, "")]
+    ]
     if len({kind for kind, _, _ in parts}) == 1:
         return parts[0][0][language]
     alone = len(results) == 1
@@ -153,7 +188,9 @@ def said(results: Sequence[RegimeResult], language: Language) -> str:
         places = [_place(result, where, alone, language) for kind, result, where in parts if kind == one]
         if not places:
             continue
-        if language == "zh":
+        if places == [""]:
+            groups.append(one[language])
+        elif language == "zh":
             groups.append(f"{one[language]}：{'、'.join(places)}")
         else:
             groups.append(f"{one[language]}{' ' if alone else ': '}{', '.join(places)}")
@@ -171,7 +208,7 @@ def _place(result: RegimeResult, where: str, alone: bool, language: Language) ->
 
 def note_words(judgement: Judgement, estimate: Estimate, language: Language) -> str:
     """What stands after a verdict: a note, and how many more replicates would decide."""
-    note = judgement.note if language == "en" else NOTES.get(judgement.note, judgement.note)
+    note = judgement.note[language]
     if judgement.verdict is not Verdict.INCONCLUSIVE:
         return note
     unit = UNITS.get(estimate.unit)

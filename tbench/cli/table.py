@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tbench.analysis.run import Run
@@ -12,13 +13,15 @@ from tbench.claims import article, assess
 from tbench.claims.formats import FORMATS, PIPE_WIDTH, text
 from tbench.claims.model import LANGUAGES
 from tbench.claims.render import explain as explained
-from tbench.errors import UsageError
+from tbench.errors import StoreError, UsageError
+from tbench.store import RunFolder
 
 
 def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None) -> int:
     """Print the table of `runs`, or how the verdict on one claim came about. Raises UsageError and StoreError.
 
-    Without runs: of the one that was started last below `results/`; if there is none, with nothing measured.
+    Without runs: of the suite that was started last below `results/`; if there is none, of the run that was; if there
+    is none, with nothing measured.
     """
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
@@ -42,7 +45,16 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
 
 
 def newest(results: Path) -> list[str]:
-    """The run folder below `results` that was started last, if there is one."""
-    folders = [file.parent for file in results.glob("**/run.json")]
-    started = {str(folder): str(Run.read(folder).header.get("started", "")) for folder in folders}
-    return [max(started, key=started.__getitem__)] if started else []
+    """The run folder below `results` that was started last, if there is one, and one of a suite before any other: it
+    says more of the table. Folders that cannot be read are passed over."""
+    found: list[tuple[bool, str, str]] = []
+    for file in results.glob("**/run.json"):
+        with suppress(StoreError):
+            header = RunFolder.open(file.parent).header
+            suite = bool((header.get("scenario") or {}).get("parts"))
+            found.append((suite, str(header.get("started", "")), str(file.parent)))
+    if not found:
+        return []
+    folder = max(found)[-1]
+    print(f"table of {folder}; name the runs to have it of others", file=sys.stderr)
+    return [folder]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 
 from tbench.components.position.properties import shift_change
 from tbench.training.experiments import EXPERIMENTS, SIZES
+from tbench.training.pace import pace
 from tbench.training.properties import DOCUMENT, packed
 from tbench.training.settings import Setting
-from tbench.training.trial import Trial, run_trial
+from tbench.training.trial import Trial, data_of, run_trial
 
 SHIFTS = (1, 10, 100, 1000, 10_000)
 ANGLES = {"rope": torch.float64, "rope-bfloat16": torch.bfloat16}
@@ -27,9 +29,10 @@ def run_arm(
     """Findings of an arm; lists have one entry for each run that counts, in the same order.
 
     `seeds rates warmups`: which run. `losses`: held-out, at the end (None: not a number); `loss` is their mean.
-    `diverged`: see there; in a grid, where no arm is given the rate that suits it, `stuck` runs count too.
-    `loss_at_R`: mean loss of the window that ends at R trained lengths. `refused`: 1 if no run could be asked there.
-    `steps_to_reach`, `seconds_to_reach`: until the held-out loss was `reached`; None for a run that never got there.
+    `diverged`, `stuck`: see there; `failed`: either, for a grid, where no arm is given the rate that suits it.
+    `loss_at_R`: mean loss of the last bytes of sequences of R trained lengths. `refused`: no run could be asked there.
+    `steps_to_reach`: until the held-out loss was `reached`; None for a run that never got there. `pace`: time of a step
+    ÷ time of a step of the experiment's first arm. `time_to_reach`: steps × pace, so in steps of the first arm.
 
     Raises KeyError for an experiment, arm or budget there is none of.
     """
@@ -39,10 +42,7 @@ def run_arm(
     rate = best_rate(tried) if tried else experiment.rates[0]
     settings = list(experiment.counting(arm, budget, rate, seed))
     trials = [run(setting, device) for setting in settings]
-    learned_nothing = [stuck(trial) for trial in trials]
-    failed = diverged(trials)
-    if experiment.grid:
-        failed = [one or other for one, other in zip(failed, learned_nothing, strict=True)]
+    lost, learned_nothing = diverged(trials), [stuck(trial) for trial in trials]
     found: dict[str, Any] = {
         "loss": mean([trial.loss for trial in trials]),
         "rate": rate,
@@ -57,7 +57,8 @@ def run_arm(
         "first_losses": [trial.first_loss for trial in trials],
         "losses": [trial.loss for trial in trials],
         "training_losses": [trial.training_loss for trial in trials],
-        "diverged": failed,
+        "diverged": lost,
+        "failed": [one or other for one, other in zip(lost, learned_nothing, strict=True)],
         "gradient_ratios": [trial.gradient_ratio for trial in trials],
         "seconds": [trial.seconds for trial in trials],
         "seconds_per_step": [trial.seconds_per_step for trial in trials],
@@ -70,12 +71,20 @@ def run_arm(
         found["floor"] = trials[0].floor
     if budget.reached is not None:
         found["reached"] = budget.reached
-        found["steps_to_reach"] = [reached(trial, budget.reached, 0) for trial in trials]
-        found["seconds_to_reach"] = [reached(trial, budget.reached, 2) for trial in trials]
+        first = next(iter(experiment.arms))
+        others = experiment.counting(first, budget, rate, seed)
+        paces = [
+            1.0 if arm == first else pace(own, other, data_of(own.data), device)
+            for own, other in zip(settings, others, strict=True)
+        ]
+        steps = [reached(trial, budget.reached) for trial in trials]
+        found["steps_to_reach"] = steps
+        found["pace"] = paces
+        found["time_to_reach"] = [None if taken is None else taken * p for taken, p in zip(steps, paces, strict=True)]
     for window in trials[0].windows:
         found[f"loss_at_{window}"] = [trial.windows.get(window) for trial in trials]
     if experiment.reach:
-        found["refused"] = int(all(trial.refused for trial in trials))
+        found["refused"] = all(trial.refused for trial in trials)
     if trials[0].refused:
         found["refusal"] = trials[0].refused
     return found
@@ -108,12 +117,11 @@ def stuck(trial: Trial) -> bool:
     return trial.unigram is not None and (trial.loss is None or trial.loss > trial.unigram - BARELY)
 
 
-def reached(trial: Trial, loss: float, what: int) -> float | None:
-    """Steps (`what` 0) or seconds (2) until the held-out loss was `loss`, between two looks in proportion; or None."""
-    for before, after in zip(trial.curve, trial.curve[1:], strict=False):
-        if after[1] <= loss < before[1]:
-            share = (before[1] - loss) / (before[1] - after[1])
-            return before[what] + share * (after[what] - before[what])
+def reached(trial: Trial, loss: float) -> float | None:
+    """Steps until the held-out loss was `loss`, between two looks in proportion; None if it never was."""
+    for (steps, before, _), (then, after, _) in pairwise(trial.curve):
+        if after <= loss < before:
+            return steps + (before - loss) / (before - after) * (then - steps)
     return None
 
 

@@ -13,8 +13,7 @@ class Loop:
     """How a model is trained.
 
     `warmup`: share of the steps in which the rate rises. `schedule`: then `cosine` (down to a tenth) or `constant`.
-    `clip`: largest norm of the gradient; 0 leaves it as it is. `looks`: how often the held-out loss is
-    taken on the way.
+    `looks`: how often the held-out loss is taken on the way. Gradients are not clipped.
     """
 
     steps: int
@@ -24,7 +23,6 @@ class Loop:
     warmup: float = 0.1
     schedule: str = "cosine"
     weight_decay: float = 0.1
-    clip: float = 0.0
     looks: int = 8
 
     def rate_at(self, step: int) -> float:
@@ -44,6 +42,7 @@ class Setting:
 
     `reach`: lengths beyond the trained one, as multiples of it, where the loss is taken too, in rising order.
     `interpolate`: RoPE's positions are divided by the multiple there (Chen et al. 2023, without their fine-tuning).
+    `tuning`: the run is to choose a rate with, and judged on bytes that nothing else is judged on.
     """
 
     design: Design
@@ -52,3 +51,4 @@ class Setting:
     seed: int = 0
     reach: tuple[float, ...] = ()
     interpolate: bool = False
+    tuning: bool = False

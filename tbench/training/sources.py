@@ -4,7 +4,7 @@
     copy     random symbols, then the same again                     floor: 0, scored in the second half
     recall   a symbol to remember, noise for `distance`, a question  floor: 0 for the answer; ln(values) by guessing
 
-A source is used like a text: `batch` for training, `unseen` (its own seed) for judging. `scored` are the positions
+A source is used like a text: `batch` for training, `unseen` (seeds of its own) for judging. `scored` are the positions
 whose loss counts, as a slice of the targets.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-JUDGING_SEED = 2**40  # no training seed comes near
+JUDGING_SEED, TUNING_SEED = 2**32 - 1, 2**32 - 2  # no training seed comes near; PyTorch takes the low 32 bits only
 
 
 class Source:
@@ -35,9 +35,9 @@ class Source:
         """(batch, length + 1)"""
         raise NotImplementedError
 
-    def unseen(self, length: int, most: int) -> Tensor:
-        """(most, length + 1), the same every time."""
-        return self.batch(torch.Generator().manual_seed(JUDGING_SEED), most, length)
+    def unseen(self, length: int, most: int, *, tuning: bool = False, every: int = 0) -> Tensor:
+        """(most, length + 1), the same every time; `every` is for texts."""
+        return self.batch(torch.Generator().manual_seed(TUNING_SEED if tuning else JUDGING_SEED), most, length)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Data(Protocol):
 
     def batch(self, generator: torch.Generator, batch: int, length: int) -> Tensor: ...
 
-    def unseen(self, length: int, most: int) -> Tensor: ...
+    def unseen(self, length: int, most: int, *, tuning: bool = False, every: int = 0) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -44,40 +44,45 @@ class History:
     seconds: float
 
 
+class Training:
+    """A model with its optimizer and its data, step by step. The order of the data depends on `seed` and the loop's
+    sizes only."""
+
+    def __init__(self, model: Model, data: Data, loop: Loop, seed: int) -> None:
+        self.model, self.data, self.loop = model, data, loop
+        self.generator = torch.Generator().manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=loop.rate, betas=(0.9, 0.95), weight_decay=loop.weight_decay, fused=True
+        )
+
+    def step(self, number: int) -> float:
+        """Take the step `number`, counted from 0. Returns its loss; on a GPU this waits for it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.loop.rate_at(number)
+        rows = self.data.batch(self.generator, self.loop.batch, self.loop.length).to(self.model.head.weight.device)
+        loss = F.cross_entropy(*flat(self.model(rows[:, :-1]), rows[:, 1:], self.data.scored))
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        return loss.item()
+
+
 def train(
-    model: Model,
-    data: Data,
-    loop: Loop,
-    seed: int,
-    progress: Callable[[int, int], None] = lambda step, steps: None,
+    training: Training, judged: Tensor, progress: Callable[[int, int], None] = lambda step, steps: None
 ) -> History:
-    """Train in place. The order of the data depends on `seed` and the loop's sizes only.
+    """Train in place, with looks at `judged`, (rows, length + 1).
 
     Ends early where the loss is not a number. `progress` is told steps taken and steps to take. `seconds` are those of
-    training alone, without the looks at held-out data.
+    training alone, without the looks.
     """
-    scored, device = data.scored, model.head.weight.device
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=loop.rate, betas=(0.9, 0.95), weight_decay=loop.weight_decay, fused=True
-    )
+    model, loop, scored = training.model, training.loop, training.data.scored
     look_after = {round(loop.steps * (look + 1) / loop.looks) for look in range(loop.looks)}
-    judged = data.unseen(loop.length, 4 * loop.batch)
     losses: list[float] = []
     curve = [(0, mean_loss(model, judged, loop.batch, scored), 0.0)]
     seconds = 0.0
     for step in range(loop.steps):
         began = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = loop.rate_at(step)
-        rows = data.batch(generator, loop.batch, loop.length).to(device)
-        loss = F.cross_entropy(*flat(model(rows[:, :-1]), rows[:, 1:], scored))
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        if loop.clip:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), loop.clip)
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(training.step(step))
         seconds += time.perf_counter() - began
         progress(step + 1, loop.steps)
         if not math.isfinite(losses[-1]):

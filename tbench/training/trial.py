@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from tbench.components.position.encodings import BeyondTable
 from tbench.training import corpus, sources
 from tbench.training.model import Model, parameters
 from tbench.training.settings import Setting
-from tbench.training.trainer import Data, History, gradient_norms, losses_by_position, train
+from tbench.training.trainer import Data, History, Training, gradient_norms, losses_by_position, train
 
 ROWS = 512  # held-out windows for the final figures
 LAST = 0.1  # share of the steps whose mean is the final training loss
@@ -26,8 +25,9 @@ class Trial:
 
     `first_loss`, `loss`: held-out, before and after. `training_loss`: mean of the last tenth of the steps. `diverged`:
     the loss was not a number, or ended above where it began. `curve`: (steps, held-out loss, seconds of training).
-    `windows`: by the end of a window, in trained lengths, the mean loss of its positions (a quarter of the trained
-    length each; "1" is the last one inside). `refused`: what the model said where it could not be asked beyond its
+    `windows`: the mean loss of the same bytes, a quarter of the trained length in each of many places, by how much of
+    the text before them the model was shown: sequences that end with them and are as many trained lengths long ("1":
+    as in training). `refused`: what the model said where it could not be asked beyond its
     length. `gradient_ratio`: gradient norm of the last layer over the first's, at initialisation.
     `floor`: the smallest loss there can be, where it is known. `unigram`: that of knowing byte frequencies alone.
     """
@@ -60,8 +60,10 @@ def run_trial(
     loop = setting.loop
     first = data.batch(torch.Generator().manual_seed(setting.seed), loop.batch, loop.length)
     norms = gradient_norms(model, first, data.scored)
-    history = train(model, data, loop, setting.seed, progress)
-    final = judged(model, data, loop.length, loop.batch)[data.scored].mean().item()
+    looked_at = data.unseen(loop.length, 4 * loop.batch, tuning=setting.tuning)
+    history = train(Training(model, data, loop, setting.seed), looked_at, progress)
+    rows = data.unseen(loop.length, ROWS, tuning=setting.tuning)
+    final = losses_by_position(model, rows, loop.batch)[data.scored].mean().item()
     windows, refused = beyond(model, data, setting)
     return Trial(
         parameters=parameters(model),
@@ -97,22 +99,20 @@ def data_of(words: str) -> Data:
     )
 
 
-def judged(model: Model, data: Data, length: int, batch: int) -> Tensor:
-    """Held-out loss of each position, for sequences of `length`."""
-    rows = data.unseen(length, ROWS)
-    return losses_by_position(model, rows, max(1, batch))
-
-
 def beyond(model: Model, data: Data, setting: Setting) -> tuple[dict[str, float], str]:
-    """Losses of the windows that end at `setting.reach` trained lengths, or why there are none."""
+    """Losses of the last bytes of sequences of `setting.reach` trained lengths, or why there are none.
+
+    The bytes are the same at every length: a text's own ups and downs must not look like the length's.
+    """
     if not setting.reach:
         return {}, ""
     trained = setting.loop.length
+    longest = data.unseen(round(setting.reach[-1] * trained), ROWS, every=trained)
     windows: dict[str, float] = {}
     for reach in (1.0, *setting.reach):
-        stretched = interpolated(model, setting, reach)
+        rows = longest[:, -(round(reach * trained) + 1) :]
         try:
-            losses = judged(stretched, data, round(reach * trained), setting.loop.batch)
+            losses = losses_by_position(interpolated(model, setting, reach), rows, setting.loop.batch)
         except BeyondTable as refusal:
             return windows, str(refusal)
         mean = losses[-max(1, trained // 4) :].mean().item()

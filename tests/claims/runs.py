@@ -34,7 +34,7 @@ def found(one: Case, **findings: Any) -> Measurement:
     return Measurement(one, "ok", findings=findings)
 
 
-def arm(experiment: str, name: str, losses: Sequence[float | None], **more: Any) -> Measurement:
+def arm(experiment: str, name: str, losses: Sequence[float | None], budget: str = "full", **more: Any) -> Measurement:
     """An arm of a training experiment, one run for each loss; None is a run that diverged."""
     findings: Mapping[str, Any] = {
         "seeds": [1 + number for number in range(len(losses))],
@@ -43,5 +43,5 @@ def arm(experiment: str, name: str, losses: Sequence[float | None], **more: Any)
         "diverged": [loss is None for loss in losses],
     }
     return Measurement(
-        case("training", experiment=experiment, arm=name, budget="full"), "ok", findings={**findings, **more}
+        case("training", experiment=experiment, arm=name, budget=budget), "ok", findings={**findings, **more}
     )

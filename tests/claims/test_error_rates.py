@@ -11,7 +11,7 @@ import pytest
 
 from tbench.analysis.statistics import ratio
 from tbench.claims.model import Equivalent, Range, Superior
-from tbench.claims.quality import Paired, diverged_difference, equivalent, superior
+from tbench.claims.quality import Paired, equivalent, share_difference, superior
 from tbench.claims.slopes import slope, unpaired_ratio
 from tbench.claims.verdict import Estimate, Verdict, judge
 
@@ -84,7 +84,7 @@ def stability(chance: random.Random) -> Outcome:
         luck = [chance.random()] * 2 if chance.random() < 0.5 else [chance.random(), chance.random()]
         base.append(luck[0] < base_rate)
         tested.append(luck[1] < base_rate - less)
-    return less >= 0.05, judge(Range(0.05, None, 0.0), diverged_difference(base, tested)).verdict
+    return less >= 0.05, judge(Range(0.05, None, 0.0), share_difference(base, tested)).verdict
 
 
 EVERYTHING = (0.5, 0.9, 0.98, 1.0, 1.02, 1.5, 1.9, 2.0, 2.5, 3.0, 5.0)

@@ -11,7 +11,7 @@ from tbench.claims.assess import assess_claim
 from tbench.claims.selection import takes, telling
 from tbench.claims.verdict import Verdict
 from tbench.claims.words import verdict_words
-from tbench.records import Measurement, Memory, Value
+from tbench.records import Case, Measurement, Memory, Value
 from tests.claims.runs import arm, case, found, pair, run_of
 from tests.synthetic import attention, decode, failed, ok
 
@@ -66,12 +66,44 @@ def test_flash_is_told_apart_by_length_and_phase() -> None:
     )
     assert one.verdict is Verdict.PARTLY
     assert verdict_words(one, "en") == (
-        "confirmed above the range: forward from 2K up; confirmed: forward at 1K, forward and backward; "
-        "partly: forward at 512; refuted: decode"
-    ).replace("forward from 2K up", "forward at 2K")
-    assert verdict_words(one, "zh") == (
-        "证实（高于所称范围）：前向（2K时）；证实：前向（1K时）、前向与反向；部分成立：前向（512时）；证伪：解码"
+        "confirmed above the range: forward at 2K tokens; confirmed: forward at 1K tokens, forward and backward; "
+        "partly: forward at 512 tokens; refuted: decode"
     )
+    assert verdict_words(one, "zh") == (
+        "证实（高于声称范围）：前向（2K词元时）；证实：前向（1K词元时）、前向与反向；部分成立：前向（512词元时）；"
+        "不成立：解码"
+    )
+
+
+def test_what_differs_at_one_length_is_told_by_what_sets_it_apart() -> None:
+    def at(kv_heads: int, naive: float) -> list[Measurement]:
+        return [
+            dataclasses.replace(one, case=decoding(kv_heads, str(one.case["kernel"])), baseline=base)
+            for base in [decoding(kv_heads, "naive").id]
+            for one in pair(1024, naive, 1e-3)
+        ]
+
+    def decoding(kv_heads: int, kernel: str) -> Case:
+        axes = {"batch": 1, "seq_len": 1024, "heads": 8, "kv_heads": kv_heads, "head_dim": 64}
+        return case("attention", "decode", **axes, pattern="full", kernel=kernel)
+
+    one = judged("C9", *at(2, 3e-3), *at(1, 0.5e-3))
+    assert verdict_words(one, "en") == (
+        "confirmed: decode with shared KV heads kv_heads=2; refuted: decode with shared KV heads kv_heads=1; "
+        "not measured: forward, forward and backward, decode"
+    )
+
+
+def test_a_case_that_failed_keeps_its_regime_from_being_confirmed() -> None:
+    wrong = failed(attention("flash", 2048), "wrong", "differs from the oracle")
+    one = judged("C9", *pair(1024, 3e-3, 1e-3), wrong, attention_naive := pair(2048, 3e-3, 1e-3)[0])
+    assert attention_naive.status == "ok"
+    assert one.results[0].verdict is Verdict.PARTLY
+    assert "forward 1 case, wrong" in verdict_words(one, "en") and "前向（1个用例，结果错误）" in verdict_words(
+        one, "zh"
+    )
+    too_large = failed(attention("naive", 2048), "oom", "needs 256 GiB")
+    assert judged("C9", *pair(1024, 3e-3, 1e-3), too_large).results[0].verdict is Verdict.CONFIRMED
 
 
 def test_a_speedup_is_that_of_paired_turns() -> None:
@@ -90,16 +122,16 @@ def test_cases_that_took_no_turns_together_are_compared_without_and_it_is_said()
     one = judged("C9", dataclasses.replace(naive, baseline=None), dataclasses.replace(flash, baseline="elsewhere"))
     (seen,) = one.results[0].judged
     assert seen.observation.estimate.value == pytest.approx(3, rel=0.05)
-    assert "drift is not cancelled" in seen.observation.notes[0]
+    assert "drift is not cancelled" in seen.observation.notes[0].en
 
 
 def test_a_baseline_that_failed_or_is_not_there_is_no_verdict() -> None:
     flash = pair(1024, 3e-3, 1e-3)[1]
     alone = judged("C9", flash)
     assert alone.verdict is Verdict.NOT_MEASURED
-    assert alone.results[0].missing[0].why == "no baseline among the cases"
+    assert alone.results[0].missing[0].why.en == "no baseline among the cases"
     beside = judged("C9", failed(attention("naive", 1024), "oom", "needs 256 GiB"), flash)
-    assert beside.results[0].missing[0].why == "its baseline is oom"
+    assert beside.results[0].missing[0].why.en == "its baseline is oom"
 
 
 def test_one_round_is_not_enough() -> None:
@@ -128,6 +160,18 @@ def test_times_taken_in_turns_are_not_replaced_by_others() -> None:
     runs = [run_of(pair(1024, 3e-3, 1e-3)), run_of(apart)]
     (seen,) = assess_claim(claim, runs).results[0].judged
     assert seen.observation.in_turns and seen.observation.run is runs[0]
+
+
+def test_a_quick_training_run_does_not_take_the_place_of_a_full_one() -> None:
+    claim = article().claim("C14")
+    assert claim is not None
+    full = run_of([arm("norm", name, [2.0, 2.1, 2.2]) for name in ("layernorm", "rmsnorm")])
+    quick = run_of([arm("norm", name, [3.0, 3.1], budget="quick") for name in ("layernorm", "rmsnorm")])
+    for runs in ([full, quick], [quick, full]):
+        (seen,) = assess_claim(claim, runs).results[0].judged
+        assert seen.observation.run is full
+    (seen,) = assess_claim(claim, [quick]).results[0].judged
+    assert seen.observation.estimate.n == 2
 
 
 def test_labels_tell_observations_apart_and_no_more() -> None:
@@ -165,13 +209,13 @@ def test_of_several_kernels_the_fastest_counts() -> None:
     one = judged("C3", full, sparse("flex", 50e-3, 2), sparse("chunked", 25e-3, 3), sparse("masked", 400e-3, 4))
     (seen,) = one.results[0].judged
     assert seen.observation.estimate.value == pytest.approx(4, rel=0.05)
-    assert seen.observation.notes[0] == "kernel=chunked, the fastest of 2"
+    assert seen.observation.notes[0].en == "kernel=chunked, the fastest of 2"
     assert verdicts(one)["a dense mask"] is Verdict.REFUTED
     assert verdicts(one)["memory against full flash"] is Verdict.CONFIRMED
 
 
 def kv(kv_heads: int, **findings: float) -> Measurement:
-    return found(case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=kv_heads), **findings)
+    return found(case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=kv_heads, cache="full"), **findings)
 
 
 def test_counted_figures_are_exact() -> None:
@@ -219,7 +263,7 @@ def test_arms_are_compared_seed_by_seed() -> None:
     assert verdicts(one)["SwiGLU"] is Verdict.CONFIRMED
     assert verdicts(one)["GELU"] is not Verdict.CONFIRMED
     gelu = next(result for result in one.results if result.regime.name.en == "GELU")
-    assert "diverged: 1 of 4 runs tested" in gelu.judged[0].observation.notes[0]
+    assert "diverged: 1 of 4 runs tested" in gelu.judged[0].observation.notes[0].en
 
 
 def test_only_seeds_that_both_arms_have_are_pairs() -> None:
@@ -229,19 +273,22 @@ def test_only_seeds_that_both_arms_have_are_pairs() -> None:
     assert seen.observation.estimate.n == 2
     assert seen.observation.estimate.value == pytest.approx(0.0)
     nothing = judged("C14", base, arm("norm", "rmsnorm", [2.1], seeds=[9]))
-    assert nothing.results[0].missing[0].why == "no run shares its seed with the baseline"
+    assert nothing.results[0].missing[0].why.en == "no run shares its seed with the baseline"
 
 
 def test_a_grid_is_paired_by_rate_and_warm_up() -> None:
     grid = {"seeds": [1] * 8, "rates": [1e-3, 1e-3, 1e-2, 1e-2] * 2, "warmups": [0.0, 0.1] * 4}
     grid["seeds"] = [1] * 4 + [2] * 4
-    post = arm("stability", "post", [None] * 7 + [3.0], **grid, gradient_ratios=[8.0] * 4 + [8.2] * 4)
-    pre = arm("stability", "pre", [3.0] * 8, **grid, gradient_ratios=[1.0] * 4 + [1.1] * 4)
+    failed, not_failed = {"failed": [True] * 7 + [False]}, {"failed": [False] * 8}
+    post = arm("stability", "post", [3.3] * 7 + [3.0], **grid, **failed, gradient_ratios=[8.0] * 4 + [8.2] * 4)
+    pre = arm("stability", "pre", [3.0] * 8, **grid, **not_failed, gradient_ratios=[1.0] * 4 + [1.1] * 4)
     one = judged("C11", post, pre)
     (seen,) = one.results[0].judged
     assert (seen.observation.estimate.value, seen.observation.estimate.n) == (7 / 8, 8)
+    assert seen.observation.notes[0].en == "failed: 0 of 8 runs tested, 7 of 8 of the baseline"
     assert one.verdict is Verdict.CONFIRMED
-    assert one.results[1].judged[0].observation.estimate.n == 2  # seeds, not cells of the grid
+    assert verdicts(one)["runs that diverge"] is not Verdict.CONFIRMED  # told apart: none of them did
+    assert one.results[2].judged[0].observation.estimate.n == 2  # seeds, not cells of the grid
 
 
 def test_steps_to_a_target_and_runs_that_never_get_there() -> None:
@@ -258,6 +305,8 @@ def test_steps_to_a_target_and_runs_that_never_get_there() -> None:
     assert seen([None, None, None], [100, 101, 99]).results[0].verdict is Verdict.CONFIRMED
     assert seen([200, 210, 190], [100, 101, None]).results[0].verdict is Verdict.INCONCLUSIVE
     assert seen([None, None, None], [None, None, None]).results[0].verdict is Verdict.NOT_MEASURED
+    assert seen([200, None], [None, 100]).results[0].verdict is Verdict.INCONCLUSIVE
+    assert seen([200, None, 210, None], [None, 100, 105, None]).results[0].verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_pilot_of_the_position_experiment() -> None:
@@ -282,7 +331,7 @@ def test_the_pilot_of_the_position_experiment() -> None:
 
 
 def test_a_table_that_refuses_is_what_was_claimed() -> None:
-    learned = arm("beyond-table", "learned", [2.0], refused="position 799 has no vector")
+    learned = arm("beyond-table", "learned", [2.0], refused=True)
     sinusoidal = arm(
         "beyond-table", "sinusoidal", [2.0] * 3, **{"loss_at_1": [2.0] * 3, "loss_at_1.5625": [4.0, 4.1, 3.9]}
     )

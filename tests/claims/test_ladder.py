@@ -8,12 +8,14 @@ import json
 import pytest
 
 from tbench.claims import article, assess, formats
-from tbench.claims.ladder import ladders, learned, rungs
+from tbench.claims.ladder import STEPS, ladders, learned, rungs
+from tbench.components.block.ladder import DESIGNS
 from tbench.records import Measurement, Memory
+from tbench.training.experiments import EXPERIMENTS
 from tests.claims.runs import arm, case, run_of
 from tests.synthetic import attention, ok
 
-TIMES = {"2017": 40e-3, "+pre-norm": 40e-3, "+rmsnorm": 36e-3, "2024": 10e-3, "-rmsnorm": 11e-3}
+TIMES = {"2017": 40e-3, "+pre-norm": 40e-3, "+rmsnorm": 36e-3, "+rope": 36e-3, "2024": 10e-3, "-rmsnorm": 11e-3}
 
 
 def block(design: str, seconds: float, phase: str = "forward", seq_len: int = 512) -> Measurement:
@@ -26,15 +28,20 @@ def block(design: str, seconds: float, phase: str = "forward", seq_len: int = 51
 
 
 def test_rungs_are_the_steps_in_order_without_what_leaves_one_out() -> None:
-    assert rungs(list(TIMES)) == ["2017", "+pre-norm", "+rmsnorm", "2024"]
+    assert rungs(list(TIMES)) == ["2017", "+pre-norm", "+rmsnorm", "+rope", "2024"]
     assert rungs(["+rmsnorm", "2024"]) == []
+
+
+def test_the_steps_are_those_of_blocks_and_of_models() -> None:
+    assert [name for name in DESIGNS if not name.startswith("-")] == list(STEPS)
+    assert [name for name in EXPERIMENTS["ladder"].arms if not name.startswith("-")] == list(STEPS)
 
 
 def test_each_step_is_compared_with_the_one_before_and_with_2017() -> None:
     (ladder,) = ladders([run_of([block(name, seconds) for name, seconds in TIMES.items()])])
-    assert [step.name for step in ladder.steps] == ["2017", "+pre-norm", "+rmsnorm", "2024"]
+    assert [step.name for step in ladder.steps] == ["2017", "+pre-norm", "+rmsnorm", "+rope", "2024"]
     assert [step.time and step.time.value for step in ladder.steps] == [
-        None, pytest.approx(1), pytest.approx(40 / 36), pytest.approx(3.6)
+        None, pytest.approx(1), pytest.approx(40 / 36), None, pytest.approx(3.6)  # what +rope adds to is not there
     ]  # fmt: skip
     last = ladder.steps[-1]
     assert last.total is not None and last.total.value == pytest.approx(4)
@@ -46,8 +53,11 @@ def test_phases_and_sizes_are_ladders_of_their_own() -> None:
     every += [block("2024", 1e-3, phase, n) for phase in ("forward", "decode") for n in (512, 2048)]
     found = ladders([run_of(every)])
     assert [(one.phase, one.sizes) for one in found] == [
-        (phase, (("seq_len", n),)) for phase in ("forward", "decode") for n in (512, 2048)
+        (phase, (("device", "cpu"), ("dtype", "float32"), ("seq_len", n)))
+        for phase in ("forward", "decode")
+        for n in (512, 2048)
     ]
+    assert len(ladders([run_of(every), run_of(every[:2])])) == len(found)
 
 
 def test_losses_of_the_steps_over_shared_seeds() -> None:
@@ -57,13 +67,22 @@ def test_losses_of_the_steps_over_shared_seeds() -> None:
     assert (first.name, first.gain, second.name) == ("2017", None, "+pre-norm")
     assert second.gain is not None and second.gain.value == pytest.approx(0.1)
     assert learned([]) == []
+    quick = run_of([arm("ladder", name, [4.0], budget="quick") for name in ("2017", "+pre-norm", "+rmsnorm")])
+    assert learned([run, quick]) == learned([run])
+    assert [step.loss for step in learned([quick])] == [4.0] * 3
 
 
 def test_the_ladder_stands_below_the_table() -> None:
     run = run_of([block(name, seconds) for name, seconds in TIMES.items()])
     shown = formats.markdown(article(), assess(article(), [run]), "zh", [run])
-    assert "## 预填充" in shown
-    assert "| 2024 | 3.600× [3.600, 3.600] |" in shown
+    assert "## 逐步演进：预填充 (device=cpu dtype=float32 seq_len=512)" in shown
+    assert "| 2024 (+flash) | 3.600× [3.600, 3.600] |" in shown
     document = json.loads(formats.json(article(), assess(article(), [run]), "en", [run]))
-    assert [step["step"] for step in document["ladders"][0]["steps"]] == ["2017", "+pre-norm", "+rmsnorm", "2024"]
+    assert [step["step"] for step in document["ladders"][0]["steps"]] == [
+        "2017",
+        "+pre-norm",
+        "+rmsnorm",
+        "+rope",
+        "2024",
+    ]
     assert document["ladders"][0]["steps"][-1]["total"] == pytest.approx(4)

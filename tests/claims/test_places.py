@@ -47,19 +47,22 @@ def test_cases_that_nothing_tells_apart_keep_their_kinds() -> None:
 
 def test_every_stretch_of_an_axis() -> None:
     kinds = {512: "no", 1024: "yes", 2048: "yes", 4096: "no"}
-    assert along("seq_len", kinds, "en") == [("no", "at 512 and at 4K"), ("yes", "from 1K to 2K")]
-    assert along("at", {1.25: "yes", 2.0: "no"}, "zh") == [("yes", "1.25×时"), ("no", "2×时")]
+    assert along("seq_len", kinds, "en") == [
+        ("no", "at 512 tokens and at 4K tokens"),
+        ("yes", "from 1K to 2K tokens"),
+    ]
+    assert along("at", {1.25: "yes", 2.0: "no"}, "zh") == [("yes", "1.25倍长度时"), ("no", "2倍长度时")]
 
 
 @pytest.mark.parametrize(
     ("values", "en", "zh"),
     [
         ([512, 1024, 2048, 4096], "", ""),
-        ([1024, 2048, 4096], "from 1K up", "1K起"),
-        ([512, 1024], "up to 1K", "至1K"),
-        ([1024, 2048], "from 1K to 2K", "1K至2K"),
-        ([1024], "at 1K", "1K时"),
-        ([4096], "at 4K", "4K时"),
+        ([1024, 2048, 4096], "from 1K tokens up", "1K词元起"),
+        ([512, 1024], "up to 1K tokens", "至1K词元"),
+        ([1024, 2048], "from 1K to 2K tokens", "1K至2K词元"),
+        ([1024], "at 1K tokens", "1K词元时"),
+        ([4096], "at 4K tokens", "4K词元时"),
     ],
 )
 def test_stretches(values: list[int], en: str, zh: str) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from tbench.analysis.statistics import t_survival
 from tbench.claims.model import Equivalent, Superior
-from tbench.claims.quality import Paired, diverged_difference, equivalent, holm, p_better, superior
+from tbench.claims.quality import Paired, equivalent, holm, p_better, share_difference, superior
 from tbench.claims.trial import trials
 from tbench.claims.verdict import Verdict
 from tests.claims.runs import arm
@@ -101,6 +101,12 @@ def test_equivalence(gains: list[float], fine: bool, verdict: Verdict) -> None:
     assert equivalent(losses(gains), Equivalent(0.02, fine)).verdict is verdict
 
 
+def test_arms_that_have_learned_nothing_are_not_equal_for_that() -> None:
+    rule = Equivalent(0.02, learned=1.4)
+    assert equivalent(losses([0.0, 0.001, -0.001], base=2.77), rule).verdict is Verdict.INCONCLUSIVE
+    assert equivalent(losses([0.0, 0.001, -0.001], base=0.01), rule).verdict is Verdict.CONFIRMED
+
+
 @given(GAINS)
 def test_equivalence_is_two_one_sided_tests(gains: list[float]) -> None:
     lower = float(stats.ttest_1samp(gains, -0.02, alternative="greater").pvalue)
@@ -117,7 +123,7 @@ def test_a_run_that_diverged_is_counted_at_the_loss_it_began_with() -> None:
     both = Paired.of(base, tested)
     assert both.tested == (1.9, 5.5, 1.9)
     assert both.tested_diverged == 1
-    assert "1 of 3 runs tested" in both.said()
+    assert "1 of 3 runs tested" in both.said().en
 
 
 @given(st.integers(2, 10), st.integers(1, 10))
@@ -134,8 +140,8 @@ def test_the_interval_of_matched_proportions_by_hand() -> None:
     """Agresti & Min 2005: 10 discordant one way, 2 the other, of 40 pairs: 8/42 ± 1.96 · √(13 − 64/42)/42."""
     base = [True] * 10 + [False] * 2 + [False] * 28
     tested = [False] * 10 + [True] * 2 + [False] * 28
-    found = diverged_difference(base, tested)
+    found = share_difference(base, tested)
     assert found.value == pytest.approx(0.2)
     assert (found.low, found.high) == pytest.approx((8 / 42 - 0.15807, 8 / 42 + 0.15807), abs=1e-4)
-    nothing = diverged_difference([True, False], [True, False])
+    nothing = share_difference([True, False], [True, False])
     assert nothing.value == 0 and nothing.low is not None and nothing.low < 0 < (nothing.high or 0)

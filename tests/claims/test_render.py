@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,15 @@ from tbench.analysis.run import Run
 from tbench.claims import article, assess, formats
 from tbench.claims.command import commands, repeated, selection_terms
 from tbench.claims.model import LANGUAGES, Language
+from tbench.claims.provenance import sources
 from tbench.claims.render import explain
 from tbench.claims.verdict import Estimate
 from tbench.claims.words import amount, span
-from tbench.cli.table import table
+from tbench.cli.table import newest, table
 from tbench.errors import StoreError, UsageError
 from tbench.scenario import expand, load
 from tests.claims.runs import arm, case, found, pair, run_of
-from tests.synthetic import decode
+from tests.synthetic import ENVIRONMENT, decode, header
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -31,7 +33,11 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 @pytest.fixture
 def run() -> Run:
     counted = [
-        found(case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=n), matrices=8 + 2 * n, kv_cache_bytes=n)
+        found(
+            case("kv", "decode", seq_len=2048, layers=1, heads=8, kv_heads=n, cache="full"),
+            matrices=8 + 2 * n,
+            kv_cache_bytes=n,
+        )
         for n in (8, 2, 1)
     ]
     trained = [arm("activation", "relu", [2.0, 2.1, 2.2]), arm("activation", "swiglu", [1.9, 2.0, 2.15])]
@@ -133,9 +139,18 @@ def test_amounts() -> None:
     assert amount("saved", Estimate.exactly(0.75)) == "75%"
     assert amount("number", Estimate.exactly(24)) == "24"
     assert amount("number", Estimate.exactly(3.2e-6)) == "3.2e-06"
-    assert amount("loss_difference", Estimate(-0.0132, -0.0201, -0.0063, 5, "seeds")) == "−0.013 [−0.020, −0.006] nats"
+    assert (
+        amount("loss_difference", Estimate(-0.0132, -0.0201, -0.0063, 5, "seeds"))
+        == "loss +0.013 nats [+0.006, +0.020]"
+    )
     assert amount("speedup", Estimate(3.0, None, None, 1, "rounds")) == "3×"
     assert amount("seed_ratio", Estimate.exactly(float("inf"))) == "∞×"
+    assert amount("loss_difference", Estimate(0.0132, 0.0063, 0.0201, 5, "seeds"), "zh") == (
+        "损失 −0.013 nats [−0.020, −0.006]"
+    )
+    assert amount("extrapolation_gain", Estimate(2.7, 2.5, 2.9, 5, "seeds")) == "perplexity ÷ 2.7 [2.5, 2.9]"
+    assert amount("share_difference", Estimate(0.75, 0.2, 1.0, 8, "runs")) == "80 points fewer [20, 100]"
+    assert amount("number", Estimate.whether(True)) == "yes" and amount("number", Estimate.whether(False), "zh") == "否"
     assert span("saved", exact(0.5, 0.875)) == "50–87.5%"
     assert span("saved", exact(0.75, 0.75)) == "75%"
     assert span("saved", exact(-0.5, -0.25)) == "−50 to −25%"
@@ -158,3 +173,33 @@ def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
         table([], explain="C99")
     with pytest.raises(StoreError):
         table(["no/such/folder"])
+
+
+def test_without_runs_the_newest_suite_is_taken_and_what_cannot_be_read_passed_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parts = {"parts": [{"name": "attention"}]}
+    for name, started, scenario in (
+        ("old-suite", "2026-01-01T00:00:00+00:00", parts),
+        ("suite", "2026-01-02T00:00:00+00:00", parts),
+        ("other", "2026-01-03T00:00:00+00:00", {"name": "attention"}),
+    ):
+        head = {**header(), "environment": ENVIRONMENT.to_dict(), "scenario": scenario, "started": started}
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "run.json").write_text(json.dumps(head))
+    (tmp_path / "results" / "torn").mkdir()
+    (tmp_path / "results" / "torn" / "run.json").write_text("{")
+    assert newest(Path("results")) == ["results/suite"]
+    assert "table of results/suite" in capsys.readouterr().err
+
+
+def test_where_it_was_measured_stands_above_the_table(run: Run) -> None:
+    (line,) = sources([run], "en")
+    assert line == "measured on Example 9000 Processor, 2 threads, torch 2.13.0, 2026-01-02 (attention, quick)"
+    other = replace(
+        run, environment=replace(run.environment, threads=16), header={**run.header, "status": "interrupted"}
+    )
+    first, second, warning = sources([run, other], "zh")
+    assert first in formats.markdown(article(), assess(article(), [run]), "zh", [run])
+    assert "16线程" in second and "未完成：interrupted" in second and "不同的机器" in warning

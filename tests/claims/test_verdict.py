@@ -60,7 +60,7 @@ def test_an_interval_and_a_rule_make_a_verdict(
     rule: Range | AtMost | AtLeast | Exact, low: float, high: float, verdict: Verdict, note: str
 ) -> None:
     found = judge(rule, seen(low, high))
-    assert (found.verdict, found.note) == (verdict, note)
+    assert (found.verdict, found.note.en) == (verdict, note)
 
 
 @given(st.floats(0.1, 10), st.floats(0.001, 3), st.sampled_from([CLAIMED, FASTER, SAVED]))

@@ -20,13 +20,36 @@ def seeded(seed: int) -> torch.Generator:
 @pytest.mark.parametrize("name", READERS)
 def test_text_is_real_split_and_versioned(name: str) -> None:
     read = text(name)
-    assert len(read.training) + len(read.held_out) > 300_000
-    assert 0.09 < len(read.held_out) / (len(read.training) + len(read.held_out)) < 0.11
+    assert len(read.training) > 250_000
+    every = len(read.training) + len(read.tuning) + len(read.held_out)
+    assert 0.09 < len(read.held_out) / every < 0.11 and len(read.tuning) == len(read.held_out)
     letters = sum(chr(byte).isalpha() for byte in read.training[:10_000].tolist())
     assert letters > 5_000
     assert read.version.startswith("Python 3.") and len(read.version.split()[-1]) == 16
     unseen = read.unseen(64, 10)
     assert unseen.shape == (10, 65) and torch.equal(unseen, read.unseen(64, 10))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_nothing_judged_was_trained_on(name: str) -> None:
+    """The language reference's help prints whole sections under two names."""
+    read = text(name)
+    parts = [bytes(part.tolist()).split(b"\n\n") for part in (read.training, read.tuning, read.held_out)]
+    seen: set[bytes] = set()
+    for part in parts:
+        assert not seen & set(part)
+        seen |= set(part[1:-1])  # those at the seams are cut
+
+
+def test_what_rates_are_chosen_with_is_not_what_arms_are_judged_with() -> None:
+    for data in (text("topics"), Markov(), Recall(10)):
+        assert not torch.equal(data.unseen(31, 8, tuning=True), data.unseen(31, 8))
+        for seed in (0, 1, 1000):
+            assert not torch.equal(data.batch(seeded(seed), 8, 31), data.unseen(31, 8))
+    read = text("topics")
+    assert torch.equal(read.unseen(31, 8, tuning=True)[0], read.tuning[:32])
+    near = read.unseen(64, 10**6, every=16)
+    assert torch.equal(near[1], read.held_out[16 : 16 + 65]) and len(near) > 3 * len(read.unseen(64, 10**6))
 
 
 def test_an_unknown_text_is_refused() -> None:

@@ -82,6 +82,13 @@ def test_loss_beyond_the_trained_length_by_window() -> None:
     assert list(learned.windows) == ["1"] and "learned for 16 positions" in learned.refused
 
 
+def test_every_length_is_judged_on_the_same_bytes() -> None:
+    """A model that sees nothing but the byte before cannot tell how long the sequence is."""
+    blind = TINY.with_(pattern="window:1", position="none")
+    windows = run_trial(replace(SHORT, reach=(1.5, 4.0), design=blind)).windows
+    assert windows["1.5"] == pytest.approx(windows["1"], rel=1e-6) == pytest.approx(windows["4"], rel=1e-6)
+
+
 def test_interpolation_is_the_same_model_inside_and_another_beyond() -> None:
     plain, pressed = (run_trial(replace(SHORT, reach=(2.0,), interpolate=how)) for how in (False, True))
     assert plain.windows["1"] == pressed.windows["1"] and plain.windows["2"] != pressed.windows["2"]
