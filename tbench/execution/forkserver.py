@@ -8,7 +8,8 @@ computes anything, so that no thread pool and no CUDA context exists when it for
     parent → server   b"fork" + channel        server → parent   pid
     parent → server   b"wait PID"              server → parent   wait status (blocks until that worker ended)
 
-When the parent is gone the socket closes: the server kills what it started and ends.
+Each worker is a process group of its own: what a kernel starts ends with its worker. When the parent is gone the
+socket closes: the server kills what it started and ends.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
                     control.close()
                     _become_worker(descriptors[0], serve)
                 os.close(descriptors[0])
+                own_group(pid)
                 children.add(pid)
                 control.sendall(b"%d\n" % pid)
             else:
@@ -55,14 +57,22 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
                 control.sendall(b"%d\n" % status)
     finally:
         for pid in children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            for end in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    end(pid, signal.SIGKILL)
+
+
+def own_group(pid: int) -> None:
+    """Make a worker a process group, so that what it starts ends with it. Server and worker do: either may be first."""
+    with suppress(OSError):
+        os.setpgid(pid, pid)
 
 
 def _become_worker(descriptor: int, serve: Callable[[Connection], None]) -> NoReturn:
     """In the forked child: serve the channel, then leave without running the server's exit handlers."""
     status = 1
     try:
+        own_group(os.getpid())
         # The machine's out-of-memory killer shall choose this process, not the one that keeps the results.
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")

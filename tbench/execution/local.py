@@ -10,8 +10,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
@@ -87,14 +87,14 @@ class LocalExecutor:
                 self._receive(BOOT_SECONDS)
                 self._ready = True
         ours, theirs = socket.socketpair()
-        with theirs, self._turn:
+        with theirs, self._turn, self._listening():
             socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
             pid = int(self._receive(30.0))
         return LocalWorker(self, pid, Connection(ours.detach()))
 
     def wait(self, pid: int) -> int:
         """Wait status of a worker that has ended or is about to."""
-        with self._turn:
+        with self._turn, self._listening():
             self._control.sendall(b"wait %d" % pid)
             return int(self._receive(30.0))
 
@@ -128,14 +128,25 @@ class LocalExecutor:
                 if not part:
                     break
                 answer += part
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             answer = b""
         if not answer.endswith(b"\n"):
-            raise UsageError(
-                f"the worker server did not answer: {self.log_tail() or 'no message'}; see that torch can be imported "
-                "here and that this user may start more processes"
-            )
+            raise self._silent()
         return answer
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """While something is sent: a dead server is not a reader who left, as BrokenPipeError means elsewhere."""
+        try:
+            yield
+        except ConnectionError:
+            raise self._silent() from None
+
+    def _silent(self) -> UsageError:
+        return UsageError(
+            f"the worker server did not answer: {self.log_tail() or 'no message'}; see that torch can be imported "
+            "here and that this user may start more processes"
+        )
 
 
 class LocalWorker:
@@ -171,8 +182,10 @@ class LocalWorker:
         self._executor.wait(self.pid)
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """End the process and what it has started; to be called before it is reaped."""
+        for end in (os.killpg, os.kill):
+            with suppress(ProcessLookupError, PermissionError):
+                end(self.pid, signal.SIGKILL)
 
     def _post_mortem(self, do: str) -> WorkerFailed:
         self._open = False
@@ -181,10 +194,11 @@ class LocalWorker:
         deadline = time.monotonic() + 5.0
         while _alive(self.pid):
             if time.monotonic() > deadline:
-                os.kill(self.pid, signal.SIGKILL)
+                self.kill()
                 self._executor.wait(self.pid)
                 return WorkerFailed("error", f"closed its channel during {do} and did not end")
             time.sleep(0.005)
+        self.kill()  # what it has left behind
         status = self._executor.wait(self.pid)
         said = self._executor.log_tail(self._log_start)
         if os.WIFSIGNALED(status):

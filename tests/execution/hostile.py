@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,18 @@ def killed(problem: Any) -> Callable[..., Any]:
 @hostile("test-exit", about="leaves the process")
 def leaves(problem: Any) -> Callable[..., Any]:
     return lambda *_: os._exit(3)
+
+
+STARTED = ("sleep", "3601")  # seconds nobody else asks for
+
+
+@hostile("test-starts", about="starts a process and never comes back")
+def starts(problem: Any) -> Callable[..., Any]:
+    def call(*_: Any) -> None:
+        subprocess.Popen(STARTED)
+        time.sleep(3600)
+
+    return call
 
 
 @hostile("test-hang", about="never returns")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,25 @@ def test_a_hang_ends_at_the_time_limit(executor: LocalExecutor) -> None:
     naive, bad = measure(executor, "naive", "test-hang", sampling=Sampling(**{**vars(FAST), "timeout": 2.0}))
     assert (bad.status, naive.status) == ("timeout", "ok")
     assert "2 s" in bad.reason
+
+
+def test_what_a_kernel_started_ends_with_its_worker(executor: LocalExecutor) -> None:
+    (bad,) = measure(executor, "test-starts", sampling=Sampling(**{**vars(FAST), "timeout": 2.0}))
+    assert bad.status == "timeout"
+    deadline = time.monotonic() + 20
+    while started() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not started()
+
+
+def started() -> list[int]:
+    words = b"\0".join(word.encode() for word in hostile.STARTED) + b"\0"
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if file.read_bytes() == words:
+                found.append(int(file.parent.name))
+    return [pid for pid in found if running(pid)]
 
 
 def test_memory_is_limited_in_the_worker(executor: LocalExecutor) -> None:
