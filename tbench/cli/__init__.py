@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from typing import TextIO, cast
 
-from tbench.cli.output import stop_writing
+from tbench.cli.output import Messages, stop_writing
 from tbench.errors import TbenchError, UsageError
 
 INTERNAL_ERROR = 70
@@ -18,10 +19,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without × and ± gets ? for them
             stream.reconfigure(errors="replace")
-    signal.signal(signal.SIGTERM, interrupted)  # how CI cancels: what Ctrl-C would clean up is cleaned up
+    sys.stderr = cast(TextIO, Messages(sys.stderr))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # how CI cancels, and a lost connection: cleaned up as after Ctrl-C
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, interrupted)
     code = exit_code(sys.argv[1:])
     try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        stop_writing()
     except (OSError, AttributeError, ValueError) as error:
         print(f"tbench: cannot write to standard output: {error}", file=sys.stderr)
         code = code or UsageError.exit_code

@@ -210,12 +210,12 @@ def gate(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs.")] = 0,
 ) -> int:
     """For CI: did anything become slower, bigger or wrong? A line a case; the exit code says it."""
-    from tbench.cli.gate import Options, folder, gate
+    from tbench.cli.gate import Options, gate
     from tbench.gate.sides import Asked
 
     asked = Asked(scenario, Path(), against, base_env, new_env, device, select or [], override or [], quick, rigorous)
-    options = Options(baseline, seed, tolerance, allow_inconclusive, junit, context.find_root().obj or ())
-    return gate(folder(asked, output), options)
+    options = Options(baseline, seed, tolerance, allow_inconclusive, junit, output, context.find_root().obj or ())
+    return gate(asked, options)
 
 
 @app.command()

@@ -19,17 +19,20 @@ from tbench.report import units
 
 def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:
     """Measure the scenario and the canaries into a baseline's folder; the first of a scenario becomes current."""
-    from tbench.gate.stored import measure
+    from tbench.gate.stored import measure, on_device
 
     scenario = read(asked, asked.path).name
     folder = baselines.folder(scenario, name or stamp())
     if baselines.complete(folder):
         raise UsageError(f"{folder} is there already; give another --name")
-    run = measure(asked, folder, seed, tell, command)
+    run = measure(on_device(asked), folder, seed, tell, command)
     print(folder)
     failed = [row.case.id for row in run.measurements if row.status in FAILED]
     if failed:
-        raise CaseFailed(f"{len(failed)} failed, so this is nothing to compare with later:\n" + "\n".join(failed))
+        raise CaseFailed(
+            f"{len(failed)} failed, so this is nothing to compare with later; mend them, or leave them out with -k, "
+            "and save under another --name:\n" + "\n".join(failed)
+        )
     if baselines.current(scenario) is None:
         baselines.promote(str(folder), None)
         print(f"it is the current baseline of {scenario}: `tbench gate … --baseline current`", file=sys.stderr)

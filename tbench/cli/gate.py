@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tbench.cli.compare import share
-from tbench.cli.output import stop_writing
+from tbench.cli.output import say
 from tbench.errors import Inconclusive, UsageError
 from tbench.gate import ci, words
 from tbench.gate.outcome import Result
@@ -25,42 +25,33 @@ class Options:
     tolerance: str | None
     allow_inconclusive: bool
     junit: str | None
+    output: str | None
     command: Sequence[str] = ()
 
 
 def gate(asked: Asked, options: Options) -> int:
     """Compare, print and tell whoever runs it. Returns the exit code."""
-    tolerance = None if options.tolerance is None else share(options.tolerance)
     if options.junit:
-        ci.refuse_unwritable(options.junit)
-    if options.baseline is not None:
-        if asked.against or asked.base_python or asked.new_python:
-            raise UsageError(
-                "--baseline is a run of an earlier day, compared with this Python's; give it or --against, --base-env "
-                "and --new-env, not both"
-            )
-        from tbench.gate.stored import against_baseline
-
-        result = against_baseline(asked, options.baseline, seed=options.seed, tolerance=tolerance, tell=tell)
-    else:
-        from tbench.gate.run import run
-
-        try:
-            result = run(asked, seed=options.seed, tolerance=tolerance, tell=tell, show=at, command=options.command)
-        except Inconclusive as nothing:
-            if not options.allow_inconclusive:
-                raise
-            tell(f"inconclusive, which was allowed: {nothing}")
-            return 0
+        ci.clear_junit(options.junit)
+    asked = folder(asked, options.output)
+    try:
+        result = compared(asked, options)
+    except Inconclusive as nothing:
+        at("")
+        ci.announce_nothing(asked.path, str(nothing))
+        if options.junit:
+            ci.write_junit_of_nothing(asked.path, str(nothing), options.junit)
+        if not options.allow_inconclusive:
+            raise
+        tell(f"inconclusive, which was allowed: {nothing}")
+        return 0
     at("")
     ci.announce(result)
     if options.junit:
         ci.write_junit(result, options.junit)
-    try:
-        show(result)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads the lines has seen enough; the verdict stands
-        stop_writing()
+    say(words.line(one) for one in result.outcomes)
+    print(f"{words.verdict(result)} {words.summary(result)}", file=sys.stderr)
+    print(words.control(result), file=sys.stderr)
     code = result.exit_code
     if code == 3 and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)
@@ -68,11 +59,23 @@ def gate(asked: Asked, options: Options) -> int:
     return code
 
 
-def show(result: Result) -> None:
-    for one in result.outcomes:
-        print(words.line(one))
-    print(f"{words.verdict(result)} {words.summary(result)}", file=sys.stderr)
-    print(words.control(result), file=sys.stderr)
+def compared(asked: Asked, options: Options) -> Result:
+    """Measure what is to be measured. Raises as `run` and `against_baseline` do."""
+    tolerance = None if options.tolerance is None else share(options.tolerance)
+    if options.baseline is None:
+        from tbench.gate.run import run
+
+        return run(asked, seed=options.seed, tolerance=tolerance, tell=tell, show=at, command=options.command)
+    if asked.against or asked.base_python or asked.new_python:
+        raise UsageError(
+            "--baseline is a run of an earlier day, compared with this Python's; give it or --against, --base-env "
+            "and --new-env, not both"
+        )
+    from tbench.gate.stored import against_baseline
+
+    return against_baseline(
+        asked, options.baseline, seed=options.seed, tolerance=tolerance, tell=tell, command=options.command
+    )
 
 
 def tell(message: str) -> None:

@@ -152,12 +152,13 @@ def run(
     executor_name: str,
     listener: Listener,
     command: Sequence[str] = (),
+    alone: bool = True,
 ) -> None:
     """Measure `scenario` into `folder`. KeyboardInterrupt leaves everything up to the last whole round saved.
 
-    `command`: the arguments that repeat the run, for the record.
+    `command`: the arguments that repeat the run, for the record. `alone`: hold the device; False where the caller does.
     """
-    with prepared(scenario, device, select, executor_name, listener.warn) as (ready, executor):
+    with prepared(scenario, device, select, executor_name, listener.warn, alone) as (ready, executor):
         header = {
             "scenario": scenario.to_dict(),
             "environment": ready.environment.to_dict(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -126,14 +127,15 @@ class Session:
             samples.telemetry,
         )
 
-    def sources_of(self, case: Case, seed: int) -> tuple[str | None, list[str]]:
-        """The file that names the case's own kernel, and every file that setting it up and one call have imported."""
+    def sources_of(self, case: Case, seed: int) -> tuple[str | None, list[str], list[str]]:
+        """The file that names the case's own kernel, every file that setting it up and one call have imported, and the
+        folders of this interpreter's own libraries."""
         named = own.source(get_component(case.component).variant_of(case).place)
-        with suppress(Exception):  # the case itself will tell
-            self.workload = built(case, seed)
-            self.workload.call()
+        self.workload = built(case, seed)
+        self.workload.call()
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        return named, [file for file in files if file and Path(file).is_absolute()]  # torch.ops says `_ops.py`
+        imported = [file for file in files if file and Path(file).is_absolute()]  # torch.ops says `_ops.py`
+        return named, imported, [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
 
     def unsupported(self, cases: Sequence[Case]) -> list[str | None]:
         """Why cases cannot run with the packages that are installed here, as far as it can be told without trying."""

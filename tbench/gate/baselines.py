@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tbench.analysis.run import Run
 from tbench.errors import StoreError, UsageError
+from tbench.records import FAILED
 from tbench.store import FINISHED, HEADER, write_file
 
 HOME = Path("results") / "baselines"
@@ -73,6 +74,9 @@ def promote(given: str, name: str | None) -> tuple[Run, Path]:
     run = Run.read(path)
     if not complete(path):
         raise UsageError(f"{path} is not complete ({run.header.get('status')}); a baseline must be")
+    failed = [row.case.id for row in run.measurements if row.status in FAILED]
+    if failed:
+        raise UsageError(f"{path}: {len(failed)} of its cases failed, so it is no baseline: {failed[0]}")
     scenario = scenario_of(run)
     if path.resolve().parent != (HOME / scenario).resolve():
         stamp = re.sub(r"[^0-9T]", "", str(run.header.get("started", "")).partition("+")[0]) or "run"

@@ -91,7 +91,7 @@ class Summary:
     right: Rate
     sigmas: Mapping[str, float]
     tolerance: float
-    seconds: float | None
+    seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -141,7 +141,7 @@ def kind_name(share: float, size: int) -> str:
 
 
 def spreads(trials: Iterable[Trial]) -> dict[str, float]:
-    """Standard deviation of a pair's difference by case: pooled within runs, so that a run's own drift counts."""
+    """Root mean square of a pair's difference by case, about 0 and over all runs, so that a run's own drift counts."""
     squares: dict[str, list[float]] = {}
     for trial in trials:
         for case, values in trial.pairs.items():
@@ -195,11 +195,14 @@ def resumed(folder: Path, asked: Mapping[str, Any]) -> list[Trial]:
     return read_trials(folder)
 
 
-def write_summary(folder: Path, summary: Summary, scenario: str, environment: Environment, rule: Rule) -> None:
+def write_summary(
+    folder: Path, summary: Summary, scenario: str, environment: Environment, rule: Rule, quick: bool
+) -> None:
     content = {
         "schema_version": 1,
         "scenario": scenario,
         "machine": {name: getattr(environment, name) for name in SAME_MACHINE},
+        "quick": quick,
         "rule": rule.__dict__,
         **summary.to_dict(),
     }
@@ -208,25 +211,28 @@ def write_summary(folder: Path, summary: Summary, scenario: str, environment: En
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier calibration on this machine lends to a gate."""
+    """What an earlier calibration on this machine lends to a gate. `tolerance`: None where it is of other cases."""
 
     sigmas: Mapping[str, float]
-    tolerance: float
+    tolerance: float | None
     folder: Path
 
 
-def known(folder: Path, environment: Environment) -> Known | str | None:
-    """The calibration in `folder` if it is of this machine; in words why it is not used; None where there is none."""
+def known(folder: Path, environment: Environment, quick: bool, cases: Sequence[str]) -> Known | str | None:
+    """The calibration in `folder` if it is of this machine and pace; in words why it is not used; None where there is
+    none."""
     path = folder / SUMMARY
     if not path.exists():
         return None
     try:
         content = jsonfile.loads(path.read_bytes())
         machine, sigmas = content["machine"], {case: float(value) for case, value in content["sigmas"].items()}
-        tolerance = float(content["tolerance"])
+        tolerance, at_quick = float(content["tolerance"]), bool(content["quick"])
     except (OSError, ValueError, KeyError, TypeError) as problem:
         return f"{path} cannot be read ({problem}); calibrate again"
     differing = [name for name in SAME_MACHINE if machine.get(name) != getattr(environment, name)]
     if differing:
         return f"{path} is of another machine or torch ({', '.join(differing)} differ), so it is not used"
-    return Known(sigmas, tolerance, folder)
+    if at_quick != quick:
+        return f"{path} was made {'with' if at_quick else 'without'} --quick, so it is not used"
+    return Known(sigmas, tolerance if sigmas.keys() >= set(cases) else None, folder)

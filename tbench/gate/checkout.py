@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tbench.errors import UsageError
 
 SHOWN = 5
+PREFIX = "tbench-base-"  # of the folder that a worktree lies in
+OWNER = "owner"  # a file in it, locked for as long as it is in use
+OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # git sets them; they win over the folder
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,10 @@ class Repository:
     @contextmanager
     def at(self, commit: str) -> Iterator[Path]:
         """A worktree of a commit, in a folder of its own that is removed afterwards. Raises UsageError."""
-        with tempfile.TemporaryDirectory(prefix="tbench-base-") as above:
+        self.prune()
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as above, owned(Path(above)):
             folder = Path(above).resolve() / self.root.name
-            made = subprocess.run(
-                ["git", "-C", str(self.root), "worktree", "add", "--detach", "--quiet", str(folder), commit],
-                capture_output=True,
-                text=True,
-            )
+            made = ran(self.root, "worktree", "add", "--detach", "--quiet", str(folder), commit)
             if made.returncode:
                 raise UsageError(f"git could not check out {commit[:12]} beside the working tree: {last(made.stderr)}")
             try:
@@ -74,21 +77,71 @@ class Repository:
             finally:
                 git(self.root, "worktree", "remove", "--force", str(folder))
 
+    def prune(self) -> None:
+        """Remove the worktrees of gates that were killed before they could."""
+        listed = git(self.root, "worktree", "list", "--porcelain") or ""
+        for line in listed.splitlines():
+            kind, _, path = line.partition(" ")
+            above = Path(path).parent
+            if kind == "worktree" and above.name.startswith(PREFIX) and abandoned(above):
+                git(self.root, "worktree", "remove", "--force", path)
+                shutil.rmtree(above, ignore_errors=True)
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Hold a lock in the folder, which the system releases however this process ends; another may have its number."""
+    handle = os.open(folder / OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def abandoned(folder: Path) -> bool:
+    """Whether nobody holds the folder any more: it is gone, or its owner is."""
+    try:
+        handle = os.open(folder / OWNER, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return not folder.exists()  # what has no such file may be in use
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
 
 def git(folder: Path, *arguments: str) -> str | None:
     """What git says, or None where it refuses. Raises UsageError where there is no git."""
+    done = ran(folder, "-c", "core.quotepath=off", *arguments)
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A git command in the repository around `folder`, also in a hook of another one. Raises UsageError without git."""
+    environment = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
     try:
-        words = ["git", "-C", str(folder), "-c", "core.quotepath=off", *arguments]
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace")
+        words = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(words, capture_output=True, text=True, errors="replace", env=environment)
     except FileNotFoundError:
         raise UsageError("git is not installed, so nothing can be compared with a reference; use --baseline") from None
-    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def from_root(path: str) -> str:
+    """A file's path from the root of its repository on, as annotations want it; as it is where there is none."""
+    file = Path(path).resolve()
+    with suppress(UsageError, ValueError):
+        root = git(file.parent, "rev-parse", "--show-toplevel")
+        return path if root is None else str(file.relative_to(root))
+    return path
 
 
 def refusal(path: Path) -> str:
     """What git says of a folder it will not work in (a container's user who is not the owner)."""
-    folder = path if path.is_dir() else path.parent
-    done = subprocess.run(["git", "-C", str(folder), "status"], capture_output=True, text=True, errors="replace")
+    done = ran(path if path.is_dir() else path.parent, "status")
     return " ".join(done.stderr.split()) or "no reason given"
 
 

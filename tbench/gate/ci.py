@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tbench.errors import UsageError
 from tbench.gate.outcome import Outcome, Result, Verdict
-from tbench.gate.words import line, markdown, workflow_commands
+from tbench.gate.words import line, markdown, markdown_of_nothing, workflow_commands
 from tbench.report.exchange import junit
 from tbench.report.exchange.junit import TestCase
 
@@ -28,32 +29,60 @@ def announce(result: Result, environment: Mapping[str, str] = os.environ) -> Non
 
     Annotations go to standard error, which GitHub reads too: standard output has a line a case and nothing else.
     """
-    if page := environment.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with Path(page).open("a", encoding="utf-8") as file:
-                file.write(markdown(result))
-        except OSError as problem:
-            print(f"warning: {page}: the summary cannot be written: {problem.strerror}", file=sys.stderr)
+    put_on_page(markdown(result), environment)
     if environment.get("GITHUB_ACTIONS") == "true":
         for command in workflow_commands(result):
             print(command, file=sys.stderr)
 
 
-def refuse_unwritable(path: str) -> None:
-    """Before anything is measured: raises UsageError where no file can be written."""
+def announce_nothing(scenario: str, why: str, environment: Mapping[str, str] = os.environ) -> None:
+    """The same for a gate that ended without a verdict on any case."""
+    put_on_page(markdown_of_nothing(scenario, why), environment)
+
+
+def put_on_page(text: str, environment: Mapping[str, str]) -> None:
+    if page := environment.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as problem:
+            print(f"warning: {page}: the summary cannot be written: {problem.strerror}", file=sys.stderr)
+
+
+def clear_junit(path: str) -> None:
+    """Before anything is measured: what an earlier run has left must not pass for this one's result.
+
+    Raises UsageError where no file can be written.
+    """
+    file = Path(path)
     try:
-        Path(path).touch()
+        file.open("w").close()
     except OSError as problem:
-        raise UsageError(f"--junit {path}: cannot be written: {problem.strerror}; name another file") from problem
+        raise unwritable(path, problem) from problem
+    if file.is_file() and not file.is_symlink():  # `/dev/stdout` and the like stay
+        with suppress(OSError):
+            file.unlink()
 
 
 def write_junit(result: Result, path: str) -> None:
     """Raises UsageError where the file cannot be written."""
+    write_suite(result.scenario, [as_test(one) for one in result.outcomes], path)
+
+
+def write_junit_of_nothing(scenario: str, why: str, path: str) -> None:
+    """One test that was skipped, and why: there is no verdict on any case. Raises UsageError as `write_junit`."""
+    write_suite(scenario, [TestCase("gate", scenario, None, "skipped", why, why, "INCONCLUSIVE")], path)
+
+
+def write_suite(name: str, tests: Sequence[TestCase], path: str) -> None:
     try:
-        tests = [as_test(one) for one in result.outcomes]
-        Path(path).write_text(junit.testsuite(f"tbench gate {result.scenario}", tests), encoding="ascii")
+        Path(path).write_text(junit.testsuite(f"tbench gate {name}", tests), encoding="ascii")
     except OSError as problem:
-        raise UsageError(f"--junit {path}: cannot be written: {problem.strerror}; name another file") from problem
+        raise unwritable(path, problem) from problem
+
+
+def unwritable(path: str, problem: OSError) -> UsageError:
+    return UsageError(f"--junit {path}: cannot be written: {problem.strerror}; name another file")
 
 
 def as_test(one: Outcome) -> TestCase:

@@ -1,12 +1,11 @@
 """One case on two sides: pairs of fresh processes that take turns, and what they show.
 
-A pair is a round of two: base and new, in the order A B B A, the next one B A A B. One number comes of it, the
-difference of the two sides' mean logarithms; drift of the machine meets both alike.
+A pair is a round of two: base and new, whose visits alternate as A B B A, in the next pair as B A A B. One number comes
+of it, the difference of the two sides' mean logarithms; drift of the machine meets both alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
@@ -20,6 +19,7 @@ from tbench.records import Case, Measurement, Memory, Sampling
 VISITS = 2  # to each case in each process
 VISIT_SECONDS, QUICK_VISIT_SECONDS = 0.1, 0.05
 WARM_UP_SECONDS = 0.05
+SHORT = ("oom", "timeout")
 
 
 def sampling_of(scenario: Sampling, quick: bool = False) -> Sampling:
@@ -40,6 +40,7 @@ class Duel:
     smallest: dict[str, Memory] = field(default_factory=dict)  # of a side that was weighed more than once
     pairs: int = 0
     control: bool = False
+    spent: bool = False  # a pair that a passing shortage has ended was taken again
 
     @property
     def case(self) -> Case:
@@ -56,22 +57,28 @@ class Duel:
         return any(one is not None and one.status != "ok" for one in sides)
 
     @property
+    def short(self) -> bool:
+        """Whether a side ran out of memory or time, as anything may while the machine is short of either."""
+        sides = (self.measured("base"), self.measured("new"))
+        return any(one is not None and one.status in SHORT for one in sides)
+
+    @property
     def compared(self) -> bool:
         """Whether there is anything to judge."""
         return not self.over and bool(self.evidence.screen)
 
-    def fight(
-        self,
-        into: list[float],
-        seed: int,
-        memory_limit: int | None = None,
-        update: Callable[[Case, str], None] = lambda case, state: None,
-    ) -> None:
+    def fight(self, into: list[float], seed: int, memory_limit: int | None = None) -> None:
         """Take one pair and add its difference to `into`, one of the evidence's lists."""
         entrants = [self.base, self.new]
         if self.pairs // 2 % 2:  # who is set up first must not always be the same, nor go with who starts
             entrants.reverse()
-        play_round(entrants, self.sampling, seed, self.pairs, memory_limit=memory_limit, update=update)
+        before = [draft.measurement for draft, _ in entrants]
+        play_round(entrants, self.sampling, seed, self.pairs, memory_limit=memory_limit)
+        if self.short and self.evidence.screen and not self.spent:
+            self.spent = True  # a second shortage is the case's, or the machine's for good
+            for (draft, _), had in zip(entrants, before, strict=True):
+                draft.measurement = had
+            play_round(entrants, self.sampling, seed, self.pairs, memory_limit=memory_limit)
         self.pairs += 1
         if self.over:
             return

@@ -21,7 +21,8 @@ from tbench.gate.duel import Duel, sampling_of
 from tbench.gate.judge import Evidence, judged
 from tbench.gate.outcome import Outcome, Result, without_alarms
 from tbench.gate.rule import Rule
-from tbench.gate.sides import Asked, Sides, line_of
+from tbench.gate.sides import Asked, Sides, looked_again
+from tbench.gate.spots import located
 from tbench.records import Case, Handicap, Measurement, Sampling
 
 CONTROL = "A/A control"
@@ -39,7 +40,6 @@ class Arena:
     only_new: tuple[Case, ...]
     only_base: tuple[Case, ...]
     order: tuple[Case, ...]  # of the new scenario
-    lines: Mapping[Case, int]
 
     def draft(self, case: Case, handicap: Handicap | None = None) -> Draft:
         component = get_component(case.component)
@@ -65,30 +65,29 @@ class Arena:
 def arena(both: Sides, asked: Asked, watcher: Watcher) -> Iterator[Arena]:
     """Hold the device, and see what can be compared on it. Raises UsageError and NothingSelected."""
     with device_lock(both.device, watcher.say):
+        both = looked_again(both)
         here = both.new.cases(both.device, asked.select)
         there = in_base(both, asked.select)
         parts = both.new.scenario.parts or (both.new.scenario,)
         sampling: dict[Case, Sampling] = {}
-        lines: dict[Case, int] = {}
         for part in parts:
             for case in here:
                 if part.has(case):
                     sampling.setdefault(case, sampling_of(part.sampling, asked.quick))
-                    lines.setdefault(case, line_of(both.new.scenario, case))
         timed = [case for case in here if not get_component(case.component).experiment]
         if not timed:
             raise NothingSelected("nothing here is timed: the gate is for kernels, not for experiments")
-        common = [case for case in timed if case in set(there)]
+        of_here, of_base = set(here), set(there)
+        common = [case for case in timed if case in of_base]
         plan = planned(both, common)
         yield Arena(
             both,
             tuple(case for group in plan.groups for case in group.cases),
             sampling,
             {row.case: row for row in plan.left_out},
-            only_new=tuple(case for case in timed if case not in set(there)),
-            only_base=tuple(case for case in there if case not in set(here)),
+            only_new=tuple(case for case in timed if case not in of_base),
+            only_base=tuple(case for case in there if case not in of_here),
             order=tuple(timed),
-            lines=lines,
         )
 
 
@@ -136,27 +135,25 @@ def decide(
         watcher.begin([*duels, *control])
         contest(control, rule, seed, watcher, limit)
     found = judged({duel.name: duel.evidence for duel in (*duels, *control) if duel.compared}, rule)
-    outcomes = {
-        duel.case: settle.settled(duel, found.get(duel.name), rule, place.lines.get(duel.case)) for duel in duels
-    }
-    looks = {case: first_look(place, case, seed) for case in place.only_new}
-    outcomes |= {case: settle.added(case, look, place.lines.get(case)) for case, look in looks.items()}
+    outcomes = {duel.case: settle.settled(duel, found.get(duel.name), rule) for duel in duels}
+    looks = {case: first_look(place, case, seed, limit()) for case in place.only_new}
+    outcomes |= {case: settle.added(case, look) for case, look in looks.items()}
     watcher.beside([*looks.values(), *place.skipped.values()])
-    outcomes |= {case: settle.skipped(case, row, place.lines.get(case)) for case, row in place.skipped.items()}
+    outcomes |= {case: settle.skipped(case, row) for case, row in place.skipped.items()}
     told = [outcomes[case] for case in place.order] + [settle.missing(case) for case in place.only_base]
-    judged_control = settle.settled(control[0], found[CONTROL], rule, None) if CONTROL in found else None
+    judged_control = settle.settled(control[0], found[CONTROL], rule) if CONTROL in found else None
     if judged_control is not None and judged_control.verdict in ("SLOWER", "FASTER"):
         told = [without_alarms(one, SHAKEN) for one in told]
-    return told, judged_control, [*duels, *control]
+    return located(told, place.sides.new.scenario, place.order), judged_control, [*duels, *control]
 
 
-def first_look(place: Arena, case: Case, seed: int) -> Measurement:
+def first_look(place: Arena, case: Case, seed: int, memory_limit: int | None) -> Measurement:
     """A case that only the new side has: whether it is correct, and roughly its time."""
     row = planned(place.sides, [case]).left_out
     if row:
         return row[0]
     draft = place.draft(case)
-    play_round([(draft, place.sides.new.executor)], place.sampling[case], seed, 0)
+    play_round([(draft, place.sides.new.executor)], place.sampling[case], seed, 0, memory_limit=memory_limit)
     assert draft.measurement is not None
     return draft.measurement
 

@@ -7,8 +7,8 @@ install, a path of the environment) would hide changes to it, which is refused.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tbench.catalog import get as get_component
@@ -16,43 +16,103 @@ from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.gate.checkout import within
 from tbench.gate.sides import Sides
-from tbench.records import Case
+from tbench.records import Case, Sampling
 
-SECONDS = 60.0
 INSTALLED = ("site-packages", "dist-packages")  # of an environment that may lie inside the repository
 ENGINE = Path(__file__).parents[1]  # tbench itself
 
+Kernel = tuple[str, str]  # a component, and its variant's name
 
-def remarks(sides: Sides, cases: Sequence[Case]) -> Iterator[str]:
+
+@dataclass(frozen=True)
+class Sources:
+    """What a side takes a kernel from. `named`: the file that the scenario names, or that its module is; `imported`:
+    that and every other that is loaded with it; `libraries`: the interpreter's own folders. `trouble`: why nothing is
+    known."""
+
+    named: Path | None = None
+    imported: tuple[Path, ...] = ()
+    libraries: tuple[Path, ...] = ()
+    trouble: str = ""
+
+    def of(self, root: Path) -> list[Path]:
+        """The imported files that are part of the repository at `root`: tbench and installed packages are not.
+
+        A library's folder that holds the whole repository, as /usr may, says nothing of what lies in it.
+        """
+        inner = [folder for folder in self.libraries if within(folder, root) and not within(root, folder)]
+        return [
+            file
+            for file in self.imported
+            if within(file, root)
+            and not within(file, ENGINE)
+            and not any(part in INSTALLED for part in file.relative_to(root.resolve()).parts)
+            and not any(within(file, folder) for folder in inner)
+        ]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A kernel of the user's own, on both sides. `file`: that the scenario names; None for a module."""
+
+    kernel: Kernel
+    base: Sources
+    new: Sources
+    file: Path | None = None
+
+
+def kernel_of(case: Case) -> Kernel:
+    return case.component, str(case[get_component(case.component).variant_axis])
+
+
+def origins(
+    sides: Sides, shared: Sequence[Case], only_new: Sequence[Case], sampling: Mapping[Case, Sampling]
+) -> list[Origin]:
+    """Where each side takes the user's own kernels from: every one is loaded and called once, in its smallest case."""
+    common = {kernel_of(case) for case in shared}
+    others = [case for case in only_new if kernel_of(case) not in common]
+    found = []
+    for case in (*one_each(shared), *one_each(others)):
+        component = get_component(case.component)
+        if not component.is_own(case):
+            continue
+        kernel, seconds = kernel_of(case), sampling[case].timeout
+        base = sources(sides.base.executor, case, seconds) if kernel in common else Sources()
+        new = sources(sides.new.executor, case, seconds)
+        where, _, _ = component.variant_of(case).place.rpartition(":")
+        file = sides.new.scenario.folder / where if where[0] in "./" else None
+        found.append(Origin(kernel, base, new, file and file.resolve()))
+    return found
+
+
+def remarks(sides: Sides, cases: Sequence[Case], found: Sequence[Origin]) -> Iterator[str]:
     """What to say of kernels that are the same on both sides. Raises UsageError for code that must not be."""
     base, new = sides.base, sides.new
     same = []
-    for case in one_each(cases):
-        component = get_component(case.component)
-        name = str(case[component.variant_axis])
-        if not component.is_own(case):
-            if sides.one_python:
-                same.append(name)
-            continue
-        (there, imported), (here, _) = sources(base.executor, case), sources(new.executor, case)
-        if base.root is not None and new.root is not None:
-            refuse_the_working_tree(name, imported, base.root, new.root)
-        if (
-            there is not None
-            and there == here
-            and (sides.one_python or component.variant_of(case).place[0] not in "./")
-        ):
+    if sides.one_python:
+        shipped = [case for case in one_each(cases) if not get_component(case.component).is_own(case)]
+        same += [kernel_of(case)[1] for case in shipped]
+    for one in found:
+        name = one.kernel[1]
+        if one.base.trouble:
+            yield (
+                f"{name}: it cannot be said whether the base takes all of it from its own checkout, for it could not "
+                f"be loaded and called there ({one.base.trouble})"
+            )
+        elif base.root is not None and new.root is not None:
+            refuse_the_working_tree(name, one.base, base.root, new.root)
+        here = one.new.named
+        if one.base.named is not None and one.base.named == here and (sides.one_python or one.file is None):
             same.append(f"{name} ({here})")
     if same:
         told = ", ".join(dict.fromkeys(same))
         yield f"the same code on both sides, so only the machine's noise can differ: {told}"
 
 
-def refuse_the_working_tree(name: str, imported: Sequence[Path], base: Path, new: Path) -> None:
+def refuse_the_working_tree(name: str, found: Sources, base: Path, new: Path) -> None:
     """Raises UsageError where the base has imported a file of the other side's checkout."""
-    for file in imported:
-        installed = any(part in INSTALLED for part in file.parts) or within(file, Path(sys.prefix))
-        if within(file, new) and not within(file, base) and not installed and not within(file, ENGINE):
+    for file in found.of(new):
+        if not within(file, base):
             raise UsageError(
                 f"{name}: the base would measure the working tree's {file}, so no change to it could show. It is "
                 "found there by way of the environment (an editable install, PYTHONPATH): name the file "
@@ -63,20 +123,20 @@ def refuse_the_working_tree(name: str, imported: Sequence[Path], base: Path, new
 
 def one_each(cases: Sequence[Case]) -> list[Case]:
     """One case for every variant of every component, the smallest."""
-    found: dict[tuple[str, object], Case] = {}
+    found: dict[Kernel, Case] = {}
     for case in sorted(cases, key=lambda one: get_component(one.component).predict_bytes(one)):
-        found.setdefault((case.component, case[get_component(case.component).variant_axis]), case)
+        found.setdefault(kernel_of(case), case)
     return list(found.values())
 
 
-def sources(executor: Executor, case: Case) -> tuple[Path | None, list[Path]]:
-    """The file a side takes the case's kernel from, and all it imports; nothing where it cannot be loaded: the case
-    itself will say so."""
+def sources(executor: Executor, case: Case, seconds: float) -> Sources:
+    """What a side takes the case's kernel from, if it can be loaded and called in so many seconds."""
     worker = executor.start()
     try:
-        named, imported = worker.ask("sources_of", SECONDS, case=case, seed=0)
-    except WorkerFailed:
-        return None, []
+        named, imported, libraries = worker.ask("sources_of", seconds, case=case, seed=0)
+    except WorkerFailed as failure:
+        return Sources(trouble=failure.reason)
     finally:
         worker.close()
-    return Path(named).resolve() if named else None, [Path(file).resolve() for file in imported]
+    files, folders = (tuple(Path(one).resolve() for one in found) for found in (imported, libraries))
+    return Sources(Path(named).resolve() if named else None, files, folders)

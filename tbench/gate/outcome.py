@@ -34,7 +34,8 @@ class Outcome:
     pairs: int = 0
     detectable: float | None = None
     more: int | None = None
-    line: int | None = None  # in the scenario file
+    file: str = ""  # that asks for the case, from the repository's root where there is one
+    line: int | None = None  # in it
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -56,8 +56,18 @@ def lower_bound(hits: int, trials: int, error: float) -> float:
 
 
 def at_most(hits: int, trials: int, share: float) -> float:
-    """P(so many successes or fewer)."""
-    return sum(math.comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(hits + 1))
+    """P(so many successes or fewer); by logarithms, as the number of ways to choose outgrows a float."""
+    if share <= 0 or hits >= trials:
+        return 1.0
+    if share >= 1:
+        return 0.0
+    every = math.lgamma(trials + 1)
+
+    def chance(k: int) -> float:
+        ways = every - math.lgamma(k + 1) - math.lgamma(trials - k + 1)
+        return math.exp(ways + k * math.log(share) + (trials - k) * math.log1p(-share))
+
+    return math.fsum(chance(k) for k in range(hits + 1))
 
 
 def bisected(below: Callable[[float], bool]) -> float:

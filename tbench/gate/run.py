@@ -9,12 +9,13 @@ from pathlib import Path
 from tbench.errors import Interrupted
 from tbench.gate.calibration import Known, known
 from tbench.gate.duel import Duel
+from tbench.gate.edits import prints, without_edited
 from tbench.gate.gate import Arena, arena, decide, result
-from tbench.gate.origin import remarks
+from tbench.gate.origin import origins, remarks
 from tbench.gate.outcome import Result
 from tbench.gate.rule import RIGOROUS, Rule, with_tolerance
 from tbench.gate.save import Folder, refuse_result
-from tbench.gate.sides import Asked, sides
+from tbench.gate.sides import Asked, sides, state
 from tbench.records import Measurement
 
 CALIBRATIONS = Path("results") / "calibration"
@@ -65,10 +66,13 @@ def run(
     refuse_result(asked.out)
     watching = Watching(tell, show)
     with sides(asked) as both, arena(both, asked, watching) as place:
-        notes = (*both.notes, *remarks(both, place.shared))
+        found_at = origins(place.sides, place.shared, place.only_new, place.sampling)
+        notes = (*state(place.sides, asked), *remarks(place.sides, place.shared, found_at))
+        root = place.sides.new.root
+        before = prints(found_at, root)
         for note in notes:
             tell(f"note: {note}")
-        earlier = calibrated(place, tell)
+        earlier = calibrated(place, asked.quick, tell)
         rule = ruled(Rule() if not asked.rigorous else RIGOROUS, tolerance, earlier, tell)
         sigmas: Mapping[str, float] = earlier.sigmas if earlier else {}
         header = {"seed": seed, "select": list(asked.select), "command": list(command), "cases": ids(place)}
@@ -76,6 +80,7 @@ def run(
         found: Result | None = None
         try:
             outcomes, control, _ = decide(place, rule, seed, watching, sigmas)
+            outcomes = without_edited(outcomes, place.order, found_at, root, before)
             found = result(place, rule, outcomes, control, notes)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; what was measured is in {asked.out}") from None
@@ -88,10 +93,10 @@ def ids(place: Arena) -> list[str]:
     return [case.id for case in place.order]
 
 
-def calibrated(place: Arena, tell: Callable[[str], None]) -> Known | None:
+def calibrated(place: Arena, quick: bool, tell: Callable[[str], None]) -> Known | None:
     """The calibration of this scenario on this machine, if there is one below the current folder."""
     here = place.sides.new
-    found = known(CALIBRATIONS / here.scenario.name, here.environment)
+    found = known(CALIBRATIONS / here.scenario.name, here.environment, quick, [case.id for case in place.shared])
     if isinstance(found, str):
         tell(f"note: {found}")
         return None
@@ -102,7 +107,7 @@ def ruled(rule: Rule, tolerance: float | None, earlier: Known | None, tell: Call
     """The rule with the tolerance that was asked for, or that this machine needs."""
     if tolerance is not None:
         return with_tolerance(rule, tolerance)
-    if earlier is not None and earlier.tolerance > rule.tolerance:
+    if earlier is not None and earlier.tolerance is not None and earlier.tolerance > rule.tolerance:
         tell(f"note: tolerance {earlier.tolerance:.0%}, as the calibration in {earlier.folder} recommends here")
         return with_tolerance(rule, earlier.tolerance)
     return rule

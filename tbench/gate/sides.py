@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tbench.catalog import get as get_component
 from tbench.errors import Inconclusive, ScenarioError, UsageError
 from tbench.execution.at import At
 from tbench.execution.executor import Executor
 from tbench.execution.local import LocalExecutor
 from tbench.execution.runner import Machine, preloaded
-from tbench.gate.checkout import Repository, shortened
+from tbench.gate.checkout import Repository, from_root, shortened
 from tbench.records import Case, Environment
 from tbench.scenario import Scenario, expand, load
 from tbench.scenario.source import STDIN
@@ -61,9 +60,10 @@ class Sides:
     base: Side
     new: Side
     device: str
-    notes: tuple[str, ...]
     one_python: bool = True
     path: str = ""  # of the scenario, from the repository's root where there is one
+    repository: Repository | None = None  # of the new side, where the base is one of its commits
+    commit: str = ""  # the base's
 
 
 @contextmanager
@@ -77,18 +77,15 @@ def sides(asked: Asked) -> Iterator[Sides]:
         raise UsageError("nothing to compare with: add --against REF, --base-env PYTHON or --baseline RUN")
     new = read(asked, asked.path)
     with ExitStack() as stack:
-        told, base, notes = "the working tree", new, list[str]()
+        told, base = "the working tree", new
+        repository: Repository | None = None
+        commit = ""
         roots: tuple[Path | None, Path | None] = (None, None)
         now = told
         if asked.against is not None:
             repository = Repository.around(Path(asked.path).resolve())
             commit = repository.commit(asked.against)
-            changes = repository.changes(besides=(asked.out, RESULTS))
             now = f"the working tree ({repository.name('HEAD')})"
-            if not changes and commit == repository.commit("HEAD"):
-                notes.append(f"the working tree is {asked.against} itself: the code is compared with itself")
-            elif changes:
-                notes.append(f"the working tree differs from its commit and is measured as it is: {shortened(changes)}")
             tree = stack.enter_context(repository.at(commit))
             roots = (tree, repository.root)
             told = f"{asked.against} ({repository.name(commit)})"
@@ -111,10 +108,33 @@ def sides(asked: Asked) -> Iterator[Sides]:
             Side(named[0], base, at(started, asked.base_python, base), seen[asked.base_python], roots[0]),
             Side(named[1], new, at(started, asked.new_python, new), seen[asked.new_python], roots[1]),
             device,
-            tuple(notes),
             one_python=len(started) == 1,
-            path=asked.path if roots[1] is None else str(Path(asked.path).resolve().relative_to(roots[1])),
+            path=from_root(asked.path),
+            repository=repository,
+            commit=commit,
         )
+
+
+def looked_again(both: Sides) -> Sides:
+    """The same with the machine as it is once it is ours alone: until then another run may have been its load, and what
+    it warns of."""
+
+    def again(side: Side) -> Side:
+        return replace(side, environment=Machine(side.executor).ask("environment", device=both.device))
+
+    new = again(both.new)
+    base = replace(both.base, environment=new.environment) if both.one_python else again(both.base)
+    return replace(both, base=base, new=new)
+
+
+def state(both: Sides, asked: Asked) -> Iterator[str]:
+    """What a reader must know of the working tree as it is now."""
+    if both.repository is None:
+        return
+    if changes := both.repository.changes(besides=(asked.out, RESULTS)):
+        yield f"the working tree differs from its commit and is measured as it is: {shortened(changes)}"
+    elif both.commit == both.repository.commit("HEAD"):
+        yield f"the working tree is {asked.against} itself: the code is compared with itself"
 
 
 def at(started: Mapping[str | None, Executor], python: str | None, scenario: Scenario) -> At:
@@ -131,7 +151,7 @@ def alike(asked: Asked) -> Iterator[Sides]:
         device = machine.resolve(asked.device)
         environment: Environment = machine.ask("environment", device=device)
         side = Side("the working tree", scenario, At(started, scenario.folder), environment)
-        yield Sides(side, side, device, (), path=asked.path)
+        yield Sides(side, side, device, path=asked.path)
 
 
 def read(asked: Asked, path: str) -> Scenario:
@@ -139,13 +159,6 @@ def read(asked: Asked, path: str) -> Scenario:
     if path == STDIN:
         raise UsageError("a scenario file is needed here, not standard input: it is read for each side, and kept")
     return load(path, asked.overrides, quick=asked.quick, rigorous=asked.rigorous)
-
-
-def line_of(scenario: Scenario, case: Case) -> int:
-    """Where a case comes from, in its scenario file: the line of its variants, or of the sweep."""
-    parts = scenario.parts or (scenario,)
-    lines = next((part.lines for part in parts if part.has(case)), {})
-    return lines.get(get_component(case.component).variant_axis, lines.get("sweep", 1))
 
 
 def of_base(asked: Asked, path: Path, tree: Path) -> Scenario:

@@ -15,14 +15,18 @@ from tbench.analysis.run import Run
 from tbench.comparison.compare import compare
 from tbench.comparison.facts import conditions
 from tbench.comparison.model import Compared, Comparison
-from tbench.errors import Interrupted, NothingSelected, UsageError
+from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
+from tbench.execution.local import LocalExecutor
+from tbench.execution.lock import device_lock
 from tbench.gate import baselines
+from tbench.gate.checkout import from_root
 from tbench.gate.outcome import Outcome, Result, Verdict, without_alarms
 from tbench.gate.rule import Rule
 from tbench.gate.save import refuse_result, write
 from tbench.gate.settle import NOT_HERE
-from tbench.gate.sides import Asked, line_of, read
+from tbench.gate.sides import Asked, read
+from tbench.gate.spots import located
 from tbench.records import Case, Measurement
 from tbench.report import write_derived
 from tbench.scenario import Scenario, expand
@@ -58,26 +62,38 @@ class Quiet:
 
 
 def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], command: Sequence[str] = ()) -> Run:
-    """Run the scenario and the canaries into `folder`, or go on with what is there of them. Raises as a run does, and
-    Interrupted after Ctrl-C."""
+    """Run the scenario and the canaries into `folder`, or go on with what is there of them; `asked` names one device.
+
+    The device is held for both, so that what the canaries say is true of the scenario. Raises as a run does, and
+    Interrupted after Ctrl-C.
+    """
     scenario = read(asked, asked.path)
-    for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, asked.select)):
-        try:
-            runner.run(
-                patient(what),
-                where,
-                device=asked.device,
-                select=select,
-                seed=seed,
-                resume=True,
-                executor_name="local",
-                listener=Quiet(tell),
-                command=command,
-            )
-        except KeyboardInterrupt:
-            raise Interrupted(f"interrupted; what was measured is in {where}") from None
-        write_derived(Run.read(where))
+    expand(scenario, asked.device, asked.select)  # a selection that leaves nothing is told before anything is measured
+    with device_lock(asked.device, tell):
+        for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, asked.select)):
+            try:
+                runner.run(
+                    patient(what),
+                    where,
+                    device=asked.device,
+                    select=select,
+                    seed=seed,
+                    resume=True,
+                    executor_name="local",
+                    listener=Quiet(tell),
+                    command=command,
+                    alone=False,
+                )
+            except KeyboardInterrupt:
+                raise Interrupted(f"interrupted; what was measured is in {where}") from None
+            write_derived(Run.read(where))
     return Run.read(folder)
+
+
+def on_device(asked: Asked) -> Asked:
+    """The same with the device that is meant, as `auto` leaves open. Raises UsageError."""
+    with LocalExecutor() as started:
+        return replace(asked, device=runner.Machine(started).resolve(asked.device))
 
 
 def patient(scenario: Scenario) -> Scenario:
@@ -89,31 +105,45 @@ def patient(scenario: Scenario) -> Scenario:
 
 
 def against_baseline(
-    asked: Asked, given: str, *, seed: int, tolerance: float | None, tell: Callable[[str], None]
+    asked: Asked,
+    given: str,
+    *,
+    seed: int,
+    tolerance: float | None,
+    tell: Callable[[str], None],
+    command: Sequence[str] = (),
 ) -> Result:
-    """Measure now and compare with a stored run. Raises UsageError, StoreError and as a run does."""
+    """Measure now and compare with a stored run. Raises UsageError, StoreError and as a run does, and Inconclusive
+    where the two have no case in common."""
     scenario = read(asked, asked.path)
     base = Run.read(baselines.find(given, scenario.name))
     if base.header.get("status") != "complete":
         raise UsageError(f"{base.folder} is not complete ({base.header.get('status')}); a baseline must be")
     refuse_result(asked.out)
-    new = measure(asked, asked.out / "new", seed, tell)
+    asked = on_device(asked)
+    now = expand(scenario, asked.device, asked.select)
+    if not {row.case for row in base.measurements} & set(now):
+        raise Inconclusive(
+            f"{base.folder} has none of these cases, so there is nothing to compare with: save a baseline of the "
+            "scenario as it is (`tbench baseline save`)"
+        )
+    new = measure(asked, asked.out / "new", seed, tell, command)
     rule = Rule()
     comparison = compare(base, new, tolerance or rule.tolerance, rule.alpha)
     doubts = list(doubtful(base, new, comparison))
     chosen = selected(base, new, asked)
-    outcomes = [outcome(row, scenario) for row in comparison.rows if row.verdict != "MISSING" or row.case in chosen]
+    outcomes = [outcome(row) for row in comparison.rows if row.verdict != "MISSING" or row.case in chosen]
     if doubts:
         why = f"advice only, for the baseline is of another day and {'; '.join(doubts)}"
         outcomes = [advised(one, why) for one in outcomes]
     found = Result(
         scenario=scenario.name,
-        path=asked.path,
+        path=from_root(asked.path),
         base=f"{base.folder}, measured {base.header.get('started')}",
         new="the working tree",
         tolerance=comparison.tolerance,
         alpha=comparison.alpha,
-        outcomes=tuple(outcomes),
+        outcomes=tuple(located(outcomes, scenario, now)),
         notes=(*conditions(comparison), *comparison.warnings),
         environment=new.environment.to_dict(),
         stored=True,
@@ -154,7 +184,7 @@ def selected(base: Run, new: Run, asked: Asked) -> set[Case]:
         return set()
 
 
-def outcome(row: Compared, scenario: Scenario) -> Outcome:
+def outcome(row: Compared) -> Outcome:
     reasons = "; ".join(reason.text for reason in row.reasons)
     base, new = row.base, row.new
     told = Outcome(
@@ -168,7 +198,6 @@ def outcome(row: Compared, scenario: Scenario) -> Outcome:
         new.peak_memory_bytes if new else None,
         detectable=row.smallest_change,
         more=more_rounds(row),
-        line=line_of(scenario, row.case),
     )
     if told.verdict == "ADDED" and new is not None and new.status != "ok":
         failed: Verdict = "SKIPPED" if new.status in NOT_HERE else "BROKEN"

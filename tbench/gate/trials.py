@@ -74,7 +74,7 @@ def calibrate(
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted; {len(done)} trials are in {asked.out}: the same command goes on") from None
         summary = summarised(done, rule)
-        write_summary(asked.out, summary, both.new.scenario.name, both.new.environment, rule)
+        write_summary(asked.out, summary, both.new.scenario.name, both.new.environment, rule, asked.quick)
     return summary, done
 
 

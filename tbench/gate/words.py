@@ -81,16 +81,23 @@ def markdown(result: Result) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def markdown_of_nothing(scenario: str, why: str) -> str:
+    """The same where the gate ended without a verdict on any case."""
+    return f"## tbench gate: {escaped(scenario)}\n\n**Inconclusive.** {escaped(why)}\n"
+
+
 def verdict(result: Result) -> str:
     return {0: "Passed.", 1: "Regression.", 3: "Inconclusive.", 4: "Broken."}[result.exit_code]
 
 
 def workflow_commands(result: Result) -> Iterator[str]:
-    """GitHub's workflow commands, one for every case that fails the gate, at its line of the scenario file."""
+    """GitHub's workflow commands, one for every case that fails the gate, at its line of the file that asks for it."""
     for one in result.outcomes:
         if one.verdict in FAILING:
             level = "warning" if FAILING[one.verdict] == 3 else "error"
-            place = f"file={value(result.path)},line={one.line or 1},title={value('tbench: ' + one.verdict)}"
+            place = (
+                f"file={value(one.file or result.path)},line={one.line or 1},title={value('tbench: ' + one.verdict)}"
+            )
             yield f"::{level} {place}::{data(line(one))}"
 
 

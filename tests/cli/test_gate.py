@@ -265,6 +265,26 @@ def test_another_python_is_the_base(repository: Path) -> None:
     assert only_line(done).split()[0] in ("OK", "INCONCLUSIVE")
 
 
+def test_nobody_who_listens_is_no_reason_to_be_green(repository: Path) -> None:
+    (repository / "kernels.py").write_text(WRONG)
+    words = f"{sys.executable} -m tbench gate scenario.yaml --against HEAD --quick --device cpu -o out --junit a.xml"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {words} 2>&1 | true; exit ${{PIPESTATUS[0]}}"], cwd=repository, timeout=900
+    )
+    assert done.returncode == 4
+    assert json.loads((repository / "out/gate.json").read_text())["result"]["exit_code"] == 4
+    assert "BROKEN" in (repository / "a.xml").read_text()
+
+
+def test_a_baseline_of_other_cases_leaves_nothing_to_compare(repository: Path) -> None:
+    words = ("scenario.yaml", "--device", "cpu")
+    assert tbench(repository, "run", *words, "--quick", "-o", "old", "--set", "seq_len=32").returncode == 0
+    done = tbench(repository, "gate", *words, "--baseline", "old", "--junit", "a.xml")
+    assert done.returncode == 3, done.stderr
+    assert "none of these cases" in done.stderr
+    assert "skipped" in (repository / "a.xml").read_text()
+
+
 def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(repository: Path) -> None:
     saved = tbench(repository, "baseline", "save", "scenario.yaml", "--name", "first", "--device", "cpu")
     assert saved.returncode == 0, saved.stderr

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tbench.errors import UsageError
 from tbench.gate import baselines
+from tbench.records import Measurement
 from tbench.store import RunFolder
-from tests.synthetic import ENVIRONMENT
+from tests.synthetic import ENVIRONMENT, attention, failed
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +20,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made(folder: Path, status: str = "complete", name: str = "mine") -> Path:
-    header = {"scenario": {"name": name}, "environment": ENVIRONMENT.to_dict(), "cases": []}
+def made(folder: Path, status: str = "complete", name: str = "mine", measured: Sequence[Measurement] = ()) -> Path:
+    header = {
+        "scenario": {"name": name},
+        "environment": ENVIRONMENT.to_dict(),
+        "cases": [one.case.id for one in measured],
+    }
     with RunFolder.create(folder, header) as store:
+        for one in measured:
+            store.append(one)
         store.finish(status)
     return folder
 
@@ -56,6 +64,9 @@ def test_what_is_not_complete_or_there_already_is_refused(here: Path) -> None:
     baselines.promote("whole", "a")
     with pytest.raises(UsageError, match="exists already"):
         baselines.promote("whole", "a")
+    made(here / "failing", measured=[failed(attention("flash"), "wrong", "why")])
+    with pytest.raises(UsageError, match="failed, so it is no baseline: attention/forward"):
+        baselines.promote("failing", None)
     with pytest.raises(UsageError, match="no such run folder"):
         baselines.promote("nowhere", None)
 

@@ -55,6 +55,12 @@ def test_no_alarm_in_so_many_runs_bounds_the_rate(trials: int, bound: float) -> 
     assert bound * 0.9 < upper_bound(0, trials) < bound
 
 
+def test_bounds_are_there_for_any_number_of_trials() -> None:
+    assert clopper_pearson(40, 5000) == pytest.approx(
+        (stats.beta.ppf(0.025, 40, 4961), stats.beta.ppf(0.975, 41, 4960)), rel=1e-6
+    )
+
+
 def test_without_trials_nothing_is_known() -> None:
     assert clopper_pearson(0, 0) == (0.0, 1.0)
     assert Rate(0, 0).share is None
@@ -142,13 +148,18 @@ def test_a_programme_goes_on_with_what_is_missing() -> None:
 
 
 def test_a_calibration_is_for_its_own_machine(tmp_path: Path) -> None:
-    assert known(tmp_path, ENVIRONMENT) is None
-    write_summary(tmp_path, summarised([trial(1)], RULE), "mine", ENVIRONMENT, RULE)
-    here = known(tmp_path, ENVIRONMENT)
+    assert known(tmp_path, ENVIRONMENT, True, []) is None
+    write_summary(tmp_path, summarised([trial(1)], RULE), "mine", ENVIRONMENT, RULE, quick=True)
+    here = known(tmp_path, ENVIRONMENT, True, ["a"])
     assert isinstance(here, Known)
     assert here.sigmas.keys() == {"a"}
-    other = known(tmp_path, replace(ENVIRONMENT, torch="9.9"))
+    assert here.tolerance is not None
+    other = known(tmp_path, replace(ENVIRONMENT, torch="9.9"), True, ["a"])
     assert isinstance(other, str)
     assert "torch" in other
+    assert "with --quick" in str(known(tmp_path, ENVIRONMENT, False, ["a"]))
+    of_others = known(tmp_path, ENVIRONMENT, True, ["a", "b"])
+    assert isinstance(of_others, Known)
+    assert of_others.tolerance is None
     (tmp_path / "calibration.json").write_text("{}")
-    assert "calibrate again" in str(known(tmp_path, ENVIRONMENT))
+    assert "calibrate again" in str(known(tmp_path, ENVIRONMENT, True, ["a"]))

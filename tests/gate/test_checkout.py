@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tbench.errors import UsageError
-from tbench.gate.checkout import Repository, shortened
+from tbench.gate.checkout import OWNER, PREFIX, Repository, shortened
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -46,6 +47,25 @@ def test_the_worktree_goes_away_after_an_error_too(repository: Path) -> None:
     with pytest.raises(KeyboardInterrupt), here.at(here.commit("main")):
         raise KeyboardInterrupt
     assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_worktree_that_a_killed_gate_left_is_removed_and_one_in_use_is_not(repository: Path) -> None:
+    here = Repository.around(repository)
+    left = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (left / OWNER).touch()  # nobody holds it
+    git(repository, "worktree", "add", "--detach", "--quiet", str(left / "mine"), "HEAD")
+    with here.at(here.commit("HEAD")) as tree:
+        assert not left.exists()
+        here.prune()
+        assert tree.exists()
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_hook_of_another_repository_does_not_lead_astray(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere/.git")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
+    here = Repository.around(repository)
+    assert here.name(here.commit("HEAD")).endswith("second")
 
 
 @pytest.mark.parametrize("reference", ["nowhere", "--upload-pack=x", "HEAD~9", ""])

@@ -10,7 +10,7 @@ from tbench.gate.duel import Duel, sampling_of
 from tbench.gate.judge import judged
 from tbench.gate.rule import Rule
 from tbench.gate.settle import settled
-from tbench.records import Measurement, Memory, Sampling
+from tbench.records import Measurement, Memory, Sampling, Status
 from tests.execution.fakes import FakeExecutor, case, draft
 
 RULE = Rule()
@@ -42,7 +42,7 @@ def duel(base: FakeExecutor, new: FakeExecutor, kernel: str = "a", control: bool
 
 def verdict(one: Duel) -> str:
     found = judged({one.name: one.evidence} if one.compared else {}, RULE)
-    return settled(one, found.get(one.name), RULE, 1).verdict
+    return settled(one, found.get(one.name), RULE).verdict
 
 
 def test_the_turns_of_a_pair_are_abba_and_the_next_ones_baab() -> None:
@@ -139,6 +139,43 @@ def test_unsupported_on_both_sides_is_a_fact_about_the_machine() -> None:
     one = duel(FakeExecutor({"a": 0.01}, fail=refused), FakeExecutor({"a": 0.01}, fail=refused))
     contest([one], RULE, 0, Log())
     assert verdict(one) == "SKIPPED"
+
+
+class Short(FakeExecutor):
+    """Has no memory, or no time, for the pairs of these numbers."""
+
+    def __init__(self, *pairs: int, status: Status = "oom") -> None:
+        super().__init__({"a": 0.01})
+        self.started, self.pairs, self.status = -1, pairs, status
+
+    def start(self):  # type: ignore[no-untyped-def]
+        self.started += 1
+        self.fail = {"a": ("turn", WorkerFailed(self.status, "no more"))} if self.started in self.pairs else {}
+        return super().start()
+
+
+def test_a_passing_shortage_takes_the_pair_again() -> None:
+    for base, new in ((Short(3), FakeExecutor({"a": 0.01})), (FakeExecutor({"a": 0.01}), Short(3, status="timeout"))):
+        one = duel(base, new)
+        contest([one], RULE, 0, Log())
+        assert verdict(one) == "OK"
+        assert one.pairs == len(one.evidence.screen)
+        rounds = [turn.round for turn in one.new[0].turns]
+        assert rounds == sorted(rounds)  # nothing of the pair that was broken off is left
+        assert len(rounds) == 2 * one.pairs
+
+
+def test_a_shortage_that_stays_decides_nothing_of_the_base_but_breaks_the_new() -> None:
+    for base, new, expected in (
+        (Short(3, 4), FakeExecutor({"a": 0.01}), "INCONCLUSIVE"),
+        (FakeExecutor({"a": 0.01}), Short(3, 4), "BROKEN"),
+        (Short(3, 4), Short(3, 4), "INCONCLUSIVE"),
+        (Short(0), FakeExecutor({"a": 0.01}), "ADDED"),
+        (Short(0), Short(0), "SKIPPED"),
+    ):
+        one = duel(base, new)
+        contest([one], RULE, 0, Log())
+        assert verdict(one) == expected
 
 
 def growing(peaks: list[int]) -> FakeExecutor:

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tbench.analysis.statistics import Interval
-from tbench.gate.ci import announce, write_junit
+from tbench.errors import UsageError
+from tbench.gate.ci import announce, clear_junit, write_junit, write_junit_of_nothing
 from tbench.gate.outcome import Outcome, Result, Verdict, exit_code, without_alarms
 from tbench.gate.words import line, markdown, summary, workflow_commands
 
@@ -59,6 +60,8 @@ def test_markdown_keeps_its_table() -> None:
 
 def test_github_is_told_of_failures_at_the_scenarios_line() -> None:
     commands = list(workflow_commands(result(outcome("OK"), outcome("SLOWER", reason="50%\nmore", line=7))))
+    (of_a_part,) = workflow_commands(result(outcome("SLOWER", file="perf/part.yaml", line=3)))
+    assert of_a_part.startswith("::error file=perf/part.yaml,line=3,")
     assert len(commands) == 1
     assert commands[0].startswith("::error file=perf/a%3Ab.yaml,line=7,title=tbench%3A SLOWER::SLOWER")
     assert commands[0].endswith("50%25 more")
@@ -93,6 +96,18 @@ def test_junit_has_a_test_for_every_case(tmp_path: Path) -> None:
     (suite,) = ElementTree.parse(tmp_path / "a.xml").iter("testsuite")
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["9", "2", "1", "3"]
     assert all(test.get("time") is None for test in suite.iter("testcase"))  # not measured is not 0
+
+
+def test_a_gate_without_a_verdict_leaves_a_skipped_test_and_nothing_old(tmp_path: Path) -> None:
+    file = tmp_path / "a.xml"
+    file.write_text("of an earlier run")
+    clear_junit(str(file))
+    assert not file.exists()
+    write_junit_of_nothing("mine", "no such scenario at main", str(file))
+    (test,) = ElementTree.parse(file).iter("testcase")
+    assert "no such scenario" in str(test.find("skipped").attrib)  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="--junit"):
+        clear_junit(str(tmp_path / "no" / "folder.xml"))
 
 
 def test_what_was_not_sampled_stands_on_a_shaken_machine() -> None:
