@@ -62,10 +62,23 @@ def stretch(axis: str, values: Sequence[Value], every: Sequence[Value], language
 
 def among(seen: Sequence[tuple[Label, Kind]], language: Language) -> list[tuple[Kind, str]]:
     """Every kind with the cases it holds in, told by as few axes as set them apart; empty where there is one kind."""
-    found = dict[Kind, list[str]]()
-    for kind, label in fewest([(dict(label), kind) for label, kind in seen]):
-        found.setdefault(kind, []).append(label_words(label))
-    return [(kind, joined(where, language)) for kind, where in found.items()]
+    found = dict[Kind, list[Label]]()
+    for kind, way in fewest([(dict(label), kind) for label, kind in seen]):
+        found.setdefault(kind, []).append(way)
+    return [(kind, places_words(ways, language)) for kind, ways in found.items()]
+
+
+def places_words(ways: Sequence[Label], language: Language) -> str:
+    """`at seq_len=512,2K and seq_len=1K heads=8`: ways that differ in their last value only are one place."""
+    alike = dict[str, list[str]]()  # by all of a way but its last value
+    for way in ways:
+        if way:
+            (axis, value) = way[-1]
+            alike.setdefault(f"{label_words(way[:-1])} {axis}=".lstrip(), []).append(size(value))
+    places = [f"{before}{','.join(values)}" for before, values in alike.items()]
+    if not places:
+        return ""
+    return f"at {joined(places, language)}" if language == "en" else joined(places, language)
 
 
 def fewest(seen: Sequence[tuple[Mapping[str, Value], Kind]]) -> list[tuple[Kind, Label]]:

@@ -89,7 +89,7 @@ def test_what_differs_at_one_length_is_told_by_what_sets_it_apart() -> None:
 
     one = judged("C9", *at(2, 3e-3), *at(1, 0.5e-3))
     assert verdict_words(one, "en") == (
-        "confirmed: decode with shared KV heads kv_heads=2; refuted: decode with shared KV heads kv_heads=1; "
+        "confirmed: decode with shared KV heads at kv_heads=2; refuted: decode with shared KV heads at kv_heads=1; "
         "not measured: forward, forward and backward, decode"
     )
 

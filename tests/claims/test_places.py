@@ -29,16 +29,24 @@ def test_axes_that_do_not_tell_kinds_apart_are_left_out() -> None:
         for kernel in ("naive", "flash")
     ]
     assert among(seen, "en") == [
-        ("open", "phase=forward"),
-        ("naive", "phase=forward_backward kernel=naive"),
-        ("flash", "phase=forward_backward kernel=flash"),
+        ("open", "at phase=forward"),
+        ("naive", "at phase=forward_backward kernel=naive"),
+        ("flash", "at phase=forward_backward kernel=flash"),
     ]
 
 
 def test_several_places_of_a_kind_are_joined() -> None:
     seen = [(label(seq_len=n, kernel=k), n == 1024 or k == "flash") for n in (512, 1024) for k in ("naive", "flash")]
-    assert among(seen, "en") == [(False, "seq_len=512 kernel=naive"), (True, "seq_len=512 kernel=flash and seq_len=1K")]
+    assert among(seen, "en") == [
+        (False, "at seq_len=512 kernel=naive"),
+        (True, "at seq_len=512 kernel=flash and seq_len=1K"),
+    ]
     assert dict(among(seen, "zh"))[True] == "seq_len=512 kernel=flash、seq_len=1K"
+
+
+def test_places_that_differ_in_their_last_value_are_one() -> None:
+    seen = [(label(heads=h, seq_len=n), n > 512 or h == 32) for h in (8, 32) for n in (512, 1024, 2048)]
+    assert dict(among(seen, "en"))[True] == "at heads=8 seq_len=1K,2K and heads=32"
 
 
 def test_cases_that_nothing_tells_apart_keep_their_kinds() -> None:
