@@ -69,13 +69,20 @@ def among(seen: Sequence[tuple[Label, Kind]], language: Language) -> list[tuple[
 
 
 def places_words(ways: Sequence[Label], language: Language) -> str:
-    """`at seq_len=512,2K and seq_len=1K heads=8`: ways that differ in their last value only are one place."""
-    alike = dict[str, list[str]]()  # by all of a way but its last value
-    for way in ways:
-        if way:
-            (axis, value) = way[-1]
-            alike.setdefault(f"{label_words(way[:-1])} {axis}=".lstrip(), []).append(size(value))
-    places = [f"{before}{','.join(values)}" for before, values in alike.items()]
+    """`at seq_len=512,2K and seq_len=1K heads=8`: ways that differ in one value only are one place."""
+    merged: list[tuple[tuple[str, str], ...]] = [tuple((axis, size(value)) for axis, value in way) for way in ways]
+    for place in reversed(range(max(map(len, merged), default=0))):
+        alike = dict[object, list[tuple[tuple[str, str], ...]]]()
+        for way in merged:
+            rest = (way[:place], way[place][0], way[place + 1 :]) if place < len(way) else way
+            alike.setdefault(rest, []).append(way)
+        merged = [
+            (*same[0][:place], (same[0][place][0], ",".join(way[place][1] for way in same)), *same[0][place + 1 :])
+            if len(same) > 1
+            else same[0]
+            for same in alike.values()
+        ]
+    places = [" ".join(f"{axis}={values}" for axis, values in way) for way in merged if way]
     if not places:
         return ""
     return f"at {joined(places, language)}" if language == "en" else joined(places, language)

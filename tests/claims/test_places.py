@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbench.claims.places import along, among, fewest, stretch
+from tbench.claims.places import along, among, fewest, places_words, stretch
 from tbench.records import Value
 
 Case = dict[str, Value]
@@ -44,7 +44,10 @@ def test_several_places_of_a_kind_are_joined() -> None:
     assert dict(among(seen, "zh"))[True] == "seq_len=512 kernel=flash、seq_len=1K"
 
 
-def test_places_that_differ_in_their_last_value_are_one() -> None:
+def test_places_that_differ_in_one_value_are_one() -> None:
+    ways = [label(seq_len=1024, heads=8), label(seq_len=2048), label(seq_len=4096, heads=8), label(heads=8, seq_len=1)]
+    assert places_words(ways, "en") == "at seq_len=1K,4K heads=8 and seq_len=2K and heads=8 seq_len=1"
+    assert places_words([()], "en") == ""
     seen = [(label(heads=h, seq_len=n), n > 512 or h == 32) for h in (8, 32) for n in (512, 1024, 2048)]
     assert dict(among(seen, "en"))[True] == "at heads=8 seq_len=1K,2K and heads=32"
 
