@@ -25,11 +25,18 @@ def loads(data: bytes) -> Any:
 
 
 def append(handle: int, line: bytes) -> None:
-    """Add a line to an open file and wait until it is on the disk; if that fails, the file is as before."""
+    """Add a line to an open file and wait until it is on the disk.
+
+    If that fails (OSError), the file is as before. On Ctrl-C the line is completed: what it tells has been measured.
+    """
     size = os.fstat(handle).st_size
     try:
-        _write(handle, line)
-    except BaseException:  # also Ctrl-C between two parts of a long line
+        try:
+            _write(handle, line)
+        except KeyboardInterrupt:
+            _write(handle, line[os.fstat(handle).st_size - size :])
+            raise
+    except OSError:
         with suppress(OSError):
             os.ftruncate(handle, size)
         raise

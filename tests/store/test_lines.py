@@ -175,6 +175,35 @@ def test_a_failed_append_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: 
         assert len(run.finished()) == 2
 
 
+@pytest.mark.parametrize("place", ["before the write", "half way", "before the disk has it"])
+def test_ctrl_c_while_a_case_is_saved_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    write, sync = os.write, os.fsync
+
+    def interrupted(handle: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        if place == "half way":
+            write(handle, data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    def unsynced(handle: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        raise KeyboardInterrupt
+
+    with RunFolder.create(tmp_path, HEADER_GIVEN) as run:
+        run.append(three()[0])
+        if place == "before the disk has it":
+            monkeypatch.setattr(os, "fsync", unsynced)
+        else:
+            monkeypatch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run.append(three()[1])
+        assert list(run.finished().values()) == three()[:2]
+        run.append(three()[2])
+        assert list(run.finished().values()) == three()
+
+
 def test_cases_in_flight_survive_until_they_finish(tmp_path: Path) -> None:
     naive, flash, flex = three()
     in_flight = Measurement.from_dict({**flash.to_dict(), "stopped": ""})
