@@ -38,6 +38,8 @@ def worker_environment(threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no compile pool inside a forked process
+        # The compiler looks for GPUs when imported; through the CUDA runtime, that would keep them from forked workers.
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
         "PYTHONHASHSEED": "0",
     }
 

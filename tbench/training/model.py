@@ -63,7 +63,7 @@ def flash(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         if bias is not None and len(bias) > 1:
             bias = bias.view(kv_heads, -1, length, length).repeat(batch, 1, 1, 1)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
-    return out.view(batch, heads, length, head_dim)
+    return out.reshape(batch, heads, length, head_dim)  # on a GPU the kernel's result has another layout
 
 
 KERNELS = {"naive": naive, "flash": flash}

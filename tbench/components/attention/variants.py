@@ -13,6 +13,7 @@ from tbench.components.attention.problem import Problem, layers
 from tbench.components.attention.workspace import (
     chunks,
     dense_mask,
+    flash_scratch,
     flash_tiles,
     flex_tiles,
     repeated_scores,
@@ -107,7 +108,7 @@ def math(problem: Problem) -> Kernel:
     "flash",
     about="SDPA's FlashAttention: tiled softmax, scores never in memory",
     limits=each_layer(full_only, half_on_cuda, small_heads(256)),
-    workspace=flash_tiles,
+    workspace=flash_scratch,
 )
 def flash(problem: Problem) -> Kernel:
     from tbench.components.attention.kernels import sdpa

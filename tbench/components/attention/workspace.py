@@ -51,6 +51,19 @@ def flash_tiles(problem: Problem) -> int:
     return logsumexp + query_bytes(p) + spread + worker_threads() * (2 * 4 * tile * width + 2 * half)
 
 
+def flash_scratch(problem: Problem) -> int:
+    """Tiles, and what PyTorch's backward makes beside them on a GPU (flash_attn/flash_api.cpp).
+
+    Row sums of dout · out, copies of both in the kernel's layout, and gradients of K and V for every query head, added
+    up after. The gradient of q in float32 is in `flash_tiles`.
+    """
+    p = problem
+    if p.device == "cpu" or not p.backward:
+        return flash_tiles(p)
+    spread = p.group * cache_bytes(p) if p.group > 1 else 0
+    return flash_tiles(p) + 4 * p.batch * p.heads * p.queries + 2 * query_bytes(p) + spread
+
+
 def flex_tiles(problem: Problem) -> int:
     """Tiles as in flash, and q and the result once more in the layout of the compiled kernel."""
     return flash_tiles(problem) + 2 * query_bytes(problem)

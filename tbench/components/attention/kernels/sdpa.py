@@ -68,14 +68,18 @@ def masked(problem: Problem) -> Kernel:
 
 
 def prove(problem: Problem, name: str) -> None:
-    """Run the forced backend once on few short sequences, to hear its refusal before anything large is made."""
+    """Run the forced backend once on few short sequences, to hear its refusal before anything large is made.
+
+    Lengths below 32 are tried as they are: cuDNN does not take a single key.
+    """
     p = problem
     make: dict[str, Any] = {"device": p.device, "dtype": getattr(torch, p.dtype), "requires_grad": p.backward}
-    small = torch.zeros(1, p.group, 32, p.head_dim, **make)
+    q = torch.zeros(1, p.group, min(32, p.queries), p.head_dim, **make)
+    k = torch.zeros(1, p.group, min(32, p.keys), p.head_dim, **make)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            sdpa(small, small, small, is_causal=p.causal)
+            sdpa(q, k, k, is_causal=p.causal)
         except RuntimeError as error:
             reasons = [str(warning.message).split(" (Triggered")[0] for warning in said]
             raise Unsupported(f"{name.lower()}: {'; '.join(reasons[:3]) or error}") from None
