@@ -61,6 +61,10 @@ class Device(Protocol):
         """Memory that can be allocated now."""
         ...
 
+    def release(self) -> bool:
+        """Give memory that is only kept for later calls to the processes beside this one; whether there was any."""
+        ...
+
     def watch_memory(self) -> Watch:
         """A context manager that counts allocated bytes."""
         ...
@@ -99,6 +103,9 @@ class CpuDevice:
 
     def free_bytes(self) -> int:
         return machine.free_memory_bytes()
+
+    def release(self) -> bool:
+        return False  # the C library gives large blocks back by itself
 
     def watch_memory(self) -> Watch:
         return CpuWatch()
@@ -162,6 +169,11 @@ class CudaDevice:
 
     def free_bytes(self) -> int:
         return int(self.cuda.mem_get_info(self.index)[0])
+
+    def release(self) -> bool:
+        kept = self.cuda.memory_reserved(self.index)
+        self.cuda.empty_cache()
+        return bool(self.cuda.memory_reserved(self.index) < kept)
 
     def watch_memory(self) -> Watch:
         return CudaWatch(self.cuda, self.index, self.telemetry)

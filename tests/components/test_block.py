@@ -11,6 +11,7 @@ from tbench.components.block import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.ladder import DESIGNS, STEPS
 from tbench.components.block.workload import BlockWorkload
+from tbench.components.feedforward.formulas import inner_size
 from tbench.components.registry import Impossible
 from tbench.measure import memory
 from tbench.measure.device import open_device
@@ -110,6 +111,16 @@ def test_what_cannot_be_is_refused() -> None:
         case(heads=7)
     with pytest.raises(Impossible, match="head_dim is 5; write an even one"):
         case(head_dim=5)
+    with pytest.raises(Impossible, match="no gated layer matches one of width 1; write a larger one"):
+        case(inner=1)
+
+
+def test_gated_layers_have_widths_that_processors_like() -> None:
+    """As in the feed-forward component: 2/3 of 16384 is odd, and matrix units are for multiples of 8."""
+    one = Design.of(case(design="2024", hidden=4096, heads=32))
+    assert one.width == 11008  # Llama's own
+    assert Design.of(case(design="2017", hidden=4096, heads=32)).width == 16384
+    assert one.width == inner_size(4096, "swiglu", "matched")
 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)

@@ -119,6 +119,15 @@ def test_the_peak_of_a_call_is_exact(device: CudaDevice, clean: None) -> None:
         assert seen.reserved_bytes >= seen.peak_bytes
 
 
+def test_memory_that_is_only_kept_can_be_released(device: CudaDevice, clean: None) -> None:
+    a = square(1024)
+    before = torch.cuda.mem_get_info(0)[0]
+    del a
+    torch.zeros(64 << 20, device="cuda:0")
+    assert device.release()
+    assert torch.cuda.mem_get_info(0)[0] >= before
+
+
 def test_what_nvml_tells_of_memory_is_there_or_has_a_reason(device: CudaDevice, clean: None) -> None:
     a = square(1024)
     seen = memory.peak(device, SimpleNamespace(call=lambda: a + a, resident_bytes=a.nbytes))  # type: ignore[arg-type]

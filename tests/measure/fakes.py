@@ -54,6 +54,9 @@ class ScriptedDevice:
     def free_bytes(self) -> int:
         return self.free
 
+    def release(self) -> bool:
+        return False
+
     def watch_memory(self) -> Any:
         return nullcontext()
 
@@ -72,6 +75,7 @@ class FakeCuda:
         self.host = 0.0
         self.free_at = {"current": 0.0, "other": 0.0}
         self.stats: list[dict[str, int]] = []
+        self.reserved, self.in_use = 0, 0
         self.log: list[str] = []
 
     def launch(self, seconds: float, stream: str = "current") -> None:
@@ -96,6 +100,10 @@ class FakeCuda:
 
     def empty_cache(self) -> None:
         self.log.append("empty_cache")
+        self.reserved = self.in_use
+
+    def memory_reserved(self, index: int) -> int:
+        return self.reserved
 
     def reset_peak_memory_stats(self, index: int) -> None:
         self.log.append("reset_peak")

@@ -117,6 +117,13 @@ def test_a_cuda_device_is_made_current_and_tells_its_memory(cuda: FakeCuda, devi
     assert set(device.snapshot()["unavailable"]) >= {"sm_clock_mhz", "energy_joules"}
 
 
+def test_what_is_only_kept_goes_back_to_the_processes_beside(cuda: FakeCuda, device: CudaDevice) -> None:
+    cuda.reserved, cuda.in_use = 5 << 20, 2 << 20
+    assert device.release()
+    assert cuda.reserved == 2 << 20
+    assert not device.release()
+
+
 def test_cuda_flushes_more_than_its_l2(device: CudaDevice) -> None:
     made: list[tuple[int, str]] = []
 

@@ -7,8 +7,9 @@ from typing import Any
 from tbench.components.attention import own as attention
 from tbench.components.attention.problem import layers
 from tbench.components.block import formulas
-from tbench.components.block.design import Design
+from tbench.components.block.design import GATED, Design
 from tbench.components.block.ladder import CUSTOM, DESIGNS, name_of
+from tbench.components.feedforward.formulas import matched_width
 from tbench.components.registry import Axis, Component, Impossible, Kernel
 from tbench.records import Case, Value
 
@@ -19,7 +20,7 @@ AXES = (
     Axis("hidden", "int", "width of the model"),
     Axis("heads", "int", "query heads"),
     Axis("head_dim", "int", "size of a head [hidden / heads]"),
-    Axis("inner", "int", "width inside an ungated feed-forward layer; a gated one has 2/3 of it [4 · hidden]"),
+    Axis("inner", "int", "width inside an ungated feed-forward layer; a gated one has about 2/3 of it [4 · hidden]"),
     Axis("design", "choice", "a step of the ladder, which sets the axes below", "2024", (*DESIGNS, CUSTOM)),
     Axis("placement", "choice", "where the norm stands [as the design]", choices=("post", "pre")),
     Axis("norm", "choice", "what is divided by what [as the design]", choices=NORMS),
@@ -49,6 +50,8 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
         raise Impossible(
             "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
         )
+    if values["activation"] in GATED and matched_width(values["inner"]) is None:
+        raise Impossible("inner", f"no gated layer matches one of width {values['inner']}; write a larger one")
     if values["position"] == "rope" and head_dim % 2:
         raise Impossible("head_dim", f"rope turns pairs of numbers, and head_dim is {head_dim}; write an even one")
     return values

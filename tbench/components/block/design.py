@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tbench.components.feedforward.formulas import matched_width
 from tbench.records import Case, Value
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -64,8 +65,10 @@ class Design:
 
     @property
     def width(self) -> int:
-        """F: width inside the feed-forward layer; two thirds if gated, so that parameters match."""
-        return round(self.inner * 2 / 3) if self.gated else self.inner
+        """F: width inside the feed-forward layer; about two thirds if gated, so that parameters match."""
+        width = matched_width(self.inner) if self.gated else self.inner
+        assert width is not None  # `complete` refuses what has no match
+        return width
 
     @property
     def itemsize(self) -> int:

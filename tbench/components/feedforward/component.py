@@ -29,7 +29,7 @@ AXES = (
 def complete(values: dict[str, Any]) -> dict[str, Value]:
     """Raises Impossible where two thirds of the width cannot match the parameters, and KeyError without `hidden`."""
     hidden, gated = values["hidden"], values["activation"] in formulas.GATED
-    if gated and values["width"] == "matched" and formulas.matched_width(hidden) is None:
+    if gated and values["width"] == "matched" and formulas.matched_width(4 * hidden) is None:
         least = formulas.LEAST_MATCHED
         raise Impossible("hidden", f"{hidden} is too small to match parameters within 1%; write {least} or more")
     return values

@@ -20,26 +20,27 @@ def inner_size(hidden: int, activation: str, width: str) -> int:
     """F: 4 · hidden, or for gated layers with matched parameters about 8/3 · hidden. Raises ValueError."""
     if activation not in GATED or width == "same":
         return 4 * hidden
-    matched = matched_width(hidden)
+    matched = matched_width(4 * hidden)
     if matched is None:
         raise ValueError(f"no width matches the parameters of 4 · {hidden} within {TOLERANCE:.0%}")
     return matched
 
 
 @cache
-def matched_width(hidden: int) -> int | None:
-    """F of a gated layer with as many parameters as one without a gate, within 1%; None where there is none.
+def matched_width(ungated: int) -> int | None:
+    """F of a gated layer with as many parameters as an ungated one of width `ungated`, within 1%; None: there is none.
 
-    3 matrices of D · F against 2 of D · 4D (Shazeer 2020, §2), rounded to the largest multiple that allows.
+    3 matrices of D · F against 2 (Shazeer 2020, §2), rounded to the largest multiple that allows: a GPU's matrix units
+    are for multiples of 8 in half precision (on an H100 a block with an odd width took half as long again).
     """
     for multiple in MULTIPLES:
-        width = round(8 * hidden / 3 / multiple) * multiple
-        if abs(3 * width - 8 * hidden) <= TOLERANCE * 8 * hidden:
+        width = round(2 * ungated / 3 / multiple) * multiple
+        if abs(3 * width - 2 * ungated) <= TOLERANCE * 2 * ungated:
             return width
     return None
 
 
-LEAST_MATCHED = next(size for size in range(1, 100) if all(matched_width(larger) for larger in range(size, 100)))
+LEAST_MATCHED = next(size for size in range(1, 100) if all(matched_width(4 * larger) for larger in range(size, 100)))
 
 
 def parameters(hidden: int, activation: str, width: str = "matched") -> int:
