@@ -189,12 +189,6 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
         listener.done(row)
     begun = {**store.unfinished(), **store.finished()}
     for plan in ready.plans:
-        todo = [case for case in plan.experiments if case.id not in done]
-        listener.begin(todo)
-        side_by_side = worker_threads() if ready.device == "cpu" else 1
-        for finished in carry_out(todo, executor, seed, side_by_side, listener.update):
-            store.append(finished)
-            listener.done(finished)
         memory_limit = free_memory_bytes() if ready.device == "cpu" else None
         for group in plan.groups:
             if all(case.id in done for case in group.cases):
@@ -224,6 +218,13 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
                 )  # a baseline that took turns with what was missing has more now: the last line counts
                 if old is None:
                     listener.done(final)
+    # All in one queue, or a core would stand idle at the end of every part.
+    todo = [case for plan in ready.plans for case in plan.experiments if case.id not in done]
+    listener.begin(todo)
+    side_by_side = worker_threads() if ready.device == "cpu" else 1
+    for finished in carry_out(todo, executor, seed, side_by_side, listener.update):
+        store.append(finished)
+        listener.done(finished)
 
 
 def within_limits(measurement: Measurement, ready: Prepared, executor: Executor, store: RunFolder) -> Measurement:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from tbench.training.design import Design, ladder
 from tbench.training.settings import Loop, Setting
 
-RATES = (3e-3, 1e-2, 3e-2)  # the best is inside for models of this size
+RATES = (3e-3, 1e-2, 3e-2)  # the last is the best for most arms of text: short runs want large steps
 SEEDS_APART = 1000  # between runs with different `--seed`
 
 
@@ -67,7 +67,7 @@ class Experiment:
     def tuning(self, arm: str, budget: Budget, seed: int) -> Iterator[Setting]:
         """Runs to choose the arm's rate with, none where there is nothing to choose. Their seed counts nowhere else."""
         if len(self.rates) > 1 and not self.grid:
-            short = replace(budget, steps=budget.tuning or budget.steps)
+            short = replace(budget, steps=budget.tuning or budget.steps, looks=1)  # only how it ends is asked
             for rate in self.rates:
                 yield replace(self.setting(arm, short, rate, seed * SEEDS_APART), reach=(), tuning=True)
 
@@ -104,13 +104,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         about="feed-forward layers with the same number of parameters, and SwiGLU with half as many again",
         arms={name: SIZES.with_(activation=name) for name in ("relu", "gelu", "geglu", "swiglu")}
         | {"swiglu-unmatched": SIZES.with_(activation="swiglu", matched=False)},
-        quick=Budget(steps=100, seeds=3, batch=16, layers=2),
+        quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
         full=Budget(steps=300, seeds=4, layers=2, tuning=100),
     ),
     "norm": Experiment(
         about="RMSNorm against LayerNorm",
         arms={name: SIZES.with_(norm=name) for name in ("layernorm", "rmsnorm")},
-        quick=Budget(steps=150, seeds=4, batch=16, layers=2),
+        quick=Budget(steps=120, seeds=4, batch=16, layers=2, tuning=60),
         full=Budget(steps=300, seeds=8, layers=2, tuning=100),
     ),
     "stability": Experiment(
@@ -118,7 +118,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         arms={name: DEEP.with_(placement=name) for name in ("post", "pre")},
         rates=(1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
-        quick=Budget(steps=100, seeds=1, batch=16),
+        quick=Budget(steps=80, seeds=1, batch=16),
         full=Budget(steps=160, seeds=2, batch=16),
     ),
     "convergence": Experiment(
@@ -128,7 +128,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "pre-layernorm": SIZES.with_(norm="layernorm"),
             "pre-rmsnorm": SIZES,
         },
-        quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.3),
+        quick=Budget(steps=120, seeds=3, batch=16, layers=2, tuning=60, looks=24, reached=2.3),
         full=Budget(steps=250, seeds=6, tuning=100, looks=25, reached=1.8),
     ),
     "convergence-equal": Experiment(
@@ -146,14 +146,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         arms={**POSITIONS, "rope-interpolated": POSITIONS["rope"], "learned": LEARNED},
         interpolated=frozenset({"rope-interpolated"}),
         reach=(1.25, 1.5, 2.0, 4.0),
-        quick=Budget(steps=300, seeds=2, batch=16, layers=2, tuning=60),
+        quick=Budget(steps=280, seeds=2, batch=16, layers=2, tuning=40),
         full=Budget(steps=500, seeds=4, batch=16, layers=2, tuning=150),
     ),
     "beyond-table": Experiment(
         about="trained at 512 bytes, met with 800",
         arms={"learned": LEARNED, "sinusoidal": POSITIONS["sinusoidal"], "rope": POSITIONS["rope"]},
         reach=(800 / 512,),
-        quick=Budget(steps=150, seeds=2, batch=2, length=512, layers=2, tuning=30),
+        quick=Budget(steps=120, seeds=2, batch=2, length=512, layers=2, tuning=30),
         full=Budget(steps=300, seeds=3, batch=4, length=512, layers=2, tuning=75),
     ),
     "kv-sharing": Experiment(
@@ -165,13 +165,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "gqa-refilled": SHARED.with_(kv_heads=2, refill=True),
             "mqa-refilled": SHARED.with_(kv_heads=1, refill=True),
         },
-        quick=Budget(steps=100, seeds=3, batch=16, layers=2),
+        quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
         full=Budget(steps=300, seeds=5, layers=2, tuning=100),
     ),
     "pattern": Experiment(
         about="text with full attention and with less",
         arms={name: SIZES.with_(pattern=pattern) for name, pattern in stacks(16).items()},
-        quick=Budget(steps=50, seeds=2, batch=8, length=256, layers=2),
+        quick=Budget(steps=50, seeds=2, batch=8, length=256, layers=2, tuning=30),
         full=Budget(steps=200, seeds=4, batch=8, length=256, layers=2, tuning=100),
     ),
     "recall": Experiment(
@@ -184,7 +184,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "ladder": Experiment(
         about="from the block of 2017 to that of 2024, one improvement at a time, with equal parameters",
         arms=ladder(SHARED),
-        quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=50),
+        quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=40),
         full=Budget(steps=160, seeds=4, layers=2, tuning=60),
     ),
 }
