@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 from tbench.records import Case, Ceilings, Environment, Measurement, Memory, Status, Turn, Work
 
@@ -87,6 +88,10 @@ def ok(case: Case, seconds: float, seed: int, **other: object) -> Measurement:
 
 def failed(case: Case, status: Status, reason: str, **other: object) -> Measurement:
     return Measurement(case, status, reason, baseline=case.with_(kernel="naive").id, **other)  # type: ignore[arg-type]
+
+
+def with_telemetry(measurement: Measurement, **telemetry: object) -> Measurement:
+    return replace(measurement, turns=tuple(replace(turn, telemetry=telemetry) for turn in measurement.turns))
 
 
 def every_status() -> list[Measurement]:

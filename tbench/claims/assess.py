@@ -60,10 +60,6 @@ class Assessment:
         """Confirmed only if every headline regime is; partly where one is and another has no measurement."""
         return combine(result.verdict for result in self.headline)
 
-    @property
-    def measured(self) -> bool:
-        return any(result.judged for result in self.results)
-
 
 def assess(article: Article, runs: Sequence[Run]) -> list[Assessment]:
     """Every claim, in the order of the data."""

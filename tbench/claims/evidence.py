@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tbench.analysis.derive import Row
+from tbench.analysis.derive import Row, launch_bound
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.comparison import rounds, time_ratio
@@ -19,6 +19,9 @@ from tbench.claims.verdict import Estimate
 from tbench.records import FAILED, Value
 
 FEWEST_SIZES = 2
+HOST = Words("the host was measured, not the device (launch-bound)", "测到的是主机而非设备（受启动开销限制）")
+NO_TIMES = Words("no times", "没有计时")
+NO_PEAK = Words("no peak memory", "没有显存峰值")
 APART = Words("not measured in turns with its baseline, so drift is not cancelled", "未与基线交替测量，漂移不能抵消")
 
 
@@ -37,17 +40,25 @@ def observe(regime: Regime, runs: Sequence[Run]) -> Evidence:
     that were measured in turns except such times, nor a quick training run that of a full one.
     """
     found: dict[tuple[tuple[str, Value], ...], Observation] = {}
-    missing: dict[Missing, None] = {}
+    missing: dict[Missing, int] = {}
+    number = {id(run): place for place, run in enumerate(runs)}
     for run in runs:
         for one in _in_run(regime, run.rows):
             if isinstance(one, Missing):
-                missing.setdefault(one)
+                missing[one] = number[id(run)]
                 continue
             place = tuple((axis, value) for axis, value in one.point.items() if axis != "budget")
             if place not in found or worth(one) >= worth(found[place]):
                 found[place] = replace(one, run=run)
     observations = tuple(found.values())
-    return Evidence(_best(observations, regime.best_of) if regime.best_of else observations, tuple(missing))
+    left = tuple(
+        one
+        for one, last in missing.items()
+        if not any(
+            number[id(seen.run)] > last and one.case in seen.cases for seen in observations
+        )  # a later run has it
+    )
+    return Evidence(_best(observations, regime.best_of) if regime.best_of else observations, left)
 
 
 def worth(one: Observation) -> tuple[bool, bool]:
@@ -81,7 +92,7 @@ def _one(regime: Regime, row: Row, others: Sequence[Row]) -> Observation | Missi
         return Missing(case.id, why, failed=base.status in FAILED)
     found = COMPARED[regime.measure](regime, row, base)
     if isinstance(found, Words):
-        return Missing(case.id, found)
+        return Missing(case.id, found, tried=True)
     estimate, notes = found
     cases = (*([base.measurement.case.id] if base else []), case.id)
     in_turns = APART not in notes
@@ -95,14 +106,14 @@ def _speedup(regime: Regime, row: Row, base: Row | None) -> Found:
     assert base is not None
     found = time_ratio(base, row)
     if found is None:
-        return Words("the host was measured, not the device (launch-bound)", "测到的是主机而非设备（受启动开销限制）")
+        return HOST
     return found.estimate, [] if found.in_turns else [APART]
 
 
 def _memory_ratio(regime: Regime, row: Row, base: Row | None) -> Found:
     assert base is not None
     if not row.peak_memory_bytes or not base.peak_memory_bytes:
-        return Words("no peak memory", "没有显存峰值")
+        return NO_PEAK
     return Estimate.exactly(base.peak_memory_bytes / row.peak_memory_bytes), []
 
 
@@ -151,6 +162,12 @@ def _slopes(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
     assert regime.along is not None
     for group in selection.grouped(rows, (regime.along,)).values():
         chosen = [row for row in group if row.status == "ok" and _measured(regime, row)]
+        for row in group:
+            if row.status != "ok":
+                yield unmeasured(row)
+            elif not _measured(regime, row):
+                why = NO_PEAK if regime.of == "peak_memory" else HOST if launch_bound(row.measurement) else NO_TIMES
+                yield Missing(row.measurement.case.id, why, tried=True)
         sizes = [float(row.measurement.case[regime.along]) for row in chosen]
         cases = tuple(row.measurement.case.id for row in chosen)
         if len(set(sizes)) < FEWEST_SIZES:
@@ -171,7 +188,9 @@ def _slopes(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
 
 
 def _measured(regime: Regime, row: Row) -> bool:
-    return bool(row.peak_memory_bytes if regime.of == "peak_memory" else row.measurement.turns)
+    if regime.of == "peak_memory":
+        return bool(row.peak_memory_bytes)
+    return bool(row.measurement.turns) and not launch_bound(row.measurement)
 
 
 def _best(observations: Sequence[Observation], axis: str) -> tuple[Observation, ...]:

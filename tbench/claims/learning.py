@@ -9,7 +9,7 @@ from tbench.analysis.derive import Row
 from tbench.claims import selection
 from tbench.claims.model import Measure, Regime, Words
 from tbench.claims.observation import Missing, Observation, unmeasured
-from tbench.claims.quality import Paired, log_ratio_estimate, share_difference
+from tbench.claims.quality import Paired, log_ratio_estimate, median_estimate, share_difference
 from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
 
@@ -49,8 +49,8 @@ def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
 def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     """A figure that a run may never reach (steps to a target): then it has none, and that is infinitely many.
 
-    A pair in which neither gets there says nothing. A pair in which only the tested run fails makes the mean ratio 0:
-    certain if that is most pairs, else nothing is certain any more.
+    A pair in which neither gets there says nothing. Where only one does, the ratio is 0 or infinite and has no mean:
+    then the median of the ratios is told, with the interval that order alone gives.
     """
     name = regime.of
     assert name is not None
@@ -60,24 +60,19 @@ def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> 
         return
     reached = [(b.figures.get(name, math.inf), t.figures.get(name, math.inf)) for b, t in pairs]
     telling = [(b, t) for b, t in reached if math.isfinite(b) or math.isfinite(t)]
-    both = [(b, t) for b, t in telling if math.isfinite(b) and math.isfinite(t)]
     failed, won = sum(math.isinf(t) for _, t in telling), sum(math.isinf(b) for b, _ in telling)
     n = len(telling)
     if not telling:
-        yield Missing(group[0].measurement.case.id, Words(f"no run has {name}", f"没有一次训练得到{name}"))
+        none = Words(f"no run has {name}", f"没有一次训练得到{name}")
+        yield Missing(group[0].measurement.case.id, none, tried=True)
         return
-    if failed * 2 > n or won * 2 > n:
-        value = 0.0 if failed > won else math.inf
-        estimate = Estimate(value, value, value, n, "seeds") if n > 1 else Estimate(value, None, None, n, "seeds")
-    elif not both:  # in half of the pairs the one fails, in half the other
-        estimate = Estimate(1.0, 0.0, math.inf, n, "seeds")
-    elif failed:
-        estimate = Estimate(log_ratio_estimate(*_sides(both)).value, 0.0, math.inf, n, "seeds")
+    if failed or won:
+        estimate = median_estimate([0.0 if math.isinf(t) else b / t for b, t in telling])
     else:
-        estimate = log_ratio_estimate(*_sides(both))
+        estimate = log_ratio_estimate(*_sides(telling))
     note = Words(
-        f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline",
-        f"未达到：被测组{n}次中{failed}次，基线{n}次中{won}次",
+        f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline; told is the median",
+        f"未达到：被测组{n}次中{failed}次，基线{n}次中{won}次；所示为中位数",
     )
     yield _observation(group, others, estimate, *([note] if failed or won else []))
 
@@ -133,7 +128,21 @@ def _observation(
     group: Sequence[Row], others: Sequence[Row], estimate: Estimate, *notes: Words, paired: Paired | None = None
 ) -> Observation:
     cases = tuple(row.measurement.case.id for row in (*others, *group))
-    return Observation(selection.point(group[0].measurement.case), estimate, cases, notes, paired=paired)
+    told = (*notes, *_at_the_edge((*others, *group)))
+    return Observation(selection.point(group[0].measurement.case), estimate, cases, told, paired=paired)
+
+
+def _at_the_edge(rows: Sequence[Row]) -> Iterator[Words]:
+    """Says of which arms the best learning rate is the least or the greatest of those tried."""
+    found = [(row.measurement.case, row.measurement.findings) for row in rows]
+    tuned = [(case, one) for case, one in found if len(one.get("tuning_rates") or ()) > 1]
+    for which, pick in ((Words("smallest", "最小"), min), (Words("largest", "最大"), max)):
+        arms = dict.fromkeys(str(case["arm"]) for case, one in tuned if one["rate"] == pick(one["tuning_rates"]))
+        if arms:
+            yield Words(
+                f"best of the learning rates tried is the {which.en} for {', '.join(arms)}: one beyond may be better",
+                f"{'、'.join(arms)}的最佳学习率是所试中{which.zh}的，范围之外或许更好",
+            )
 
 
 def _none(group: Sequence[Row]) -> Missing:

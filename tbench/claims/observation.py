@@ -42,14 +42,16 @@ class Observation:
 
 @dataclass(frozen=True)
 class Missing:
-    """A case of a regime that gave no observation, and why. `failed`: it was measured, and has no result."""
+    """A case of a regime that gave no observation, and why. `failed`: it was measured, and has no result. `tried`: it
+    was carried out, so that to do it again is no help."""
 
     case: str
     why: Words
     failed: bool = False
+    tried: bool = False
 
 
 def unmeasured(row: Row) -> Missing:
     """What is told of a case that was to be measured and has no figure."""
     why = Words(row.status, STATES.get(row.status, row.status))
-    return Missing(row.measurement.case.id, why, failed=row.status in FAILED)
+    return Missing(row.measurement.case.id, why, failed=row.status in FAILED, tried=row.status in STATES)

@@ -78,6 +78,22 @@ def log_ratio_estimate(base: Sequence[float], tested: Sequence[float], unit: str
     return Estimate(math.exp(found.value), ends[0], ends[1], found.n, unit)
 
 
+def median_estimate(ratios: Sequence[float], unit: str = "seeds") -> Estimate:
+    """Median of ratios, which may be 0 or infinite, with its 95% interval by order statistics.
+
+    Whatever the distribution, each value is below the median or above it like a fair coin (Conover 1999, "Practical
+    Nonparametric Statistics", §3.2). Fewer than six values leave the interval open at both ends.
+    """
+    n, ordered = len(ratios), sorted(ratios)
+    middle = ordered[(n - 1) // 2], ordered[n // 2]
+    value = math.sqrt(middle[0] * middle[1]) if middle != (0.0, math.inf) else 1.0  # in logarithms, half-way
+    if n < 2:
+        return Estimate(value, None, None, n, unit)
+    outside = next(k for k in range(n + 1) if sum(math.comb(n, i) for i in range(k + 1)) / 2**n > 0.025)
+    low, high = (ordered[outside - 1], ordered[n - outside]) if outside else (0.0, math.inf)
+    return Estimate(value, low, high, n, unit)
+
+
 def p_better(gains: Sequence[float]) -> float:
     """p-value of the one-sided paired t-test of "the mean gain is not above 0"; 1 for fewer than two pairs."""
     if len(gains) < 2:

@@ -30,11 +30,12 @@ STEP_COLUMNS = (
     Words("step", "步骤"),
     Words("speed-up of this step", "此步加速"),
     Words("speed-up since 2017", "累计加速"),
-    Words("memory, 2017 ÷ this", "显存（2017 ÷ 此步）"),
+    Words("peak memory since 2017", "显存峰值（较2017）"),
     Words("", ""),
 )
 LOSS = Words("Step by step: held-out loss of small models at equal parameters", "逐步演进：相同参数量小模型的验证损失")
 LOSS_COLUMNS = (Words("step", "步骤"), Words("nats per byte", "每字节nats"), Words("change by this step", "此步变化"))
+NO_FIGURE = Words("no figure: {reasons}", "无数据：{reasons}")
 NOT_MEASURED = Words("not measured: run `{command}`", "未测量：运行 `{command}`")
 
 
@@ -132,7 +133,7 @@ def _rung(step: Step, ladder: Ladder) -> tuple[str, ...]:
         rung(step.name),
         amount("speedup", step.time) if step.time else "",
         amount("speedup", step.total) if step.total else "",
-        f"{fixed(step.memory, 2)}×" if step.memory else "",
+        f"÷ {fixed(step.memory, 2)}" if step.memory else "",
         "█" * round(BAR * total / longest),
     )
 
@@ -169,6 +170,9 @@ def measured_words(assessment: Assessment, language: Language) -> str:
             shown.append(f"{result.regime.name[language]} {values}")
     if shown:
         return (", " if language == "en" else "，").join(shown)
+    left = [one for result in assessment.headline for one in result.missing]
+    if all(result.missing for result in assessment.headline) and all(one.tried for one in left):
+        return NO_FIGURE[language].format(reasons=(", " if language == "en" else "，").join(_by_reason(left, language)))
     command = commands(assessment.headline[0])[0]
     return NOT_MEASURED[language].format(command=command)
 

@@ -6,7 +6,8 @@ Per regime, for a claimed range [low, high] and a 95% interval:
     partly         all of it is above "no effect", but below `low`
     no effect      it holds "no effect" and is narrow (within ±0.05 of it)
     refuted        all of it is below "no effect"; or the claimed property fails
-    inconclusive   too wide to say; then: how many more rounds or seeds it takes
+    inconclusive   too wide to say; then: how many more rounds or seeds it takes ("but less than claimed" if all of it
+                   is below `low`: then only "partly" and "no effect" are open, or worse)
 
 A figure that is counted has no interval; within ±0.05 of "no effect" it is none.
 
@@ -26,7 +27,9 @@ from tbench.claims.model import NOTHING, AtLeast, AtMost, Exact, Range, Words
 
 NARROW = 0.05
 ABOVE = Words("above the range", "高于声称范围")
+BELOW = Words("but less than claimed", "但不及所称")
 INSIDE = Words("inside the range", "在声称范围内")
+OPEN = Words("runs that never got there leave the interval open", "有训练未达到目标，区间不封闭")
 UNSURE = Words("an effect, but not whether it reaches the range", "有效果，但不确定是否达到声称范围")
 MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
 
@@ -124,7 +127,7 @@ def _range(rule: Range, estimate: Estimate, low: float, high: float) -> Judgemen
     else:
         decides = rule.neutral - value
     decides = max(decides, NARROW - abs(value - rule.neutral))  # near "no effect" it is enough to be narrow
-    return _undecided(estimate, decides, UNSURE if low > rule.neutral else NOTHING)
+    return _undecided(estimate, decides, UNSURE if low > rule.neutral else BELOW if high < rule.low else NOTHING)
 
 
 def _at_most(rule: AtMost, estimate: Estimate, low: float, high: float) -> Judgement:
@@ -150,8 +153,10 @@ def _exact(rule: Exact, estimate: Estimate, low: float, high: float) -> Judgemen
 def _undecided(estimate: Estimate, half_width: float, note: Words = NOTHING) -> Judgement:
     """Inconclusive, with what it takes to bring the interval's half-width down to `half_width` (∝ 1/√n)."""
     assert estimate.low is not None and estimate.high is not None
+    if math.isinf(estimate.high):  # nothing to size by: twice as many, and six at least
+        return Judgement(Verdict.INCONCLUSIVE, OPEN, more=max(6 - estimate.n, estimate.n))
     now = max(estimate.high - estimate.value, estimate.value - estimate.low)
-    needed = estimate.n * (now / half_width) ** 2 if half_width > 0 and math.isfinite(now) else math.inf
+    needed = estimate.n * (now / half_width) ** 2 if half_width > 0 else math.inf
     return Judgement(Verdict.INCONCLUSIVE, note, more=further(needed, estimate.n))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tbench.analysis.statistics import decimals, fixed
 from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.model import NOTHING, Language, Measure, Words
 from tbench.claims.places import along, among
-from tbench.claims.verdict import ABOVE, Estimate, Judgement, Verdict
+from tbench.claims.verdict import ABOVE, BELOW, Estimate, Judgement, Verdict
 from tbench.records import Value
 
 VERDICTS: Mapping[Verdict, Words] = {
@@ -37,24 +37,40 @@ FINEST_LOSS = 4  # places: below that two losses are one
 
 @dataclass(frozen=True)
 class Form:
-    """How a measure is written. `times` turns the estimate into what is read; `plus`: a gain has its sign too."""
+    """How a measure is written. `times` turns the estimate into what is read; `plus`: a gain has its sign too.
+
+    `opposite`: how it is written below `border`, where "less" has become "more". `inverted`: as 1 ÷ the estimate.
+    """
 
     before: Words = NOTHING
     after: Words = NOTHING
     times: float = 1.0
     plus: bool = False
+    inverted: bool = False
+    border: float = 0.0
+    opposite: Form | None = None
 
 
-RATIO, SHARE = Form(after=Words("×", "×")), Form(after=Words("%", "%"), times=100.0)
+DIVIDED = Form(Words("÷ ", "÷ "), border=1.0, opposite=Form(Words("× ", "× "), inverted=True))
 FORMS: Mapping[Measure, Form] = {
-    "speedup": RATIO,
-    "memory_ratio": RATIO,
-    "seed_ratio": RATIO,
-    "saved": SHARE,
+    "speedup": Form(after=Words("×", "×")),
+    "memory_ratio": DIVIDED,
+    "seed_ratio": DIVIDED,
+    "saved": Form(
+        Words("", "少"),
+        Words("% less", "%"),
+        times=100.0,
+        opposite=Form(Words("", "多"), Words("% more", "%"), times=-100.0),
+    ),
     "slope": Form(Words("exponent ", "指数 ")),
     "number": Form(),
     "loss_difference": Form(Words("loss ", "损失 "), Words(" nats", " nats"), times=-1.0, plus=True),  # less is better
-    "share_difference": Form(after=Words(" points fewer", "个百分点之差"), times=100.0),
+    "share_difference": Form(
+        Words("", "少"),
+        Words(" points fewer", "个百分点"),
+        times=100.0,
+        opposite=Form(Words("", "多"), Words(" points more", "个百分点"), times=-100.0),
+    ),
     "extrapolation": Form(Words("perplexity × ", "困惑度 × ")),
     "extrapolation_gain": Form(Words("perplexity ÷ ", "困惑度 ÷ ")),
 }
@@ -70,15 +86,29 @@ class Shown:
 
     @staticmethod
     def of(estimate: Estimate, form: Form) -> Shown:
-        low, high = (None if end is None else end * form.times for end in (estimate.low, estimate.high))
-        return Shown(estimate.value * form.times, *((low, high) if form.times > 0 else (high, low)))
+        def read(value: float) -> float:
+            if form.inverted:
+                return 1 / value if value else math.inf
+            return value * form.times
+
+        low, high = (None if end is None else read(end) for end in (estimate.low, estimate.high))
+        return Shown(read(estimate.value), *((high, low) if form.inverted or form.times < 0 else (low, high)))
+
+
+def form_of(measure: Measure, estimates: Sequence[Estimate]) -> Form | None:
+    """The form that suits all; None where some are above the border and some below."""
+    form, values = FORMS[measure], [one.value for one in estimates]
+    if form.opposite is None or min(values) >= form.border:
+        return form
+    return form.opposite if max(values) <= form.border else None
 
 
 def amount(measure: Measure, estimate: Estimate, language: Language = "en") -> str:
-    """An estimate with its interval: `6.9× [6.7, 7.1]`, `75%`, `loss −0.013 nats [−0.020, −0.006]`, `yes`."""
+    """An estimate with its interval: `6.9× [6.7, 7.1]`, `75% less`, `loss −0.013 nats [−0.020, −0.006]`, `yes`."""
     if estimate.unit == "truth":
         return (YES if estimate.value else NO)[language]
-    form = FORMS[measure]
+    form = form_of(measure, [estimate])
+    assert form is not None  # one is on one side
     shown = Shown.of(estimate, form)
     places = digits(shown.value, shown.low, shown.high)
     if measure == "loss_difference":
@@ -90,10 +120,14 @@ def amount(measure: Measure, estimate: Estimate, language: Language = "en") -> s
 
 
 def span(measure: Measure, estimates: Sequence[Estimate], language: Language = "en") -> str:
-    """One estimate with its interval; of several, the least and the greatest: `3.1–9.0×`."""
+    """One estimate with its interval; of several, the least and the greatest: `3.1–9.0×`, `5% more to 12% less`."""
     if len(estimates) == 1:
         return amount(measure, estimates[0], language)
-    form = FORMS[measure]
+    form = form_of(measure, estimates)
+    if form is None:
+        outermost = [pick(estimates, key=lambda one: one.value) for pick in (min, max)]
+        alone = [amount(measure, replace(one, low=None, high=None), language) for one in outermost]
+        return (" to " if language == "en" else "～").join(alone)  # 至 before 少 reads 至少, "at least"
     every = [Shown.of(one, form) for one in estimates]
     ends = [pick(every, key=lambda one: one.value) for pick in (min, max)]
     written = [_signed(one.value, measure, digits(one.value, one.low, one.high)) for one in ends]
@@ -105,7 +139,8 @@ def span(measure: Measure, estimates: Sequence[Estimate], language: Language = "
 
 def digits(value: float, low: float | None, high: float | None) -> int:
     """Places after the point: what the interval justifies; three digits where a figure is exact or has no interval."""
-    if low is None or high is None or low == high:
+    if low is None or high is None or low == high or not all(map(math.isfinite, (value, low, high))):
+        value = next((one for one in (value, low, high) if one and math.isfinite(one)), value)
         if not math.isfinite(value) or (value == int(value) and abs(value) < 10**9):
             return 0
         return min(decimals(value, None, None) + 1, 8)
@@ -125,24 +160,27 @@ def _signed(value: float, measure: Measure, places: int) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A verdict as it is told: `confirmed` apart from `confirmed above the range`."""
+    """A verdict as it is told: `confirmed` apart from `confirmed above the range`, `inconclusive` from one that is
+    below it for certain."""
 
     verdict: Verdict
-    above: bool = False
+    where: Words = NOTHING
 
     def __getitem__(self, language: Language) -> str:
         word = VERDICTS[self.verdict][language]
-        if not self.above:
+        if not self.where:
             return word
-        return f"{word} {ABOVE.en}" if language == "en" else f"{word}（{ABOVE.zh}）"
+        return f"{word} {self.where.en}" if language == "en" else f"{word}（{self.where.zh}）"
 
 
-KINDS = [kind for verdict in Verdict for kind in (Kind(verdict, True), Kind(verdict))]
+BESIDE = (ABOVE, BELOW)  # notes that are told with the verdict
+KINDS = [kind for verdict in Verdict for kind in (*(Kind(verdict, where) for where in BESIDE), Kind(verdict))]
 UNMEASURED = Kind(Verdict.NOT_MEASURED)
 
 
 def kind_of(judged: Judged) -> Kind:
-    return Kind(judged.judgement.verdict, judged.judgement.note == ABOVE)
+    note = judged.judgement.note
+    return Kind(judged.judgement.verdict, note if note in BESIDE else NOTHING)
 
 
 def regime_parts(result: RegimeResult, language: Language) -> list[tuple[Kind, str]]:

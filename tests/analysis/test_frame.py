@@ -11,7 +11,7 @@ import pytest
 from tbench.analysis.derive import Row, derive, implausible
 from tbench.analysis.frame import RESULTS, frame
 from tbench.records import Case, Measurement, Memory, Work
-from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns
+from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns, with_telemetry
 
 AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
 
@@ -184,10 +184,6 @@ def test_decode_speed_up_of_sharing() -> None:
     found = frame(decode(), CEILINGS)
     assert found.speedup.tolist() == pytest.approx([1, 3.42, 10.9], rel=0.05)
     assert found.kv_heads.tolist() == [8, 2, 1]
-
-
-def with_telemetry(measurement: Measurement, **telemetry: object) -> Measurement:
-    return replace(measurement, turns=tuple(replace(turn, telemetry=telemetry) for turn in measurement.turns))
 
 
 def test_a_launch_bound_row_is_marked_and_has_no_speed_up() -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from tbench.claims import Assessment, article
 from tbench.claims.assess import assess_claim
+from tbench.claims.evidence import HOST
 from tbench.claims.selection import takes, telling
 from tbench.claims.verdict import Verdict
 from tbench.claims.words import verdict_words
 from tbench.records import Case, Measurement, Memory, Value
 from tests.claims.runs import arm, case, found, pair, run_of
-from tests.synthetic import attention, decode, failed, ok
+from tests.synthetic import attention, decode, failed, ok, with_telemetry
 
 
 def judged(id: str, *measurements: Measurement) -> Assessment:
@@ -301,8 +302,13 @@ def test_steps_to_a_target_and_runs_that_never_get_there() -> None:
         )
 
     assert seen([200, 210, 190], [100, 101, 99]).results[0].verdict is Verdict.CONFIRMED
-    assert seen([200, 210, 190], [None, None, None]).results[0].verdict is Verdict.REFUTED
-    assert seen([None, None, None], [100, 101, 99]).results[0].verdict is Verdict.CONFIRMED
+    six: list[float | None] = [200, 210, 190, 205, 195, 200]
+    assert seen(six, [None] * 6).results[0].verdict is Verdict.REFUTED
+    assert seen([None] * 6, six).results[0].verdict is Verdict.CONFIRMED
+    assert seen(six, [None, *([100] * 5)]).results[0].verdict is Verdict.INCONCLUSIVE
+    assert seen([*six] * 2, [None, *([100] * 11)]).results[0].verdict is Verdict.CONFIRMED
+    few = seen([200, 210, 190], [None, None, None]).results[0].judged[0].judgement  # as three coins may fall
+    assert (few.verdict, few.more) == (Verdict.INCONCLUSIVE, 3)
     assert seen([200, 210, 190], [100, 101, None]).results[0].verdict is Verdict.INCONCLUSIVE
     assert seen([None, None, None], [None, None, None]).results[0].verdict is Verdict.NOT_MEASURED
     assert seen([200, None], [None, 100]).results[0].verdict is Verdict.INCONCLUSIVE
@@ -325,7 +331,7 @@ def test_the_pilot_of_the_position_experiment() -> None:
     assert verdict_words(one, "en") == (
         "confirmed: RoPE beyond the trained length at 1.25×, better than sinusoidal; "
         "partly: RoPE beyond the trained length at 1.5×; refuted: RoPE beyond the trained length at 2×"
-    )
+    )  # nothing of four times, which was not measured
     values = [seen.observation.estimate.value for seen in one.results[0].judged]
     assert values == [pytest.approx(1.0202, rel=1e-3), pytest.approx(1.0618, rel=1e-3), pytest.approx(4.904, rel=1e-3)]
 
@@ -337,3 +343,36 @@ def test_a_table_that_refuses_is_what_was_claimed() -> None:
     )
     shorter = arm("position", "sinusoidal", [2.0] * 3, **{"loss_at_1": [2.0] * 3, "loss_at_1.5": [4.0, 4.1, 3.9]})
     assert judged("C19", learned, sinusoidal, shorter).verdict is Verdict.CONFIRMED
+
+
+def test_sizes_without_a_figure_are_named_beside_the_slope_of_the_others() -> None:
+    sizes = [pair(size, 1e-6 * size**2, 1e-7 * size**2) for size in (1024, 2048)]
+    lost = failed(attention("naive", 4096), "oom", "no room")
+    wrong = failed(attention("naive", 4096), "wrong", "off")
+    host = with_telemetry(pair(4096, 1.0, 1.0)[1], launch_bound=True)
+    one = judged("C1", *(case for both in sizes for case in both), lost, host).results[0]
+    assert len(one.judged) == 2
+    assert {missing.why.en for missing in one.missing} == {"oom", HOST.en}
+    told = judged("C1", *(case for both in sizes for case in both), wrong).results[0]
+    assert (one.verdict, told.verdict) == (Verdict.CONFIRMED, Verdict.PARTLY)
+    assert [each.observation.notes[0].en for each in one.judged] == ["seq_len 1024 to 2048"] * 2
+
+
+def test_a_case_that_one_run_lacks_is_not_missing_where_another_has_it() -> None:
+    claim = article().claim("C9")
+    assert claim is not None
+    naive, flash = pair(1024, 3e-3, 1e-3)
+    without = run_of([naive, failed(attention("flash", 1024), "error", "broke")])
+    assert assess_claim(claim, [without]).results[0].missing
+    assert not assess_claim(claim, [without, run_of([naive, flash])]).results[0].missing
+    assert assess_claim(claim, [run_of([naive, flash]), without]).results[0].missing  # it has broken since
+
+
+def test_a_learning_rate_at_the_edge_of_those_tried_is_said() -> None:
+    tried = {"tuning_rates": [3e-3, 1e-2, 3e-2], "tuning_losses": [2.2, 2.1, 2.0]}
+    base = arm("norm", "layernorm", [2.0, 2.1], rate=1e-2, **tried)
+    (seen,) = judged("C14", base, arm("norm", "rmsnorm", [2.0, 2.1], rate=3e-2, **tried)).results[0].judged
+    (note,) = seen.observation.notes
+    assert note.en == "best of the learning rates tried is the largest for rmsnorm: one beyond may be better"
+    (seen,) = judged("C14", base, arm("norm", "rmsnorm", [2.0, 2.1], rate=1e-2, **tried)).results[0].judged
+    assert not seen.observation.notes

@@ -12,7 +12,7 @@ from scipy import stats
 
 from tbench.analysis.statistics import t_survival
 from tbench.claims.model import Equivalent, Superior
-from tbench.claims.quality import Paired, equivalent, holm, p_better, share_difference, superior
+from tbench.claims.quality import Paired, equivalent, holm, median_estimate, p_better, share_difference, superior
 from tbench.claims.trial import trials
 from tbench.claims.verdict import Verdict
 from tests.claims.runs import arm
@@ -52,6 +52,22 @@ def test_holm_raises_p_values_and_keeps_their_order(p_values: list[float]) -> No
         for r, s in zip(p_values, adjusted, strict=True)
         if p < r
     )
+
+
+@pytest.mark.parametrize(("n", "ends"), [(5, None), (6, 0), (8, 0), (9, 1), (12, 2), (20, 5)])
+def test_the_interval_of_a_median_is_that_of_order_statistics(n: int, ends: int | None) -> None:
+    """Conover 1999, table A3: so many values are left out at each end at 95%."""
+    found = median_estimate([float(value) for value in range(1, n + 1)])
+    assert (found.low, found.high) == ((0.0, math.inf) if ends is None else (1 + ends, n - ends))
+    if ends is not None:
+        assert stats.binom.cdf(ends, n, 0.5) <= 0.025 < stats.binom.cdf(ends + 1, n, 0.5)
+
+
+def test_a_median_of_runs_that_never_got_there() -> None:
+    assert median_estimate([0.0, math.inf]).value == 1.0
+    assert median_estimate([0.0, 2.0, math.inf]).value == 2.0
+    assert median_estimate([math.inf] * 6).low == math.inf
+    assert median_estimate([0.0]).low is None
 
 
 def losses(gains: list[float], base: float = 2.0) -> Paired:

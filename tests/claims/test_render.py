@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,13 @@ def exact(*values: float) -> list[Estimate]:
 
 def test_amounts() -> None:
     assert amount("speedup", Estimate(6.93, 6.71, 7.12, 5, "rounds")) == "6.9× [6.7, 7.1]"
-    assert amount("saved", Estimate.exactly(0.75)) == "75%"
+    assert amount("saved", Estimate.exactly(0.75)) == "75% less"
+    assert amount("saved", Estimate.exactly(-0.25), "zh") == "多25%"
+    assert amount("memory_ratio", Estimate.exactly(3.25)) == "÷ 3.25"
+    assert amount("memory_ratio", Estimate.exactly(0.8)) == "× 1.25"
+    assert amount("seed_ratio", Estimate(0.84, 0.81, 0.87, 6, "seeds")) == "× 1.19 [1.15, 1.23]"
+    assert amount("seed_ratio", Estimate(0.0, 0.0, 0.95, 6, "seeds")) == "× ∞ [1.05, ∞]"
+    assert amount("seed_ratio", Estimate(math.inf, 1.4, math.inf, 6, "seeds")) == "÷ ∞ [1.40, ∞]"
     assert amount("number", Estimate.exactly(24)) == "24"
     assert amount("number", Estimate.exactly(3.2e-6)) == "3.2e-06"
     assert (
@@ -144,17 +151,23 @@ def test_amounts() -> None:
         == "loss +0.013 nats [+0.006, +0.020]"
     )
     assert amount("speedup", Estimate(3.0, None, None, 1, "rounds")) == "3×"
-    assert amount("seed_ratio", Estimate.exactly(float("inf"))) == "∞×"
+    assert amount("seed_ratio", Estimate.exactly(float("inf"))) == "÷ ∞"
     assert amount("loss_difference", Estimate(0.0132, 0.0063, 0.0201, 5, "seeds"), "zh") == (
         "损失 −0.013 nats [−0.020, −0.006]"
     )
     assert amount("extrapolation_gain", Estimate(2.7, 2.5, 2.9, 5, "seeds")) == "perplexity ÷ 2.7 [2.5, 2.9]"
     assert amount("share_difference", Estimate(0.75, 0.2, 1.0, 8, "runs")) == "80 points fewer [20, 100]"
+    assert amount("share_difference", Estimate(-0.2, -0.5, 0.1, 8, "runs")) == "20 points more [−10, 50]"
     assert amount("number", Estimate.whether(True)) == "yes" and amount("number", Estimate.whether(False), "zh") == "否"
-    assert span("saved", exact(0.5, 0.875)) == "50–87.5%"
-    assert span("saved", exact(0.75, 0.75)) == "75%"
-    assert span("saved", exact(-0.5, -0.25)) == "−50 to −25%"
-    assert span("saved", exact(-0.5, 0.25), "zh") == "−50至25%"
+    assert span("saved", exact(0.5, 0.875)) == "50–87.5% less"
+    assert span("saved", exact(0.75, 0.75)) == "75% less"
+    assert span("memory_ratio", exact(0.5, 0.8)) == "× 1.25–2"
+    assert span("memory_ratio", exact(0.5, 4)) == "× 2 to ÷ 4"
+    assert span("saved", exact(-0.25, 0)) == "0–25% more"
+    assert span("saved", exact(-0.5, -0.25)) == "25–50% more"
+    assert span("saved", exact(-0.5, 0.25)) == "50% more to 25% less"
+    assert span("saved", exact(-0.5, 0.25), "zh") == "多50%～少25%"
+    assert span("number", exact(-2, -1)) == "−2 to −1"
 
 
 def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(

@@ -29,7 +29,7 @@ def seen(low: float, high: float, n: int = 5) -> Estimate:
         (CLAIMED, 1.01, 1.99, Verdict.PARTLY, ""),
         (CLAIMED, 1.8, 2.2, Verdict.INCONCLUSIVE, "an effect, but not whether it reaches the range"),
         (CLAIMED, 0.96, 1.04, Verdict.NO_EFFECT, ""),
-        (CLAIMED, 0.9, 1.04, Verdict.INCONCLUSIVE, ""),
+        (CLAIMED, 0.9, 1.04, Verdict.INCONCLUSIVE, "but less than claimed"),
         (CLAIMED, 0.97, 0.99, Verdict.REFUTED, ""),
         (CLAIMED, 0.5, 3.0, Verdict.INCONCLUSIVE, ""),
         (FASTER, 1.05, 1.06, Verdict.CONFIRMED, ""),
