@@ -154,7 +154,7 @@ def holdable(sigmas: Iterable[float], rule: Rule) -> float:
     worst = max(sigmas, default=0.0)
     for tolerance in TOLERANCES:
         there = with_tolerance(rule, tolerance)
-        if worst == 0 or pairs_needed(worst, there.gap, there.alpha, there.power) <= there.most:
+        if worst == 0 or pairs_needed(worst, there.gap, there.alpha_of_a_look, there.power) <= there.most:
             return tolerance
     return TOLERANCES[-1]
 

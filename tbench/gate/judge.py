@@ -3,12 +3,14 @@
     screen   some pairs of every case. A case whose median difference is past half of the tolerance is a *suspect*, in
              either direction; one whose upper bound is inside the tolerance is OK; any other is looked at longer.
     confirm  a suspect is measured again, in fresh pairs that the suspicion was not drawn from, as many as its noise
-             needs; fewer, once they show that it is tolerated. Only these count: SLOWER or FASTER if the ratio is shown
-             to be past the tolerance (exact signed-rank test, Holm over all suspects of the run), OK if it is shown to
-             be inside, otherwise INCONCLUSIVE.
+             seems to need; fewer, once they show that it is tolerated. Only these count: SLOWER or FASTER if the ratio
+             is shown to be past the tolerance (exact signed-rank test, Holm over all suspects of the run), OK if it is
+             shown to be inside. A suspect that is neither gets more pairs, up to the most, and a second and last
+             look: few pairs of a screening often promise less noise than there is. Then it is INCONCLUSIVE.
 
-The error rate is the run's, not a case's: a case that was never a suspect cannot raise an alarm, and suspects share
-`alpha`. Differences are logarithms of new ÷ base, one number for a pair of fresh processes.
+The error rate is the run's, not a case's: a case that was never a suspect cannot raise an alarm, suspects share
+`alpha`, and so do the two looks, half each. Differences are logarithms of new ÷ base, one number for a pair of fresh
+processes.
 """
 
 from __future__ import annotations
@@ -39,11 +41,13 @@ BOUND = 0.95  # confidence that an OK's ratio is inside the tolerance
 
 @dataclass
 class Evidence:
-    """The differences of a case. `sigma`: their standard deviation by an earlier calibration, if there was one."""
+    """The differences of a case. `sigma`: their standard deviation by an earlier calibration, if there was one.
+    `planned`: how many of those that confirm are for the first look."""
 
     screen: list[float] = field(default_factory=list)
     confirm: list[float] = field(default_factory=list)
     sigma: float | None = None
+    planned: int = 0
 
     @property
     def spread(self) -> float:
@@ -77,21 +81,21 @@ def inside(differences: Sequence[float], rule: Rule) -> bool:
     return upper(differences, BOUND) < rule.bar
 
 
-def undecided(evidence: Evidence, rule: Rule) -> bool:
-    """Whether the screening of a case must go on."""
+def undecided(evidence: Evidence, rule: Rule, late: bool = False) -> bool:
+    """Whether the screening of a case must go on. `late`: the run's time is over."""
     screen = evidence.screen
     if len(screen) < rule.screen:
         return True
-    return len(screen) < rule.look_on and not suspicion(screen, rule) and not inside(screen, rule)
+    return not late and len(screen) < rule.look_on and not suspicion(screen, rule) and not inside(screen, rule)
 
 
-def to_confirm(evidence: Evidence, rule: Rule, suspects: int) -> int:
-    """Fresh pairs that a suspect is measured in, one of so many in the run."""
+def to_confirm(evidence: Evidence, rule: Rule, suspects: int, affordable: float = math.inf) -> int:
+    """Fresh pairs that a suspect is measured in, one of so many in the run. `affordable`: pairs there is time for."""
     beyond = abs(statistics.median(evidence.screen)) - rule.bar
     gap = max(rule.gap, beyond / 2)  # what looks many times slower takes few pairs; half, for it was chosen by looking
-    needed = pairs_needed(evidence.spread, gap, rule.alpha / suspects, rule.power)
-    fewest = math.ceil(math.log2(suspects / rule.alpha))  # the smallest p that n pairs can give is 2⁻ⁿ
-    return max(fewest, min(rule.most, max(rule.least, needed)))
+    needed = pairs_needed(evidence.spread, gap, rule.alpha_of_a_look / suspects, rule.power)
+    fewest = math.ceil(math.log2(suspects / rule.alpha_of_a_look))  # the smallest p that n pairs can give is 2⁻ⁿ
+    return max(fewest, rule.least, int(min(rule.most, needed, affordable)))
 
 
 def cleared(evidence: Evidence, rule: Rule) -> bool:
@@ -100,24 +104,41 @@ def cleared(evidence: Evidence, rule: Rule) -> bool:
     return len(values) >= rule.screen and inside(values, rule) and lower(values, BOUND) > -rule.bar
 
 
+def open_after_first_look(cases: Mapping[str, Evidence], rule: Rule) -> set[str]:
+    """The suspects that go on to a second look, once all have the pairs that were planned."""
+    shown = seen(cases, rule, second=False)
+    return {name for name, one in cases.items() if one.confirm and name not in shown and not cleared(one, rule)}
+
+
+def seen(cases: Mapping[str, Evidence], rule: Rule, *, second: bool) -> set[str]:
+    """The suspects that a look shows to be past the tolerance.
+
+    A suspect that has no pairs for the second look (it was decided at the first) counts among those that share alpha.
+    """
+    suspects = {name: one for name, one in cases.items() if one.confirm}
+    p_values = []
+    for one in suspects.values():
+        values = one.confirm if second else one.confirm[: one.planned]
+        slower = suspicion(one.screen, rule) > 0
+        looked = not second or len(one.confirm) > one.planned
+        p_values.append((p_above(values, rule.bar) if slower else p_below(values, -rule.bar)) if looked else 1.0)
+    shown = holm(p_values, rule.alpha_of_a_look)
+    return {name for name, past in zip(suspects, shown, strict=True) if past}
+
+
 def judged(cases: Mapping[str, Evidence], rule: Rule) -> dict[str, Finding]:
     """The verdict on every case, once all pairs are taken."""
     suspects = {name: suspicion(one.screen, rule) for name, one in cases.items() if one.confirm}
-    p_values = [
-        p_above(cases[name].confirm, rule.bar) if way > 0 else p_below(cases[name].confirm, -rule.bar)
-        for name, way in suspects.items()
-    ]
-    rejected = dict(zip(suspects, holm(p_values, rule.alpha), strict=True))
+    shown = seen(cases, rule, second=False) | seen(cases, rule, second=True)
     return {
-        name: finding(one, rule, suspects.get(name, 0) if rejected.get(name) else 0, len(suspects))
-        for name, one in cases.items()
+        name: finding(one, rule, suspects[name] if name in shown else 0, len(suspects)) for name, one in cases.items()
     }
 
 
 def finding(evidence: Evidence, rule: Rule, shown: int, suspects: int) -> Finding:
     """`shown`: 1 where the case was shown to be slower than tolerated, -1 faster."""
     values = evidence.decisive
-    alpha = rule.alpha / max(1, suspects)
+    alpha = rule.alpha_of_a_look / max(1, suspects)
     smallest = math.expm1(rule.bar + detectable(evidence.spread, len(values), alpha, rule.power))
     ratio = ratio_of(values)
     if shown:

@@ -7,6 +7,7 @@ gate.md       the same to be read
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,7 +92,7 @@ def write(
 def pairs(duel: Duel) -> dict[str, Any]:
     """Every pair's logarithm of new ÷ base."""
     evidence = duel.evidence
-    return {"case": duel.name, "screen": evidence.screen, "confirm": evidence.confirm, "sigma": evidence.sigma}
+    return {"case": duel.name, **dataclasses.asdict(evidence)}
 
 
 def refuse_result(folder: Path) -> None:

@@ -209,3 +209,17 @@ def test_growth_is_seen_in_two_pairs_or_it_is_none() -> None:
     same = duel(growing([size]), growing([size]))
     contest([same], RULE, 0, Log())
     assert verdict(same) == "OK"
+
+
+def test_when_the_time_is_over_only_what_must_be_is_done() -> None:
+    hours = iter(range(0, 10_000_000, 3600))
+    slower = [
+        duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112})),
+        duel(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b"),
+    ]
+    log = Log()
+    contest(slower, RULE, 0, log, clock=lambda: float(next(hours)))
+    assert [len(one.evidence.screen) for one in slower] == [RULE.screen] * 2
+    assert len(slower[0].evidence.confirm) == slower[0].evidence.planned == RULE.least
+    assert verdict(slower[0]) == "SLOWER"  # enough for what is plain
+    assert not any("more pairs" in message for message in log.messages)
