@@ -12,6 +12,7 @@ from tbench.analysis.run import Run
 from tbench.claims import article, assess
 from tbench.claims.derived import FILES
 from tbench.claims.formats import markdown
+from tbench.claims.verdict import Verdict
 from tbench.cli.calibrate import lines
 from tbench.gate.calibration import SUMMARY, read_trials, summarised
 from tbench.gate.rule import Rule
@@ -37,7 +38,8 @@ def test_there_are_runs() -> None:
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_reports_are_what_the_measurements_give(folder: Path) -> None:
     run = Run.read(folder)
-    assert run.header["status"] == "complete"
+    # A machine that was lent for minutes had to be given back: the table says that the run was interrupted.
+    assert run.header["status"] == ("interrupted" if folder.parent.name == "gpu-h100" else "complete")
     for name, format in DERIVED.items():
         assert (folder / name).read_text(encoding="utf-8") == render(run, format)
 
@@ -52,6 +54,20 @@ def test_tables_are_what_the_measurements_give(folder: Path) -> None:
     for name, language in FILES.items():
         made = markdown(article(), assess(article(), [run]), language, [run])
         assert (folder / name).read_text(encoding="utf-8") == made
+
+
+def test_another_seed_turns_nothing_that_is_confirmed_into_refuted_or_back() -> None:
+    runs = [Run.read(ROOT / "results/cpu-2core" / name) for name in ("document", "document-seed-0")]
+    assert runs[0].header["seed"] != runs[1].header["seed"]
+    first, second = (assess(article(), [run]) for run in runs)
+    opposite = {Verdict.CONFIRMED, Verdict.REFUTED}
+    for one, other in zip(first, second, strict=True):
+        assert {one.verdict, other.verdict} != opposite, one.claim.id
+        for here, there in zip(one.results, other.results, strict=True):
+            assert {here.verdict, there.verdict} != opposite, (one.claim.id, here.regime.name.en)
+    for assessed in (first, second):
+        assert sum(one.verdict is not Verdict.INCONCLUSIVE for one in assessed) >= 18
+        assert not any(one.verdict is Verdict.NOT_MEASURED for one in assessed)
 
 
 @pytest.mark.parametrize("folder", CALIBRATIONS, ids=lambda folder: folder.name)

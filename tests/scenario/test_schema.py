@@ -55,7 +55,7 @@ def test_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_shipped_scenarios_are_valid_and_name_it(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert problems(text) == []

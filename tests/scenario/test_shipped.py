@@ -58,6 +58,22 @@ def test_quick_is_shorter_and_rigorous_the_same_cases(name: str) -> None:
     assert quick.sampling.max_time < plain.sampling.max_time < rigorous.sampling.max_time
 
 
+@pytest.mark.parametrize("mode", [{}, {"quick": True}, {"rigorous": True}], ids=["plain", "quick", "rigorous"])
+@pytest.mark.parametrize("path", sorted((FOLDER / "gpu").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_case_for_a_gpu_may_run_on_one_and_has_its_baseline(path: Path, mode: dict[str, bool]) -> None:
+    """But for what needs a package that is not installed."""
+    scenario = load(path, **mode)
+    cases = expand(scenario, "cuda:0")
+    assert scenario.name == f"gpu-{path.stem.replace('_', '-')}"
+    assert len(scenario.description) > 40
+    for case in cases:
+        reason = get(case.component).unsupported(case)
+        assert reason is None or "not installed" in reason, case.id
+        baseline = scenario.baseline_case(case)
+        assert baseline is not None
+        assert baseline in cases, case.id
+
+
 def test_what_is_promised_can_be_seen_in_quick() -> None:
     """naive against flash at 4096; full against a window of 256 at 16384; MHA, GQA, MQA with a cache of 16384."""
     _, attention = shipped("attention", quick=True)
