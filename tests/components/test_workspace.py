@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tbench.components.attention import ATTENTION
+from tbench.components.attention import ATTENTION, workspace
 from tbench.measure import memory
 from tbench.measure.device import open_device
 from tbench.records import Case
@@ -84,3 +84,19 @@ def test_tiles_are_far_smaller_than_scores() -> None:
         ATTENTION.predict_bytes(attention(kernel, seq_len=8192, head_dim=64)) for kernel in ("naive", "flash")
     )
     assert naive > 20 * flash
+
+
+@pytest.mark.parametrize(
+    ("dtype", "flag"), [("bfloat16", "amx_bf16"), ("float16", "amx_fp16"), ("float32", "amx_bf16")]
+)
+def test_keys_are_packed_where_the_processor_has_a_matrix_unit_for_them(
+    dtype: str, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predicted(*flags: str, **given: Any) -> int:
+        monkeypatch.setattr(workspace, "processor_flags", lambda: frozenset(flags))
+        return ATTENTION.predict_bytes(attention(kernel="flash", seq_len=700, head_dim=64, dtype=dtype, **given))
+
+    more = predicted(flag) - predicted()
+    assert more == (0 if dtype == "float32" else predicted(flag) - predicted("avx512f")) >= 0
+    assert (more > 0) == (dtype != "float32")
+    assert predicted(flag, phase="decode") == predicted(phase="decode")  # one query is not worth it

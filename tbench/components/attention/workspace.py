@@ -7,9 +7,14 @@ scratch for half precision products (a fraction of a MiB, or a copy of K) is in 
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from tbench.components.attention.formulas import cache_bytes, gradient_bytes, query_bytes, score_bytes
 from tbench.components.attention.problem import Problem
 from tbench.threads import worker_threads
+
+ON_MATRIX_UNIT = {"bfloat16": "amx_bf16", "float16": "amx_fp16"}  # number format to the processor's flag
 
 
 def whole_scores(problem: Problem) -> int:
@@ -33,6 +38,27 @@ def repeated_scores(problem: Problem) -> int:
     return scores + mask + scaled + upcast + repeated
 
 
+def packed_keys(problem: Problem, heads: int, width: int) -> int:
+    """K and V in the layout that a processor's matrix unit (AMX) reads, and a tile of each thread.
+
+    Only where there are queries enough to be worth it (FlashAttentionKernel.cpp, `need_pack`; as weighed).
+    """
+    p = problem
+    if p.dtype not in ON_MATRIX_UNIT or ON_MATRIX_UNIT[p.dtype] not in processor_flags():
+        return 0
+    return p.itemsize * p.head_dim * (2 * p.batch * heads * p.keys + worker_threads() * width)
+
+
+@cache
+def processor_flags() -> frozenset[str]:
+    """What the processor says it can do; nothing where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
+
+
 def flash_tiles(problem: Problem) -> int:
     """Log-sum-exp, and on a CPU a set of tiles for each thread (PyTorch, FlashAttentionKernel.cpp)."""
     p = problem
@@ -45,7 +71,9 @@ def flash_tiles(problem: Problem) -> int:
     width = min(512, p.keys)
     half = p.itemsize * tile * width if p.itemsize < 4 else 0
     if not p.backward:
-        return logsumexp + worker_threads() * (4 * (tile * width + 2 * tile + tile * p.head_dim) + half)
+        tiles = worker_threads() * (4 * (tile * width + 2 * tile + tile * p.head_dim) + half)
+        packed = packed_keys(p, heads, width) if rows >= 4 * worker_threads() else 0
+        return logsumexp + tiles + packed
     # Gradients of K and V come out for every query head and are added up after.
     spread = (p.group - 1) * cache_bytes(p) if p.group > 1 else 0
     return logsumexp + query_bytes(p) + spread + worker_threads() * (2 * 4 * tile * width + 2 * half)
