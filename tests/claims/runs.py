@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tbench.analysis.run import Run
+from tbench.claims import Assessment, article
+from tbench.claims.assess import assess_claim
+from tbench.claims.verdict import Verdict
 from tbench.records import Case, Measurement, Value
 from tests.synthetic import ENVIRONMENT, attention, header, ok
 
@@ -45,3 +48,14 @@ def arm(experiment: str, name: str, losses: Sequence[float | None], budget: str 
     return Measurement(
         case("training", experiment=experiment, arm=name, budget=budget), "ok", findings={**findings, **more}
     )
+
+
+def judged(id: str, *measurements: Measurement) -> Assessment:
+    claim = article().claim(id)
+    assert claim is not None
+    return assess_claim(claim, [run_of(measurements)])
+
+
+def verdicts(assessment: Assessment) -> dict[str, Verdict]:
+    """By the English name of each regime that was measured."""
+    return {result.regime.name.en: result.verdict for result in assessment.results if result.judged}

@@ -1,8 +1,8 @@
 """What variants hold at the peak beside inputs, outputs and gradients: the analytic side of `peak_memory_bytes`.
 
-`whole_scores` and `flash_tiles` are exact for float32 on a CPU (a test weighs them); the others are good enough to
-tell what fits. Where a variant peaks before all gradients exist, what is not there yet is taken off. oneDNN's own
-scratch for half precision products (a fraction of a MiB, or a copy of K) is in none of them.
+`whole_scores` is exact for float32 on a CPU, `flash_tiles` for bfloat16 too (a test weighs them); the others are good
+enough to tell what fits. Where a variant peaks before all gradients exist, what is not there yet is taken off. oneDNN's
+own scratch for half precision products (a fraction of a MiB, or a copy of K) is in none of the others.
 """
 
 from __future__ import annotations
