@@ -95,7 +95,8 @@ class Turn:
     """One visit to a case inside a round: samples taken back to back in one process.
 
     Shapes: one entry of `seconds` per sample, each the mean over `calls` calls. `host_seconds` is the time the
-    host needed to submit those calls, on devices that run asynchronously (empty on a CPU).
+    host needed to submit those calls, on devices that run asynchronously (empty on a CPU). `faults`: minor page faults
+    per call, the mean over the samples (CPU; None where they were not counted).
     """
 
     round: int
@@ -104,6 +105,7 @@ class Turn:
     seconds: tuple[float, ...]
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
+    faults: float | None = None
 
     def __post_init__(self) -> None:
         if not self.seconds or not all(math.isfinite(second) and second > 0 for second in self.seconds):
@@ -213,7 +215,8 @@ class Ceilings:
 
     `flops`: FLOP/s of the best matrix product by dtype. `bandwidth`: pairs (working set in bytes, bytes per
     second read), ascending; small working sets stay in a cache and are faster. `load`: cores that other processes used
-    meanwhile; with some, ceilings come out too low.
+    meanwhile; with some, ceilings come out too low. `page_fault_seconds`: what the first touch of a fresh page of
+    memory costs (CPU; None where it was not measured).
     """
 
     flops: Mapping[str, float]
@@ -221,6 +224,7 @@ class Ceilings:
     measured_at: str
     threads: int
     load: float = 0.0
+    page_fault_seconds: float | None = None
 
     def bytes_per_second(self, working_set: float) -> float:
         """Fastest rate measured at any working set from the next smaller one up: part of it may be in that cache."""
@@ -242,7 +246,8 @@ class Ceilings:
     def from_dict(data: Mapping[str, Any]) -> Ceilings:
         pairs = tuple((int(size), float(rate)) for size, rate in data["bandwidth"])
         load = float(data.get("load", 0.0))
-        return Ceilings(dict(data["flops"]), pairs, data["measured_at"], int(data["threads"]), load)
+        fault = data.get("page_fault_seconds")
+        return Ceilings(dict(data["flops"]), pairs, data["measured_at"], int(data["threads"]), load, fault)
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,7 @@ class Environment:
     cuda: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)  # optional kernels and their versions
     load: float | None = None  # other processes' share of the cores just before the run, in cores
+    allocator: str | None = None  # what serves the workers' memory on a CPU: glibc 2.36, jemalloc (preloaded) …
     warnings: tuple[str, ...] = ()  # each names a remedy
     unavailable: Mapping[str, str] = field(default_factory=dict)
     ceilings: Ceilings | None = None
@@ -282,24 +288,39 @@ class Environment:
 
 @dataclass(frozen=True)
 class Sampling:
-    """When to stop measuring a case, and in which state its caches are.
+    """When to stop measuring a case, and in which state its memory is.
 
     `target`: half-width of the 95% interval of the median, relative. `min_time`, `max_time`: seconds of samples
     per case. `min_rounds`, `max_rounds`: fresh processes per case. `warmup`: seconds before each round's
     samples. `turns`: visits per round. `turn_time`: seconds of samples per visit. `timeout`: seconds any single
-    step (set-up, one call) may take. `cache`: `hot`, or `cold` (flushed before every sample, flush not counted).
+    step (set-up, one call) may take.
+
+    `cache`: `hot`; `cold`, where a call finds none of its inputs in the last-level cache; `auto` is cold in decode,
+    where every layer of a model has a KV cache of its own, and hot elsewhere. `allocator`, on a CPU: `kept` holds on to
+    freed memory, as a GPU's caching allocator does; `default` is the C library as it comes, which gives large blocks
+    back to the system and has them zeroed page by page at the next call.
     """
 
     target: float = 0.02
     min_time: float = 0.2
     max_time: float = 3.0
-    min_rounds: int = 3
+    min_rounds: int = 5
     max_rounds: int = 12
     warmup: float = 0.1
     turns: int = 4
     turn_time: float = 0.05
     timeout: float = 120.0
-    cache: Literal["hot", "cold"] = "hot"
+    cache: Literal["auto", "hot", "cold"] = "auto"
+    allocator: Literal["kept", "default"] = "kept"
+
+    def conditions(self) -> tuple[tuple[str, Value], ...]:
+        """What of `cache` and `allocator` is not as usual, as axes: it belongs to the identity of a case."""
+        axes = (("cache_state", self.cache, "auto"), ("allocator", self.allocator, "kept"))
+        return tuple((name, value) for name, value, usual in axes if value != usual)
+
+    def cold(self, phase: str) -> bool:
+        """Whether a case of this phase is measured with cold inputs."""
+        return self.cache == "cold" or (self.cache == "auto" and phase == "decode")
 
 
 @dataclass(frozen=True)

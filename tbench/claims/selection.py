@@ -11,6 +11,7 @@ from tbench.records import Case, Value, text
 
 Key = tuple[tuple[str, Value], ...]
 STANDS_FOR = {"kv_sharing": "kv_heads"}  # what an axis that is derived is derived from
+CONDITIONS = ("cache_state", "allocator")  # of measuring: cases have them where they are unusual, and are asked for by name
 
 
 def value_of(case: Case, axis: str) -> Value | None:
@@ -62,10 +63,15 @@ def grouped(rows: Sequence[Row], without: Iterable[str]) -> dict[Key, list[Row]]
 
 def tested(regime: Regime, rows: Sequence[Row]) -> list[Row]:
     """The cases a regime is about, baselines left out."""
-    found = [row for row in rows if matches(regime.tested, row.measurement.case)]
+    found = [row for row in rows if matches(regime.tested, row.measurement.case) and usual(regime, row)]
     if not regime.against:
         return found
     return [row for row in found if not matches(regime.against, row.measurement.case)]
+
+
+def usual(regime: Regime, row: Row) -> bool:
+    """Whether a case was measured as usual, in all that the regime does not name."""
+    return all(name in regime.tested or row.measurement.case.get(name) is None for name in CONDITIONS)
 
 
 class Baselines:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tbench.components.registry import Component, Impossible
-from tbench.records import Case, Value, text
+from tbench.records import Case, Sampling, Value, text
 from tbench.scenario.axes import COUNTERPART, Missing
 from tbench.scenario.mistakes import Loc, Mistakes, shown
 from tbench.scenario.mode import Mode, Origin
@@ -110,7 +110,7 @@ class Checker:
 
     def attempt(self, given: Given) -> tuple[Case | None, Missing | Impossible | None]:
         try:
-            return case_of(self.component, given), None
+            return case_of(self.component, given, Sampling()), None
         except (Missing, Impossible) as error:
             return None, error
 

@@ -67,12 +67,12 @@ class Scenario:
             return made
         component = catalog.get(self.component)
         for given in self.swept():
-            case = possible(component, given)
+            case = possible(component, given, self.sampling)
             if not any(matches(given, case, entry) for entry in self.exclude):
-                made[case or case_of(component, given)] = given
+                made[case or case_of(component, given, self.sampling)] = given
         for entry in self.include:
             given = overlaid(self.fixed, entry)
-            made.setdefault(case_of(component, given), given)
+            made.setdefault(case_of(component, given, self.sampling), given)
         return made
 
     @property
@@ -95,7 +95,7 @@ class Scenario:
         if not self.baseline or not self.has(case):
             return None
         given = self.points[dataclasses.replace(case, device=ANYWHERE)]
-        made = possible(catalog.get(self.component), overlaid(given, self.baseline))
+        made = possible(catalog.get(self.component), overlaid(given, self.baseline), self.sampling)
         return made and dataclasses.replace(made, device=case.device)
 
     def has(self, case: Case) -> bool:
@@ -140,17 +140,18 @@ def overlaid(given: Mapping[str, Value], more: Mapping[str, Value]) -> Given:
     return {name: value for name, value in given.items() if COUNTERPART.get(name) not in more} | dict(more)
 
 
-def case_of(component: Component, given: Given) -> Case:
-    """The case at one point. Raises Missing and Impossible."""
-    axes = tuple(resolve(component, given).items())
+def case_of(component: Component, given: Given, sampling: Sampling) -> Case:
+    """The case at one point; unusual conditions of sampling are axes of it. Raises Missing and Impossible."""
+    conditions = () if component.experiment else sampling.conditions()
+    axes = (*resolve(component, given).items(), *conditions)
     phase, dtype = given.get("phase", component.phases[0]), given.get("dtype", "float32")
     return Case(component.name, str(phase), ANYWHERE, str(dtype), axes)
 
 
-def possible(component: Component, given: Given) -> Case | None:
+def possible(component: Component, given: Given, sampling: Sampling) -> Case | None:
     """The case at one point, or None where there can be none."""
     try:
-        return case_of(component, given)
+        return case_of(component, given, sampling)
     except (Impossible, Missing):
         return None
 

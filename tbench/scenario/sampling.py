@@ -24,7 +24,8 @@ ABOUT_SAMPLING = {
     "turns": "visits to a case per round",
     "turn_time": "seconds of samples per visit",
     "timeout": "seconds any single step may take",
-    "cache": "hot, or cold: caches are flushed before every sample",
+    "cache": "hot, or cold: inputs come from memory; auto: cold in decode, hot elsewhere",
+    "allocator": "on a CPU: kept holds on to freed memory, default gives it back to the system",
 }
 MAY_BE_ZERO = ("min_time", "warmup")
 LARGEST_NUMBER = 1e6

@@ -43,7 +43,8 @@ class Design:
 
     @staticmethod
     def of(case: Case) -> Design:
-        axes: dict[str, Any] = dict(case.axes)
+        fields = Design.__dataclass_fields__
+        axes: dict[str, Any] = {name: value for name, value in case.axes if name in fields}
         return Design(case.phase, case.device, case.dtype, **axes)
 
     @property
