@@ -11,7 +11,10 @@ from tbench.records import Case, Value, text
 
 Key = tuple[tuple[str, Value], ...]
 STANDS_FOR = {"kv_sharing": "kv_heads"}  # what an axis that is derived is derived from
-CONDITIONS = ("cache_state", "allocator")  # of measuring: cases have them where they are unusual, and are asked for by name
+CONDITIONS = (
+    "cache_state",
+    "allocator",
+)  # of measuring: cases have them where they are unusual, and are asked for by name
 
 
 def value_of(case: Case, axis: str) -> Value | None:

@@ -78,8 +78,9 @@ class Component:
     """What is compared: a set of axes and the variants along one of them (`variant_axis`).
 
     `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
-    combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas; `workload` (in the
-    worker, with torch) builds what is timed: see `tbench.components.workload.Workload`. `own` makes a kernel of a
+    combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas. In the worker,
+    `workload(case, seed, sets, apart)` builds what is timed on so many sets of inputs, which share their parameters
+    unless they are `apart`: see `tbench.components.workload.Workload`. `own` makes a kernel of a
     place that the user named and the setting of a case; without it the component takes none of the user's own. An
     `experiment` is a component that is not timed: its variants take a case and a seed and return findings by name
     (JSON values), in a worker on one core.
@@ -93,7 +94,7 @@ class Component:
     complete: Callable[[dict[str, Any]], dict[str, Value]]
     predict_bytes: Callable[[Case], int]
     work: Callable[[Case], Work] | None = None
-    workload: Callable[[Case, int], Any] | None = None
+    workload: Callable[..., Any] | None = None
     own: Callable[[str, Any], Kernel] | None = None
     experiment: bool = False
     variants: dict[str, Variant] = field(default_factory=dict)

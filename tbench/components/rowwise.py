@@ -11,23 +11,27 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tbench.components.compare import LIMITS, blame, require_forms, row_error
-from tbench.components.data import fill
+from tbench.components.compare import Rows, blame, require_forms, worst
+from tbench.components.data import fill, fingerprint, nudge
 from tbench.components.registry import Kernel
 from tbench.components.setting import Setting
-from tbench.components.workload import Check
+from tbench.components.workload import Check, Malformed
 
 MOST_ROWS = 64
 SMALLEST_ROW = {"result": 0.1, "gradient": 1.0}  # of the root mean square row, as in attention's oracle
 # An input may lie so close to a kink (ReLU's 0) that rounding decides on which side: such rows are not sampled.
 Smooth = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
-# (float64 rows by input name, float64 parameters, row numbers by input name) → results in the order of the inputs
+# (rows by input name, parameters, row numbers by input name) → results in the order of the inputs, in their dtype
 Reference = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Mapping[str, Tensor]], Sequence[Tensor]]
+# Makes the rows (rows, width) of an input, in place, as hard as they can be; says of which kind each is: (rows)
+Hard = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -35,48 +39,33 @@ class Operation:
     """What is computed, whatever the variant.
 
     `inputs`: sizes by name, (…, width). `parameters`: by name, size and standard deviation (1/√width keeps a product at
-    the size of its input). `smooth`: which of some rows of an input have a derivative that rounding does not decide;
-    None: all of them.
+    the size of its input). `reference` is the equation: in float64 the oracle, and in a case's dtype the plain
+    computation, unless `plain` says that otherwise. `smooth`: which of some rows of an input have a derivative that
+    rounding does not decide; None: all of them. `hard`: for data of checks. `overwrites`: a variant may write its
+    results over the inputs.
     """
 
     inputs: Mapping[str, tuple[int, ...]]
     reference: Reference
     parameters: Mapping[str, tuple[tuple[int, ...], float]]
+    plain: Reference | None = None
     smooth: Smooth | None = None
+    hard: Hard | None = None
+    overwrites: bool = False
 
 
-class RowWise:
-    """A case, set up: see `tbench.components.workload.Workload`."""
+class Set:
+    """One set of inputs, with the gradient of the results for a backward pass; calling it does what is timed."""
 
-    layers = 1
-    kv_cache_bytes = None
+    def __init__(self, work: RowWise, parameters: Mapping[str, Tensor]) -> None:
+        self.kernel = work.kernel
+        self.inputs = {name: work.empty(size) for name, size in work.operation.inputs.items()}
+        self.parameters = parameters
+        self.learning = (*self.inputs.values(), *parameters.values())
+        self.grads = [torch.empty_like(x, requires_grad=False) for x in self.inputs.values() if work.setting.backward]
 
-    def __init__(self, setting: Setting, operation: Operation, kernel: Kernel, seed: int) -> None:
-        self.setting, self.operation, self.kernel = setting, operation, kernel
-        self.inputs = {name: self.empty(size) for name, size in operation.inputs.items()}
-        self.parameters = {name: self.empty(size) for name, (size, _) in operation.parameters.items()}
-        self.learning = (*self.inputs.values(), *self.parameters.values())
-        self.grads = [torch.empty_like(x, requires_grad=False) for x in self.inputs.values() if setting.backward]
-        self.fill(torch.Generator(setting.device).manual_seed(seed))
-        self.ran = str(setting.case["kernel"])
-        self.notes = tuple(setting.notes)
-        everything = (*self.learning, *self.grads, *setting.held)
-        self.resident_bytes = sum(x.nbytes for x in everything)
-
-    def empty(self, size: tuple[int, ...]) -> Tensor:
-        s = self.setting
-        return torch.empty(size, dtype=getattr(torch, s.dtype), device=s.device, requires_grad=s.backward)
-
-    def fill(self, generator: torch.Generator) -> None:
-        for x in (*self.inputs.values(), *self.grads):
-            fill(x, generator)
-        for name, (_, deviation) in self.operation.parameters.items():
-            fill(self.parameters[name], generator)
-            with torch.no_grad():
-                self.parameters[name].mul_(deviation)
-
-    def call(self) -> tuple[Tensor, ...]:
-        """Results, and with a backward pass the gradients of all inputs and parameters. This is what is timed."""
+    def __call__(self) -> tuple[Tensor, ...]:
+        """Results, and with a backward pass the gradients of all inputs and parameters."""
         out = self.kernel(*self.learning)
         results = out if isinstance(out, tuple) else (out,)
         if not self.grads:
@@ -87,72 +76,197 @@ class RowWise:
             blame(results, self.inputs, failure)
             raise
 
-    def check(self, seed: int) -> Check:
-        """Compare a sample of rows with the reference, on fresh data. Raises Malformed."""
-        generator = torch.Generator(self.setting.device).manual_seed(seed)
-        self.fill(generator)
-        rows = {name: self.draw(name, seed) for name in self.inputs}
-        for grad, name in zip(self.grads, self.inputs, strict=False):
-            keep_only(grad, rows[name])
-        expected = self.expected(rows)  # before the call: a kernel may write over its inputs
-        kinds = ("", "d") if self.grads else ("",)
-        names = [f"{kind}{name}" for kind in kinds for name in (*self.inputs, *(self.parameters if kind else ()))]
-        try:
-            found = self.call()
-            require_forms(found[: len(found) - len(names) + len(self.inputs)], self.inputs)
-            return self.compare(rows, expected, dict(zip(names, found, strict=True)))
-        finally:
-            self.fill(generator)
+    def fill(self, generator: torch.Generator) -> None:
+        for x in (*self.inputs.values(), *self.grads):
+            fill(x, generator)
 
-    def draw(self, name: str, seed: int) -> Tensor:
+
+class RowWise:
+    """A case, set up: see `tbench.components.workload.Workload`.
+
+    Sets share the parameters, as the tokens of one layer do; with cold inputs (`apart`) each has its own, as layers do.
+    """
+
+    layers = 1
+    kv_cache_bytes = None
+
+    def __init__(
+        self, setting: Setting, operation: Operation, kernel: Kernel, seed: int, sets: int = 1, apart: bool = False
+    ) -> None:
+        self.setting, self.operation, self.kernel = setting, operation, kernel
+        self.generator = torch.Generator(setting.device).manual_seed(seed)
+        self.overwrites = False
+        self.sets: list[Set] = []
+        for number in range(sets):
+            mine = self.made() if apart or number == 0 else self.sets[0].parameters
+            self.sets.append(Set(self, mine))
+            self.sets[-1].fill(self.generator)
+        self.calls: Sequence[Callable[[], Any]] = self.sets
+        self.ran = str(setting.case["kernel"])
+        self.notes = tuple(setting.notes)
+        first = self.sets[0]
+        self.resident_bytes = sum(x.nbytes for x in (*first.learning, *first.grads, *setting.held))
+
+    def empty(self, size: tuple[int, ...]) -> Tensor:
+        s = self.setting
+        return torch.empty(size, dtype=getattr(torch, s.dtype), device=s.device, requires_grad=s.backward)
+
+    def made(self) -> dict[str, Tensor]:
+        """Parameters, filled."""
+        parameters = {name: self.empty(size) for name, (size, _) in self.operation.parameters.items()}
+        for name, (_, deviation) in self.operation.parameters.items():
+            fill(parameters[name], self.generator, deviation)
+        return parameters
+
+    @property
+    def call(self) -> Callable[[], Any]:
+        return self.calls[0]
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        return self.sets[0].inputs
+
+    def check(self, seed: int) -> Check:
+        """Compare a sample of rows with the reference, on fresh and hard data. Raises Malformed."""
+        expectation = self.expected(self.sets[0], seed, hard=True)
+        try:
+            return expectation.compare(self.sets[0]())
+        finally:
+            self.sets[0].fill(self.generator)  # what is timed is ordinary data
+
+    def expect(self, index: int, seed: int) -> Expectation:
+        return self.expected(self.sets[index], seed, hard=False)
+
+    def nudge(self, index: int) -> None:
+        one = self.sets[index]
+        if self.overwrites:
+            one.fill(self.generator)
+        else:
+            for x in (*one.inputs.values(), *one.grads):
+                nudge(x, self.generator)
+
+    def expected(self, one: Set, seed: int, hard: bool) -> Expectation:
+        """Refill a set, draw rows of it, and work out what they give: results, and gradients with a d before."""
+        generator = torch.Generator(self.setting.device).manual_seed(seed)
+        one.fill(generator)
+        kinds: dict[str, Tensor] = {}
+        if hard and self.operation.hard is not None:
+            with torch.no_grad():
+                kinds = {
+                    name: self.operation.hard(x.view(-1, x.shape[-1]), generator) for name, x in one.inputs.items()
+                }
+        rows = {name: self.draw(one, name, seed) for name in one.inputs}
+        for grad, name in zip(one.grads, one.inputs, strict=False):
+            keep_only(grad, rows[name])
+        truth = self.computed(one, rows, self.operation.reference, torch.float64)
+        plain = self.computed(one, rows, self.operation.plain or self.operation.reference, None)
+        named = {
+            name: Rows(
+                name,
+                torch.atleast_2d(right),
+                torch.atleast_2d(plain[name].double()),
+                kinds[name.removeprefix("d")][rows[name.removeprefix("d")]]
+                if name.removeprefix("d") in kinds
+                else None,
+                SMALLEST_ROW["result" if name in rows else "gradient"],
+            )
+            for name, right in truth.items()
+        }
+        return Expectation(self, one, rows, named, generator)
+
+    def draw(self, one: Set, name: str, seed: int) -> Tensor:
         """Numbers of the rows of an input that are compared: always the first and the last, where they are smooth."""
-        x = self.inputs[name].detach().flatten(0, -2)
+        x = one.inputs[name].detach().flatten(0, -2)
         chosen = {0, len(x) - 1, *random.Random(seed).sample(range(len(x)), min(len(x), MOST_ROWS - 2))}
         rows = torch.tensor(sorted(chosen), device=x.device)
         if self.operation.smooth is None:
             return rows
-        return rows[self.operation.smooth(x[rows].double(), doubled(self.parameters))]
+        return rows[self.operation.smooth(x[rows].double(), doubled(one.parameters))]
 
-    def expected(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Results by the name of their input, gradients with a d before it, all in float64."""
-        inputs = doubled({name: x.detach().flatten(0, -2)[rows[name]] for name, x in self.inputs.items()})
-        parameters = doubled(self.parameters)
-        with torch.set_grad_enabled(bool(self.grads)):
-            learning = [x.requires_grad_(bool(self.grads)) for x in (*inputs.values(), *parameters.values())]
-            results = list(self.operation.reference(inputs, parameters, rows))
-        named = dict(zip(self.inputs, results, strict=True))
-        if self.grads:
-            pairs = zip(self.grads, rows.values(), strict=True)
-            grads = torch.autograd.grad(results, learning, [g.flatten(0, -2)[r].double() for g, r in pairs])
+    def computed(
+        self, one: Set, rows: Mapping[str, Tensor], equation: Reference, dtype: torch.dtype | None
+    ) -> dict[str, Tensor]:
+        """Results by the name of their input, gradients with a d before it; `dtype` None: as the inputs are."""
+        inputs = converted({name: x.detach().flatten(0, -2)[rows[name]] for name, x in one.inputs.items()}, dtype)
+        parameters = converted(one.parameters, dtype)
+        with torch.set_grad_enabled(bool(one.grads)):
+            learning = [x.requires_grad_(bool(one.grads)) for x in (*inputs.values(), *parameters.values())]
+            results = list(equation(inputs, parameters, rows))
+        named = dict(zip(one.inputs, results, strict=True))
+        if one.grads:
+            pairs = zip(one.grads, rows.values(), strict=True)
+            given = [g.flatten(0, -2)[r].to(result.dtype) for (g, r), result in zip(pairs, results, strict=True)]
+            grads = torch.autograd.grad(results, learning, given)
             named |= {f"d{name}": grad for name, grad in zip((*inputs, *parameters), grads, strict=True)}
         return {name: x.detach() for name, x in named.items()}
-
-    def compare(self, rows: Mapping[str, Tensor], expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Check:
-        """The worst of all results and gradients."""
-        worst = Check(0.0, LIMITS[self.setting.dtype])
-        gradients = {f"d{name}": chosen for name, chosen in rows.items()}
-        for name, truth in expected.items():
-            x, kind = found[name].detach(), "result" if name in rows else "gradient"
-            if name in rows or name in gradients:
-                x = x.flatten(0, -2)
-                if name in gradients and bool(without(x, gradients[name]).any()):
-                    return replace(worst, error=math.inf, detail=f"in {name}, which is not 0 where the result's is")
-                x = x[rows[name] if name in rows else gradients[name]]
-            error = row_error(x.double(), truth, SMALLEST_ROW[kind])
-            if math.isnan(error) or error > worst.error:
-                worst = replace(worst, error=error, detail=f"in {name}")
-            if math.isnan(error):
-                break
-        return worst
 
     def close(self) -> None:
         """Leave the contexts the variant needs."""
         self.setting.contexts.close()
 
 
-def doubled(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies in float64, without history."""
-    return {name: x.detach().to(torch.float64, copy=True) for name, x in tensors.items()}
+class Expectation:
+    """See `tbench.components.workload.Expectation`."""
+
+    def __init__(
+        self,
+        work: RowWise,
+        one: Set,
+        rows: Mapping[str, Tensor],
+        named: Mapping[str, Rows],
+        generator: torch.Generator,
+    ) -> None:
+        self.work, self.set, self.rows, self.named, self.generator = work, one, rows, named, generator
+        self.before = self.fingerprints()
+
+    def fingerprints(self) -> dict[str, int]:
+        one = self.set
+        grads = dict(zip((f"the gradient of {name}" for name in one.inputs), one.grads, strict=False))
+        return {name: fingerprint(x) for name, x in {**one.inputs, **one.parameters, **grads}.items()}
+
+    def compare(self, results: Sequence[Any]) -> Check:
+        names, one = list(self.named), self.set
+        require_forms(results[: len(results) - len(names) + len(one.inputs)], one.inputs)
+        self.require_untouched()
+        return worst([self.compared(name, x) for name, x in zip(names, results, strict=True)])
+
+    def done(self) -> None:
+        for grad in self.set.grads:
+            fill(grad, self.generator)
+
+    def require_untouched(self) -> None:
+        """Raises Malformed where the call has written over what is not its own to overwrite."""
+        after = self.fingerprints()
+        changed = [name for name, one in self.before.items() if after[name] != one]
+        if not changed:
+            return
+        if self.work.operation.overwrites and set(changed) <= set(self.set.inputs):
+            self.work.overwrites = True
+            return
+        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
+
+    def compared(self, name: str, found: Tensor) -> Check:
+        """One result, or gradient, in the sampled rows; a gradient must be 0 in all others."""
+        found, source = found.detach(), name if name in self.rows else name.removeprefix("d")
+        if source in self.rows:
+            found = found.flatten(0, -2)
+            if name not in self.rows and bool(without(found, self.rows[source]).any()):
+                return Check(math.inf, 0.0, f"in {name}, which is not 0 where the result's is")
+            found = found[self.rows[source]]
+        return self.named[name].compare(torch.atleast_2d(found), self.work.setting.dtype)
+
+
+def converted(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Copies in `dtype` (None: their own), without history."""
+    return {name: x.detach().to(dtype or x.dtype, copy=True) for name, x in tensors.items()}
+
+
+doubled = partial(converted, dtype=torch.float64)
+
+
+def plain(kernel: Kernel) -> Reference:
+    """The plain computation by a function of inputs and parameters with one result."""
+    return lambda inputs, parameters, _: [kernel(*inputs.values(), *parameters.values())]
 
 
 def keep_only(x: Tensor, rows: Tensor) -> None:

@@ -27,7 +27,8 @@ BOOT_SECONDS = 120.0  # importing torch from a cold disk
 def worker_environment(threads: int) -> dict[str, str]:
     """Environment of the server: must be set before torch is imported.
 
-    Idle OpenMP threads sleep instead of spinning, or they would slow the worker whose turn it is.
+    OpenMP waits as it does in any program: with threads that sleep at once, waking them for every parallel region
+    would be most of a short kernel's time. Workers see to it that theirs sleep when another's turn comes.
     """
     count = str(threads)
     return {
@@ -35,8 +36,7 @@ def worker_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "KMP_BLOCKTIME": "0",
+        "OPENBLAS_THREAD_TIMEOUT": "4",  # numpy's threads: sleep soon, as PyTorch's do
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no compile pool inside a forked process
         # The compiler looks for GPUs when imported; through the CUDA runtime, that would keep them from forked workers.
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",

@@ -15,6 +15,7 @@ from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
+ROOM = 2  # of what is left, one part may be further sets of inputs
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
 
 
@@ -87,7 +88,7 @@ def make(
 def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:
     """Split a group whose processes do not fit into memory together.
 
-    All of them are alive at once, one computes: their inputs add up, only one workspace is there. A case that does
+    All of them are alive at once, one computes: their inputs add up, only one workspace must be there. A case that does
     not fit beside its baseline is measured alone, and has no speed-up.
     """
     together: list[Case] = []
@@ -101,7 +102,14 @@ def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int
         else:
             alone.append(case)
     together.sort(key=list(members).index)
-    return [Group(tuple(together), baseline), *(Group((case,)) for case in alone)]
+    return [grouped(together, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
+
+
+def grouped(cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int) -> Group:
+    """The group, with what is left of the memory for further sets of inputs: processes keep what they have freed,
+    unless their peaks together are too much."""
+    kept = sum(peak[case] for case in cases)
+    return Group(tuple(cases), baseline, max(0, budget - kept) // (ROOM * len(cases)), kept > budget)
 
 
 def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict[Case, Draft]:
@@ -113,7 +121,8 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
         apart = baseline is not None and baseline not in group.cases and baseline in baselines
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
-        made[case] = Draft(case, compared, work, plan.predicted_bytes[case], notes)
+        memory = plan.predicted_bytes[case]
+        made[case] = Draft(case, compared, work, memory, notes, room=group.room, crowded=group.crowded)
     return made
 
 

@@ -34,6 +34,8 @@ class Group:
 
     cases: tuple[Case, ...]
     baseline: Case | None = None
+    room: int | None = None  # bytes that each process may use for further sets of inputs
+    crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Draft:
     measurement: Measurement | None = None  # everything up to the last complete round
     stopped: str = ""
     handicap: Handicap | None = None  # made worse on purpose
+    room: int | None = None  # as its group's
+    crowded: bool = False
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -171,17 +175,20 @@ def play_round(
                     memory_limit=memory_limit,
                     first=draft.measurement is None,
                     handicap=draft.handicap,
+                    room=draft.room,
+                    crowded=draft.crowded,
                 )
                 or {}
             )
         for turn in range(sampling.turns):
             forward = (turn + number) % 2 == 0
+            witness = turn == derived_seed(seed, entrants[0][0].case, number) % sampling.turns
             for visit in visits if forward else reversed(visits):
                 # Slow cases: two turns (one each way) are a round, once they have used their share of the time.
                 if turn >= 2 and visit.sampled >= sampling.max_time / sampling.min_rounds:
                     continue
                 update(visit.draft.case, f"round {number + 1}: turn {turn + 1}")
-                taken = visit.ask("turn", round=number, turn=turn, seconds=sampling.turn_time)
+                taken = visit.ask("turn", round=number, turn=turn, seconds=sampling.turn_time, witness=witness)
                 if taken is not None:
                     visit.turns.append(taken)
         for visit in visits:

@@ -7,6 +7,7 @@ the only place where an exception of a variant becomes a row of the table.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import sys
 import sysconfig
@@ -20,17 +21,20 @@ from typing import Any
 
 from tbench.catalog import get as get_component
 from tbench.components import calling, own
-from tbench.components.workload import Check, Malformed, Workload
+from tbench.components.workload import Check, Expectation, Malformed, Workload
 from tbench.errors import TbenchError, Unsupported
-from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn
+from tbench.execution import sets as inputs
+from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn, Work
 
 
 def preload() -> None:
     """Import in the server what every worker needs, without computing anything (that would start threads)."""
+    import torch.fx.experimental.symbolic_shapes  # the first gradient of a process imports it: half a second
     import torch.nn.attention
     import torch.profiler  # noqa: F401
 
-    from tbench.measure import ceilings, device, environment, memory, sampler  # noqa: F401
+    from tbench.components import data  # noqa: F401
+    from tbench.measure import allocator, ceilings, device, environment, memory, sampler, state  # noqa: F401
 
 
 def serve(channel: Connection) -> None:
@@ -44,11 +48,13 @@ def serve(channel: Connection) -> None:
         try:
             answer: tuple[Any, ...] = ("done", getattr(session, do)(**arguments))
         except BaseException as problem:
-            answer = ("failed", *describe(problem))
+            answer = ("failed", *described(problem))
         with suppress(BrokenPipeError):
             channel.send(answer)
 
 
+ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
+FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
 BURDEN_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
 
 
@@ -65,6 +71,9 @@ class Session:
         self.costs: dict[str, float] = {}
         self.threads = pin_threads()
         self.workload: Workload
+        self.expectation: Expectation
+        self.error = 0.0
+        self.remarks: list[str] = []
 
     # ------------------------------------------------------------------ the case
 
@@ -80,49 +89,92 @@ class Session:
         memory_limit: int | None,
         first: bool,
         handicap: Handicap | None = None,
+        room: int | None = None,
+        crowded: bool = False,
     ) -> dict[str, Any]:
-        """Build the workload, check it on fresh data (first round), find the batch size and warm up."""
-        from tbench.measure import device, sampler
+        """Build the workload, check it on fresh data (first round), find the batch size and warm up.
 
-        self.device = device.open_device(case.device)
-        if memory_limit is not None and case.device == "cpu":
-            limit_memory(memory_limit)
-        self.sampling = sampling
+        `room`: bytes for sets of inputs beyond the first. `crowded`: memory that is only kept for later calls is given
+        back between turns, for the processes beside this one need it.
+        """
+        from tbench.measure import allocator, device, sampler, state
+
+        self.device = device.open_device(case.device, crowded)
+        if case.device == "cpu":
+            if sampling.allocator == "kept":
+                allocator.keep_freed_memory()
+            if memory_limit is not None:
+                limit_memory(memory_limit)
+        self.sampling, self.seed = sampling, seed
+        work = get_component(case.component).work_of(case)
+        assert work is not None
+        if room is None:
+            room = (memory_limit or self.device.free_bytes()) // ROOM_SHARE
+        found = state.current()
+        know_threads(self.device)
         with self.spending("setup"):
-            self.workload = built(case, seed)
+            self.workload = self.built(case, seed, work, room)
             if handicap is not None:
-                self.workload.call = handicapped(self.workload.call, handicap, case.device)
+                self.workload.calls = [handicapped(call, handicap, case.device) for call in self.workload.calls]
         with self.spending("first_call"):
-            self.workload.call()
+            self.workload.calls[0]()
             self.device.synchronize()
+        if leaked := state.restore(found):
+            self.workload.calls = [state.restoring(call, found) for call in self.workload.calls]
+            self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
         check = self.check(seed + 1) if first else None
+        if self.workload.overwrites:
+            self.workload = self.built(case, seed, work, room, FRESH)
+            self.workload.overwrites = True
+            self.remarks.append("writes over its inputs, as it may; every timed call gets fresh ones")
+        self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
         with self.spending("warmup"):
             began = time.perf_counter()
-            self.calls = sampler.calibrate(self.device, self.workload.call, sampling)
+            self.calls = sampler.calibrate(self.device, self.ring, sampling)
             remaining = sampling.warmup - (time.perf_counter() - began)
             if remaining > 0:  # a slow call has warmed up by being timed once
-                sampler.warm_up(self.device, self.workload.call, remaining)
+                sampler.warm_up(self.device, self.ring, remaining)
         self.released = self.device.release()
+        self.device.rest()
         return {
             "ran": self.workload.ran,
-            "notes": self.workload.notes,
+            "notes": (*self.workload.notes, *self.remarks),
             "error": check and check.error,
             "error_limit": check and check.limit,
         }
 
-    def turn(self, round: int, turn: int, seconds: float) -> Turn:
-        """Samples for `seconds` (at least one), after a short warm-up: others had the machine since."""
+    def built(self, case: Case, seed: int, work: Work, room: int, sets: int | None = None) -> Workload:
+        """The case on several sets of inputs (`sets`, or as many as its caches want), as far as there is room."""
+        cache_bytes = self.device.cache_bytes()
+        fitting = inputs.count(work, case.phase, self.sampling, cache_bytes, room)
+        if sets is not None:
+            fitting = max(fitting, min(sets, 1 + int(room // max(1.0, work.bytes))))
+        cold = self.sampling.cold(case.phase)
+        if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
+            self.remarks.append("not cold: there is no memory for inputs that fill the last-level cache; free some")
+        return built(case, seed, fitting, cold)
+
+    def turn(self, round: int, turn: int, seconds: float, witness: bool = False) -> Turn:
+        """Samples for `seconds` (at least one), after a short warm-up: others had the machine since.
+
+        `witness`: compare what a call of the timed sequence gives with the oracle; raises WrongOutput.
+        """
         from tbench.measure import sampler
 
         began = time.perf_counter()
+        checked = self.costs.get("check", 0.0)
         if self.released:  # a slow call may be a turn's only one: it shall not be the one that takes the memory back
-            self.workload.call()
+            self.ring.take(1)()
             self.device.synchronize()
-        samples = sampler.take_turn(self.device, self.workload.call, self.calls, seconds, self.sampling)
-        beside = time.perf_counter() - began - sum(samples.seconds) * self.calls
-        self.costs["warmup"] = self.costs.get("warmup", 0.0) + beside
+        samples = sampler.take_turn(self.device, self.ring, self.calls, seconds, self.expect if witness else None)
+        if witness:
+            self.compare(samples.witness)
+        checked = self.costs.get("check", 0.0) - checked
         layers = self.workload.layers
         self.released = self.device.release()
+        self.device.rest()
+        beside = time.perf_counter() - began - sum(samples.seconds) * self.calls - checked
+        self.costs["warmup"] = self.costs.get("warmup", 0.0) + beside
         return Turn(
             round,
             turn,
@@ -130,14 +182,37 @@ class Session:
             tuple(second / layers for second in samples.seconds),
             tuple(second / layers for second in samples.host_seconds),
             samples.telemetry,
+            None if samples.faults is None else samples.faults / layers,
         )
+
+    def expect(self, index: int) -> None:
+        """Give a set of inputs new contents, and work out what its next call should give."""
+        self.seed += 1
+        with self.spending("check"):
+            self.expectation = self.workload.expect(index, self.seed)
+
+    def compare(self, results: Any) -> None:
+        """Compare what a call of the timed sequence gave, as it was the moment the call returned.
+
+        Raises WrongOutput and Malformed.
+        """
+        copies = copied(results)
+        with self.spending("check"):
+            check = self.expectation.compare(copies)
+            if not check.passed and self.expectation.compare(results).passed:
+                raise WrongOutput("finishes its work after it has returned: the result was not there yet")
+            if not same(copies, results):
+                raise WrongOutput("changes its result after it has returned")
+            self.expectation.done()
+        self.error = max(self.error, check.error)
+        require_right(check, " during the timed calls")
 
     def sources_of(self, case: Case, seed: int) -> tuple[str | None, list[str], list[str]]:
         """The file that names the case's own kernel, every file that setting it up and one call have imported, and the
         folders of this interpreter's own libraries."""
         named = own.source(get_component(case.component).variant_of(case).place)
         self.workload = built(case, seed)
-        self.workload.call()
+        self.workload.calls[0]()
         files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
         imported = [file for file in files if file and Path(file).is_absolute()]  # torch.ops says `_ops.py`
         return named, imported, [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -153,34 +228,41 @@ class Session:
 
         self.device = device.open_device(case.device)
         self.workload = built(case, seed)
-        call = self.workload.call
-        sampler.warm_up(self.device, call, 0.2)
-        calls = sampler.calibrate(self.device, call, Sampling())
-        return repeats(self.device, call, max(calls, BURDEN_CALLS), shares)
+        ring = sampler.Ring(self.workload.calls)
+        sampler.warm_up(self.device, ring, 0.2)
+        calls = sampler.calibrate(self.device, ring, Sampling())
+        return repeats(self.device, self.workload.calls[0], max(calls, BURDEN_CALLS), shares)
 
     def finish(self, seed: int, weigh: bool) -> dict[str, Any]:
-        """Check again, on other fresh data, and weigh memory if asked (a pass of its own, never timed)."""
-        check = self.check(seed)
+        """See that a result was compared and that none is remembered; weigh memory if asked (a pass of its own)."""
+        from tbench.measure import sampler
+
+        if not hasattr(self, "expectation"):  # the turn that was to do it was not taken
+            self.compare(sampler.take_turn(self.device, self.ring, self.calls, 0.0, self.expect).witness)
         memory: Memory | None = None
         if weigh:
             from tbench.measure import memory as scales
 
             with self.spending("memory"):
                 memory = scales.peak(self.device, self.workload)
+        with self.spending("check"):
+            times = sampler.remembering(self.device, self.ring, self.calls)
+            if times is not None and times > sampler.REMEMBERS:
+                raise WrongOutput(
+                    f"remembers its results: {times:.1f} times as fast on data it has just seen as on other data"
+                )
         return {
-            "error": check.error,
-            "error_limit": check.limit,
+            "error": self.error,
             "memory": memory,
             "costs": self.costs,
         }
 
     def check(self, seed: int) -> Check:
-        """Compare with the oracle on data made from `seed`; raises WrongOutput."""
+        """Compare with the oracle on hard data made from `seed`; raises WrongOutput."""
         with self.spending("check"):
             check = self.workload.check(seed)
-        if not check.passed:
-            found = f"differs from the float64 oracle by {check.error:.2g} (allowed {check.limit:.2g})"
-            raise WrongOutput(f"{found} {check.detail}".rstrip())
+        require_right(check)
+        self.error = max(self.error, check.error)
         return check
 
     # ------------------------------------------------------------------ the machine
@@ -212,7 +294,7 @@ class Session:
         if component.experiment:
             return component.variant_of(case).name  # nothing smaller than the experiment itself would prove more
         self.workload = built(case, seed)
-        self.workload.call()
+        self.workload.calls[0]()
         self.check(seed)
         return self.workload.ran
 
@@ -231,12 +313,41 @@ class Session:
         return Spending(self.costs, name)
 
 
-def built(case: Case, seed: int) -> Workload:
-    """The case, set up."""
+def built(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Workload:
+    """The case, set up on so many sets of inputs, each with parameters of its own if they are `apart`."""
     workload = get_component(case.component).workload
     assert workload is not None
-    made: Workload = workload(case, seed)
+    made: Workload = workload(case, seed, sets, apart)
     return made
+
+
+def know_threads(device: Any) -> None:
+    """Have PyTorch start its threads, so that those which a kernel starts can be told from them."""
+    import torch
+
+    if device.name == "cpu":
+        torch.ones(2**18).sin_()  # large enough to be shared
+        device.know_threads()
+
+
+def copied(results: Any) -> tuple[Any, ...]:
+    """Results as they are now."""
+    import torch
+
+    return tuple(x.detach().clone() if isinstance(x, torch.Tensor) else x for x in results)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether results are the same, bit for bit."""
+    from tbench.components.data import fingerprint
+
+    return all(fingerprint(one) == fingerprint(other) for one, other in zip(first, second, strict=True))
+
+
+def require_right(check: Check, when: str = "") -> None:
+    if not check.passed:
+        found = f"differs from the float64 oracle by {check.error:.2g} (allowed {check.limit:.2g})"
+        raise WrongOutput(f"{found} {check.detail}".rstrip() + when)
 
 
 def handicapped(call: Callable[[], Any], handicap: Handicap, device: str) -> Callable[[], Any]:
@@ -268,6 +379,14 @@ def limit_memory(budget: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
+def described(problem: BaseException) -> tuple[Status, str]:
+    """`describe`, also for an exception that cannot tell what it is."""
+    try:
+        return describe(problem)
+    except Exception:
+        return "error", f"{type(problem).__name__}, which cannot be told in words"
+
+
 def describe(problem: BaseException) -> tuple[Status, str]:
     """Status and reason for what went wrong in a variant."""
     import torch
@@ -286,7 +405,8 @@ def describe(problem: BaseException) -> tuple[Status, str]:
 
 def first_line(problem: BaseException) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return lines[0][:300] if lines else "no message"
+    plain = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", lines[0][:300]) if lines else "no message"
+    return "".join(letter if letter.isprintable() else "�" for letter in plain)  # it goes to terminals and logs
 
 
 def where(problem: BaseException) -> str:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tbench.measure import cache, machine
+from tbench.measure import allocator, cache, machine
 from tbench.measure.device import Call, Device, open_device
-from tbench.measure.sampler import calibrate
+from tbench.measure.sampler import Ring, calibrate
 from tbench.records import Again, Ceilings, Sampling
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def measure(device: Device) -> Ceilings:
         bandwidth=tuple(read_rates(device).items()),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         threads=torch.get_num_threads(),
+        page_fault_seconds=allocator.page_fault_seconds() if device.name == "cpu" else None,
     )
 
 
@@ -78,7 +79,10 @@ def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
     rates = dict(old.bandwidth)
     for size, rate in new.bandwidth:
         rates[size] = max(rate, rates.get(size, 0.0))
-    return Ceilings(flops, tuple(sorted(rates.items())), new.measured_at, new.threads, min(old.load, new.load))
+    faults = [one.page_fault_seconds for one in (old, new) if one.page_fault_seconds is not None]
+    load = min(old.load, new.load)
+    rates_ = tuple(sorted(rates.items()))
+    return Ceilings(flops, rates_, new.measured_at, new.threads, load, min(faults, default=None))
 
 
 # ---------------------------------------------------------------------- matrix products
@@ -181,9 +185,9 @@ def reads(x: torch.Tensor) -> tuple[Call, ...]:
 
 def shortest(device: Device, fn: Call, seconds: float) -> float:
     """Seconds per call in the fastest of the samples that fit into `seconds`, at least one after calibration."""
-    calls = calibrate(device, fn, Sampling())
-    best, _ = device.time(fn, calls)
+    calls = calibrate(device, Ring([fn]), Sampling())
+    best = device.time(fn, calls).seconds
     began = device.now()
     while device.now() - began < seconds:
-        best = min(best, device.time(fn, calls)[0])
+        best = min(best, device.time(fn, calls).seconds)
     return best

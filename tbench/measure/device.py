@@ -6,15 +6,17 @@ Everything else talks to the `Device` protocol, which a test can play with a clo
 from __future__ import annotations
 
 import gc
+import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any, Protocol
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter, perf_counter_ns, process_time, sleep  # bound here: a kernel may replace the module's
+from typing import Any, NamedTuple, Protocol
 
 from tbench.errors import UsageError
-from tbench.measure import machine
+from tbench.measure import allocator, machine
 from tbench.measure.allocations import CpuWatch, CudaWatch, Watch
 from tbench.measure.telemetry import OF_A_BLOCK, Telemetry
 
@@ -24,7 +26,19 @@ Call = Callable[[], Any]
 # device takes a few microseconds and is measured beside it; this is what its jitter is allowed.
 STRAY_SECONDS = 10e-6
 
-UNKNOWN_CACHE_BYTES = 256 * 2**20  # flushed where the size of the last-level cache is not known
+UNKNOWN_CACHE_BYTES = 128 * 2**20  # where the size of the last-level cache is not known
+TASKS = "/proc/self/task"
+REST_STEP, REST_STILL, LONGEST_REST = 1e-3, 1e-4, 0.2  # seconds: between two looks; of processor time in one; at most
+
+
+class Timed(NamedTuple):
+    """One sample: seconds per call; the host's share of them where it only submits the work; minor page faults of all
+    calls together, on a CPU; and what the last call gave."""
+
+    seconds: float
+    host_seconds: float | None
+    faults: int | None
+    result: Any
 
 
 class Device(Protocol):
@@ -46,15 +60,16 @@ class Device(Protocol):
         """Wait until everything submitted to the device, on any stream, is done."""
         ...
 
-    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
-        """Run `fn` `calls` times: (seconds per call, host seconds per call; None where the host does the work)."""
+    def time(self, fn: Call, calls: int) -> Timed:
+        """Run `fn` `calls` times. Work that ends only after a call has returned is waited for, and counted."""
         ...
 
-    def flush_cache(self) -> None:
-        """Write and read more than the last-level cache, so that the next call finds nothing of its own in it.
+    def rest(self) -> None:
+        """Wait until threads that a call has used have gone to sleep: others are about to be timed."""
+        ...
 
-        Reading back what was written leaves no changed line behind, whose way to memory the call would pay for.
-        """
+    def cache_bytes(self) -> int:
+        """Size of the last-level cache; a large guess where it is not known."""
         ...
 
     def free_bytes(self) -> int:
@@ -75,37 +90,73 @@ class Device(Protocol):
 
 
 class CpuDevice:
+    """`crowded`: processes beside this one need the memory that it has freed, so `release` gives it back."""
+
     name = "cpu"
     asynchronous = False
     sample_seconds = 1e-3
 
+    def __init__(self, crowded: bool = False) -> None:
+        self.crowded = crowded
+        self.known: frozenset[str] = frozenset()
+
+    def know_threads(self) -> None:
+        """What threads there are now are PyTorch's own, which end their work before a call returns."""
+        self.known = frozenset(os.listdir(TASKS)) if os.path.isdir(TASKS) else frozenset()  # noqa: PTH112, PTH208
+
     def now(self) -> float:
-        return time.perf_counter()
+        return perf_counter()
 
     def synchronize(self) -> None:
         pass
 
-    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+    def time(self, fn: Call, calls: int) -> Timed:
         with no_garbage_collection():
-            began = time.perf_counter_ns()
-            for _ in repeat(None, calls):
+            faults = getrusage(RUSAGE_SELF).ru_minflt
+            began = perf_counter_ns()
+            for _ in repeat(None, calls - 1):
                 fn()
-            ended = time.perf_counter_ns()
-        return (ended - began) / calls * 1e-9, None
+            result = fn()
+            ended = perf_counter_ns()
+            faults = getrusage(RUSAGE_SELF).ru_minflt - faults
+        stray = self.stray()
+        return Timed((ended - began + stray) / calls * 1e-9, None, faults, result)
 
-    def flush_cache(self) -> None:
-        import torch
+    def stray(self) -> int:
+        """Nanoseconds for which threads of the kernel's own go on after its call has returned."""
+        if not self.known or not running(self.foreign()):
+            return 0
+        began = perf_counter_ns()
+        while running(self.foreign()):
+            sleep(STRAY_SECONDS)
+        return perf_counter_ns() - began
 
-        if not hasattr(self, "_flushed"):
-            size = 2 * (machine.last_level_cache_bytes() or UNKNOWN_CACHE_BYTES // 2)
-            self._flushed = torch.empty(size // 4)
-        self._flushed.fill_(1).sum()
+    def foreign(self) -> list[str]:
+        return [task for task in os.listdir(TASKS) if task not in self.known]  # noqa: PTH208 (between samples)
+
+    def rest(self) -> None:
+        """OpenMP's threads spin for a while after a call, as in any program; the next process shall not feel it.
+
+        To make them sleep at once (OMP_WAIT_POLICY=PASSIVE) would have them woken for every parallel region inside a
+        call: short kernels then take up to 2.4 times as long as they do in a program.
+        """
+        ends = perf_counter() + LONGEST_REST
+        before = process_time()
+        while perf_counter() < ends:
+            sleep(REST_STEP)
+            now = process_time()
+            if now - before < REST_STILL:
+                return
+            before = now
+
+    def cache_bytes(self) -> int:
+        return machine.last_level_cache_bytes() or UNKNOWN_CACHE_BYTES
 
     def free_bytes(self) -> int:
         return machine.free_memory_bytes()
 
     def release(self) -> bool:
-        return False  # the C library gives large blocks back by itself
+        return self.crowded and allocator.give_back()
 
     def watch_memory(self) -> Watch:
         return CpuWatch()
@@ -130,12 +181,12 @@ class CudaDevice:
         self.telemetry = telemetry or Telemetry(str(self.properties.uuid))
 
     def now(self) -> float:
-        return time.perf_counter()
+        return perf_counter()
 
     def synchronize(self) -> None:
         self.cuda.synchronize(self.index)
 
-    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+    def time(self, fn: Call, calls: int) -> Timed:
         """Between two events on the current stream, with work that other streams still had to do added.
 
         A call that starts work on another stream and does not wait for it ends before its work does. The device
@@ -145,8 +196,9 @@ class CudaDevice:
         with no_garbage_collection():
             start.record()
             began = self.now()
-            for _ in repeat(None, calls):
+            for _ in repeat(None, calls - 1):
                 fn()
+            result = fn()
             submitted = self.now()
             end.record()
             end.synchronize()
@@ -159,13 +211,13 @@ class CudaDevice:
         stray = done - reached - idle
         if stray > STRAY_SECONDS:
             seconds += stray
-        return seconds / calls, (submitted - began) / calls
+        return Timed(seconds / calls, (submitted - began) / calls, None, result)
 
-    def flush_cache(self) -> None:
-        if not hasattr(self, "_flushed"):
-            size = 2 * (self.properties.L2_cache_size or UNKNOWN_CACHE_BYTES // 2)
-            self._flushed = self.torch.empty(size // 4, device=self.name)
-        self._flushed.fill_(1).sum()
+    def rest(self) -> None:
+        pass  # a process that has synchronised leaves the device idle
+
+    def cache_bytes(self) -> int:
+        return int(self.properties.L2_cache_size or UNKNOWN_CACHE_BYTES)
 
     def free_bytes(self) -> int:
         return int(self.cuda.mem_get_info(self.index)[0])
@@ -182,6 +234,18 @@ class CudaDevice:
         return self.telemetry.snapshot(OF_A_BLOCK)
 
 
+def running(tasks: list[str]) -> bool:
+    """Whether any of these threads is computing, or waiting for a processor or a disk."""
+    for task in tasks:
+        try:
+            with open(f"{TASKS}/{task}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+                if file.read().rpartition(")")[2].split()[0] in "RD":
+                    return True
+        except OSError:
+            continue  # it has ended
+    return False
+
+
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
     """Keep Python's collector out of a sample: it would fall into some and not into others."""
@@ -194,9 +258,9 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def open_device(name: str) -> Device:
+def open_device(name: str, crowded: bool = False) -> Device:
     """The device called `cpu` or `cuda:N` (as `resolve` returns it), made current in this process."""
-    return CpuDevice() if name == "cpu" else CudaDevice(int(name.removeprefix("cuda:")))
+    return CpuDevice(crowded) if name == "cpu" else CudaDevice(int(name.removeprefix("cuda:")))
 
 
 def resolve(text: str, torch_module: Any = None) -> str:

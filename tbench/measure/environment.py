@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from tbench.measure import cache, machine
+from tbench.measure import allocator, cache, machine
 from tbench.measure.nvml import THROTTLING, Refused, driver_version
 from tbench.measure.telemetry import Telemetry
 from tbench.records import Environment
@@ -65,7 +65,7 @@ def capture(device: str) -> Environment:
 
     load = machine.other_load()
     cpu, cache_bytes = machine.cpu_model(), machine.last_level_cache_bytes()
-    facts: dict[str, Any] = {"device_name": cpu, "last_level_cache_bytes": cache_bytes}
+    facts: dict[str, Any] = {"device_name": cpu, "last_level_cache_bytes": cache_bytes, "allocator": allocator.name()}
     seen: Mapping[str, Any] = {}
     unavailable: dict[str, str] = {}
     if load is None:

@@ -53,13 +53,13 @@ def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> 
         for _ in range(BATCH):
             work()
 
-    trial = max(1, round(TRIAL_SHARE * device.time(call, calls)[0] / (device.time(row, 1)[0] / BATCH)))
+    trial = max(1, round(TRIAL_SHARE * device.time(call, calls).seconds / (device.time(row, 1).seconds / BATCH)))
     worse = burdened(call, Handicap(repeats=trial), device.name)
     slower = []
-    visits = max(FEWEST_VISITS, min(VISITS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls)[0]))))
+    visits = max(FEWEST_VISITS, min(VISITS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls).seconds))))
     for visit in range(visits):
         pair = (worse, call) if visit % 2 else (call, worse)
-        seconds = {each: device.time(each, calls)[0] for each in pair}
+        seconds = {each: device.time(each, calls).seconds for each in pair}
         slower.append(math.log(seconds[worse] / seconds[call]))
     if statistics.median(slower) <= 0:
         raise RuntimeError("work beside the call does not show in its time: the machine is too unsteady to calibrate")

@@ -14,7 +14,7 @@ def peak(device: Device, workload: Workload) -> Memory:
     """
     device.synchronize()
     with device.watch_memory() as watch:
-        workload.call()
+        workload.calls[0]()
     resident, transient = workload.resident_bytes, watch.transient_bytes
     return Memory(
         peak_bytes=None if transient is None else resident + transient,

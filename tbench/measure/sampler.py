@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
+from operator import call
 from typing import Any
 
-from tbench.measure.device import Call, Device
+from tbench.measure.device import Call, Device, Timed
 from tbench.measure.telemetry import difference
 from tbench.records import Sampling
 
@@ -21,38 +24,72 @@ LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 
 @dataclass(frozen=True)
 class Samples:
-    """One visit: mean seconds per call of each sample, the host's share on asynchronous devices, telemetry."""
+    """One visit: mean seconds per call of each sample, the host's share on asynchronous devices, telemetry, and on a
+    CPU page faults per call. `witness`: what the last call of one further sample gave, which is not kept."""
 
     seconds: tuple[float, ...]
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
+    faults: float | None = None
+    witness: Any = None
 
 
-def calibrate(device: Device, fn: Call, sampling: Sampling) -> int:
-    """Calls per sample: enough to last `device.sample_seconds`; always 1 with a cold cache (the second is warm).
+class Ring:
+    """The calls of a case, one for each set of its inputs, in turn.
+
+    `nudge(index)` changes a few elements of a set. `once`: every set is used once, and renewed, between two samples
+    (its call writes over it); otherwise only where a sample is no longer than one time round.
+    """
+
+    def __init__(
+        self, calls: Sequence[Call], nudge: Callable[[int], None] = lambda index: None, once: bool = False
+    ) -> None:
+        self.calls, self.nudge, self.once = tuple(calls), nudge, once
+        self.position = 0
+
+    @property
+    def most(self) -> int:
+        """Calls in a sample, at most."""
+        return len(self.calls) if self.once else MOST_CALLS
+
+    def last(self, calls: int) -> int:
+        """The set that the last of the next `calls` calls will use."""
+        return (self.position + calls - 1) % len(self.calls)
+
+    def take(self, calls: int, nudge: bool = True) -> Call:
+        """What gives the next `calls` calls, one each time it is called."""
+        start, self.position = self.position, (self.position + calls) % len(self.calls)
+        if nudge and calls <= len(self.calls):
+            for ahead in range(calls):
+                self.nudge((start + ahead) % len(self.calls))
+        # All of this runs in C: 70 ns a call, where an object of our own would take three times as long.
+        return partial(next, map(call, cycle((*self.calls[start:], *self.calls[:start]))))
+
+
+def calibrate(device: Device, ring: Ring, sampling: Sampling) -> int:
+    """Calls per sample: enough to last `device.sample_seconds`.
 
     A batch that seems long enough is timed once more where warming up would take longer anyway: a disturbance must
     not pass for a slow call.
     """
-    if sampling.cache == "cold":
-        return 1
     calls = 1
     while True:
-        seconds, _ = device.time(fn, calls)
+        seconds = device.time(ring.take(calls), calls).seconds
         if device.sample_seconds <= seconds * calls < sampling.warmup:
-            seconds = min(seconds, device.time(fn, calls)[0])
-        if seconds * calls >= device.sample_seconds or calls >= MOST_CALLS:
+            seconds = min(seconds, device.time(ring.take(calls), calls).seconds)
+        if seconds * calls >= device.sample_seconds or calls >= ring.most:
             return calls
         needed = math.ceil(device.sample_seconds / seconds) if seconds > 0 else MOST_CALLS
-        calls = min(MOST_CALLS, GROWTH * calls, max(2 * calls, needed))
+        calls = min(ring.most, GROWTH * calls, max(2 * calls, needed))
 
 
-def warm_up(device: Device, fn: Call, seconds: float) -> None:
-    """Call `fn` for `seconds`, at least once, keeping the device busy without running far ahead of it."""
+def warm_up(device: Device, ring: Ring, seconds: float) -> None:
+    """Make calls for `seconds`, one at least, keeping the device busy without running far ahead of it."""
     began = device.now()
     calls = 1
     while True:
         batch_began = device.now()
+        fn = ring.take(calls)
         for _ in range(calls):
             fn()
         device.synchronize()
@@ -60,38 +97,74 @@ def warm_up(device: Device, fn: Call, seconds: float) -> None:
         if now - began >= seconds:
             return
         if now - batch_began < WARM_BATCH_SECONDS / 2:
-            calls = min(MOST_CALLS, 2 * calls)
+            calls = min(ring.most, 2 * calls)
 
 
-def take_turn(device: Device, fn: Call, calls: int, seconds: float, sampling: Sampling) -> Samples:
+def take_turn(
+    device: Device, ring: Ring, calls: int, seconds: float, prepare: Callable[[int], None] | None = None
+) -> Samples:
     """Samples of `calls` calls each for about `seconds`, at least one, after warming up again.
 
     Other processes had the machine since the last turn: samples that end within the first fifth of the visit are
     not kept, nor is the first one unless it alone takes the whole visit's time.
+
+    `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
+    the set that its last call will use new contents; what that call gives is the samples' `witness`.
     """
-    times: list[float] = []
-    host_times: list[float] = []
+    taken: list[Timed] = []
     before = device.snapshot()
     began = device.now()
     first = True
     while True:
-        if sampling.cache == "cold":
-            device.flush_cache()
-        taken, host = device.time(fn, calls)
+        sample = device.time(ring.take(calls), calls)
         elapsed = device.now() - began
         warming = elapsed < REWARM_SHARE * seconds or (first and elapsed < seconds)
         first = False
         if warming:
             continue
-        times.append(taken)
-        if host is not None:
-            host_times.append(host)
+        taken.append(sample._replace(result=None))  # results are as large as inputs
         if elapsed >= (1 + REWARM_SHARE) * seconds:
             break
     telemetry = difference(before, device.snapshot()) if before else {}
+    witness = None
+    if prepare is not None:
+        prepare(ring.last(calls))
+        witness = device.time(ring.take(calls, nudge=False), calls).result
+    times = [one.seconds for one in taken]
+    host_times = [one.host_seconds for one in taken if one.host_seconds is not None]
+    faults = [one.faults / calls for one in taken if one.faults is not None]
     if device.asynchronous:
         telemetry["launch_bound"] = launch_bound(times, host_times)
-    return Samples(tuple(times), tuple(host_times), telemetry)
+    return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None, witness)
+
+
+FRESH_TRIES = 15
+REMEMBERS = 1.5  # times as long with other data as with the same again
+LEAST_SAVED = 2e-6  # seconds a call
+
+
+def remembering(device: Device, ring: Ring, calls: int) -> float | None:
+    """How many times as long calls take on data that has just changed as on the same data again; None where samples are
+    so short that data changes before every call anyway.
+
+    The median over some tries: all sets but one are changed, the one is called to have everything else warm, then the
+    others twice. None, too, where what is saved is less than the clock is worth.
+    """
+    sets = len(ring.calls)
+    if calls <= sets or sets < 2:
+        return None
+    fresh: list[float] = []
+    again: list[float] = []
+    for number in range(FRESH_TRIES):
+        same, *others = [ring.calls[(number + index) % sets] for index in range(sets)]
+        for index in range(1, sets):
+            ring.nudge((number + index) % sets)
+        device.time(same, sets)
+        quiet = Ring(others)
+        for into in (fresh, again):
+            into.append(device.time(quiet.take(len(others)), len(others)).seconds)
+    saved = statistics.median(one - other for one, other in zip(fresh, again, strict=True))
+    return statistics.median(fresh) / statistics.median(again) if saved > LEAST_SAVED else None
 
 
 def launch_bound(seconds: Sequence[float], host_seconds: Sequence[float]) -> bool:

@@ -52,8 +52,9 @@ def test_every_combination_of_switches_agrees(phase: str) -> None:
 @pytest.mark.parametrize("name", ["query", "value", "out", "up", "down", "gate", "norm1", "norm2"])
 def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: str) -> None:
     workload = BlockWorkload(case(phase), 1)
-    original = workload.block
-    workload.block = lambda x, w: original(x, {**w, name: w[name] * 1.5})  # type: ignore[assignment]
+    (one,) = workload.sets
+    original = one.block
+    one.block = lambda x, w: original(x, {**w, name: w[name] * 1.5})  # type: ignore[assignment]
     assert not workload.check(2).passed
 
 

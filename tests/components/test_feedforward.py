@@ -47,7 +47,7 @@ def test_relu_is_compared_away_from_its_kink() -> None:
     assert workload(case("feedforward", activation="relu", **SMALL)).operation.smooth is None
     rows = training.inputs["x"].detach().flatten(0, -2)[:5].double()
     rows[3] = 0.0  # every inner value is 0
-    w_in = training.parameters["w_in"].detach().double()
+    w_in = training.sets[0].parameters["w_in"].detach().double()
     assert training.operation.smooth(rows, {"w_in": w_in}).tolist() == [True, True, True, False, True]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from tbench.components.attention import oracle
 from tbench.components.attention.problem import Problem
-from tbench.components.compare import LIMITS
 from tbench.components.workload import Check, Malformed
 from tests.components.cases import attention, built, problem
 
@@ -62,21 +60,21 @@ SMALL: dict[str, Any] = {"batch": 2, "seq_len": 9, "heads": 4, "head_dim": 8}
 def test_agrees_with_a_plain_computation(phase: str, pattern: str, kv_heads: int, causal: bool) -> None:
     case = attention("naive", phase=phase, pattern=pattern, kv_heads=kv_heads, causal=causal, **SMALL)
     with built(case) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         x = step.inputs
         truth = plainly(step.problem, x.q.detach(), x.k.detach(), x.v.detach(), x.grad)
         every = oracle.Sample(
             tuple((b, h) for b in range(2) for h in range(kv_heads)), torch.arange(step.problem.queries)
         )
         named = {"q": x.q, "k": x.k, "v": x.v} | ({} if x.grad is None else {"grad": x.grad})
-        strict = oracle.compare(step.problem, every, named, truth)
+        strict = oracle.expected(step.problem, every, named, None).compare(truth)
     assert strict.error < 1e-12
 
 
 def verdict(attend: Callable[[Problem, Tensor, Tensor, Tensor], Tensor], **given: Any) -> Check:
     """What `check` says to another kernel in the place of naive's."""
     with built(attention("naive", **given)) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         step.attend = lambda q, k, v: attend(step.problem, q, k, v)
         return workload.check(3)
 
@@ -175,6 +173,18 @@ def test_nan_is_told_as_nan_and_where() -> None:
     assert found.detail == "in out, batch 0, KV head 0"
 
 
+def test_scores_past_the_range_of_exp_are_among_the_data() -> None:
+    """A softmax that does not subtract the largest score overflows there."""
+
+    def unsafe(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = (q @ k.mT * p.scale).masked_fill(~kept(p), -math.inf).exp()
+        return weights / weights.sum(-1, keepdim=True) @ v
+
+    for phase in ("forward", "decode"):
+        found = [verdict(unsafe, phase=phase, dtype=dtype) for dtype in ("float32", "bfloat16")]
+        assert all(math.isnan(one.error) for one in found)
+
+
 def test_a_wrong_row_among_many_is_found_sooner_or_later() -> None:
     """Rows are sampled, new ones at every check: most of them are looked at within a few dozen checks."""
 
@@ -184,7 +194,7 @@ def test_a_wrong_row_among_many_is_found_sooner_or_later() -> None:
         return out
 
     with built(attention("naive", batch=1, heads=1, kv_heads=1)) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         step.attend = lambda q, k, v: wrong(step.problem, q, k, v)
         passed = [workload.check(seed).passed for seed in range(60)]
     assert not all(passed)
@@ -194,7 +204,7 @@ def test_a_wrong_row_among_many_is_found_sooner_or_later() -> None:
 def test_a_remembered_result_is_found() -> None:
     """Inputs are refilled in place, so an answer that is right for the first data is wrong for the next."""
     with built(attention("naive")) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         remembered = workload.call()[0].clone()
         step.attend = lambda q, k, v: remembered
         assert not workload.check(3).passed
@@ -223,7 +233,7 @@ def test_a_wrong_gradient_is_found(which: str) -> None:
         found = verdict(wrong, phase="forward_backward", kv_heads=kv_heads)
         assert not found.passed
         assert found.detail.startswith(f"in d{which}")
-        assert found.error == pytest.approx(0.03, rel=0.2)
+        assert found.error == pytest.approx(0.03, rel=0.6)
 
 
 @pytest.mark.parametrize("given", [{"seq_len": 1}, {"pattern": "window:1"}], ids=str)
@@ -241,7 +251,7 @@ def test_gradients_that_should_be_zero_may_be_rounding_but_no_more(given: dict[s
 
 def test_the_gradient_of_the_output_is_random_again_after_a_check() -> None:
     with built(attention("naive", phase="forward_backward")) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         assert workload.check(1).passed
         assert step.inputs.grad is not None
         assert bool((step.inputs.grad != 0).all())  # zeros, as in a check, compute faster
@@ -268,11 +278,40 @@ def test_samples_differ_and_repeat_with_the_seed() -> None:
     assert one.heads == again.heads
 
 
-def test_limits_follow_the_precision_of_the_dtype() -> None:
-    assert LIMITS["float32"] < LIMITS["float16"] < LIMITS["bfloat16"]
-    p = problem()
-    for dtype in LIMITS:
-        x = torch.ones(1, 1, 1, 16)
-        sample = oracle.Sample(((0, 0),), torch.tensor([0]))
-        one = replace(p, dtype=dtype, batch=1, heads=1, kv_heads=1, queries=1, keys=1)
-        assert oracle.compare(one, sample, {"q": x, "k": x, "v": x}, {"out": x}).limit == LIMITS[dtype]
+def test_a_cache_in_eight_bits_does_not_pass_as_bfloat16() -> None:
+    def rounded(x: Tensor) -> Tensor:
+        return x.to(torch.float8_e4m3fn).to(x.dtype)
+
+    for phase in ("forward", "decode"):
+        assert verdict(attend, phase=phase, dtype="bfloat16").passed
+        found = verdict(lambda p, q, k, v: attend(p, q, rounded(k), rounded(v)), phase=phase, dtype="bfloat16")
+        assert not found.passed
+
+
+def test_a_kernel_that_writes_over_its_input_is_told_which() -> None:
+    def zeroes(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        v.zero_()
+        return torch.zeros_like(q)
+
+    with pytest.raises(Malformed, match="writes over its input v"):
+        verdict(zeroes)
+
+
+def test_an_expectation_is_of_the_data_as_they_were_before_the_call() -> None:
+    with built(attention("naive")) as workload:
+        (step,) = workload.sets[0]
+        expected = workload.expect(0, 7)
+        results = workload.call()
+        assert expected.compare(results).passed
+        with torch.no_grad():
+            step.inputs.k[0, 0, 0, 0] += 1
+        with pytest.raises(Malformed, match="writes over its input k"):
+            expected.compare(results)
+
+
+def test_a_lazy_result_is_refused() -> None:
+    class Lazy(Tensor):
+        pass
+
+    with pytest.raises(Malformed, match=r"is a Lazy, a subclass; a plain torch\.Tensor is needed"):
+        verdict(spoiled(lambda out: out.as_subclass(Lazy)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,16 +124,34 @@ def test_an_answer_from_memory_is_noticed() -> None:
     assert not made.check(1).passed
 
 
-def test_a_kernel_may_write_over_its_input() -> None:
+def test_a_kernel_that_writes_over_its_input_is_told_which() -> None:
     made = built(lambda x, weight: x.mul_(weight))
+    with pytest.raises(Malformed, match="writes over its input x"):
+        made.check(1)
+
+
+def test_where_the_component_leaves_them_the_inputs_a_kernel_may_write_over_them() -> None:
+    setting = Setting(case("norm", "forward", "float32", seq_len=4, hidden=4))
+    made = RowWise(setting, replace(OPERATION, overwrites=True), lambda x, weight: x.mul_(weight), 0, sets=2)
     assert made.check(1).passed
-    assert made.check(2).passed
+    assert made.overwrites
+    before = made.sets[1].inputs["x"].clone()
+    made.nudge(1)  # data are new for every call then, not changed in places
+    assert not bool((made.sets[1].inputs["x"] == before).any())
+
+
+def test_sets_share_parameters_unless_they_are_apart() -> None:
+    setting = Setting(case("norm", "forward", "float32", seq_len=4, hidden=4))
+    for apart in (False, True):
+        one, other = RowWise(setting, OPERATION, scaled, 0, sets=2, apart=apart).sets
+        assert (one.sets[0].parameters["weight"] is other.sets[0].parameters["weight"]) is not apart
+        assert not torch.equal(one.inputs["x"], other.inputs["x"])
 
 
 def test_after_a_check_no_row_of_the_gradient_is_zero() -> None:
     made = built(scaled, "forward_backward")
     assert made.check(1).passed
-    assert bool((made.grads[0] != 0).any(-1).all())
+    assert bool((made.sets[0].grads[0] != 0).any(-1).all())
 
 
 def test_data_follow_from_the_seed_and_are_never_zero() -> None:
@@ -140,16 +159,16 @@ def test_data_follow_from_the_seed_and_are_never_zero() -> None:
     assert torch.equal(first.inputs["x"], same.inputs["x"])
     assert not torch.equal(first.inputs["x"], other.inputs["x"])
     assert bool((first.inputs["x"] != 0).all())
-    assert float(first.parameters["weight"].std()) == pytest.approx(0.5, rel=0.5)
+    assert float(first.sets[0].parameters["weight"].std()) == pytest.approx(0.5, rel=0.5)
 
 
 def test_rows_that_rounding_decides_are_not_sampled() -> None:
     made = built(scaled)
-    every = made.draw("x", 1)
+    every = made.draw(made.sets[0], "x", 1)
     made.operation = Operation(
         OPERATION.inputs, OPERATION.reference, OPERATION.parameters, smooth=lambda x, _: x[:, 0] > 0
     )
-    chosen = made.draw("x", 1)
+    chosen = made.draw(made.sets[0], "x", 1)
     assert 0 < len(chosen) < len(every)
     assert bool((made.inputs["x"].flatten(0, 1)[chosen, 0] > 0).all())
 

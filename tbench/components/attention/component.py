@@ -45,10 +45,10 @@ def predict_bytes(case: Case) -> int:
     return formulas.resident_bytes(case) + max(out + more for out, more in zip(outputs, extra, strict=True))
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.attention.workload import AttentionWorkload
 
-    return AttentionWorkload(case, seed)
+    return AttentionWorkload(case, seed, sets)
 
 
 ATTENTION = Component(

@@ -8,7 +8,11 @@ import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
-from tbench.components.data import fill
+from tbench.components.data import fill, fingerprint, nudge
+
+# In data for checks: scores whose exponential overflows float32 (past 88) in some queries, and keys with a mean.
+LARGE, KEY_MEAN = 40.0, 0.5
+LARGE_EVERY, LARGE_FIRST = 8, 3  # rows; where there is one row only, every second head
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,37 @@ class Inputs:
         """A view as (batch, heads, length, head_dim)."""
         return x.transpose(1, 2) if self.layout == "bnhd" else x
 
-    def tensors(self) -> list[Tensor]:
-        return [x for x in (self.q, self.k, self.v, self.grad) if x is not None]
+    def named(self) -> dict[str, Tensor]:
+        every = {"q": self.q, "k": self.k, "v": self.v, "grad": self.grad}
+        return {name: x for name, x in every.items() if x is not None}
 
     def fill(self, generator: torch.Generator) -> None:
-        for x in self.tensors():
+        for x in self.named().values():
             fill(x, generator)
+
+    def nudge(self, generator: torch.Generator) -> None:
+        for x in self.named().values():
+            nudge(x, generator)
+
+    def fingerprints(self) -> dict[str, int]:
+        return {name: fingerprint(x) for name, x in self.named().items()}
+
+    def harden(self, large: Tensor, generator: torch.Generator) -> None:
+        """Scale the queries of `large` (heads, queries) up, and give the keys a mean in every channel."""
+        with torch.no_grad():
+            q, k = self.canonical(self.q), self.canonical(self.k)
+            q.mul_(torch.where(large, LARGE, 1.0).to(q.dtype)[:, :, None])
+            size = (k.shape[1], 1, k.shape[3])
+            k.add_(KEY_MEAN * torch.randn(size, generator=generator, device=k.device).to(k.dtype))
+
+
+def large_queries(problem: Problem, seed: int) -> Tensor:
+    """(heads, queries): which have large scores in the data of a check."""
+    heads = torch.arange(problem.heads, device=problem.device)[:, None]
+    rows = torch.arange(problem.queries, device=problem.device)[None]
+    if problem.queries == 1:
+        return (heads + rows + seed) % 2 == 1
+    return (rows % LARGE_EVERY == LARGE_FIRST).expand(problem.heads, -1)
 
 
 def make(problem: Problem, layout: str, q: Tensor | None = None) -> Inputs:

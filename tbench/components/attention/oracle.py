@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
-from tbench.components.compare import LIMITS, row_error
+from tbench.components.compare import Rows, worst
 from tbench.components.workload import Check
 
 MOST_HEADS = 4
@@ -51,35 +51,73 @@ def draw(problem: Problem, seed: int) -> Sample:
     return Sample(tuple(heads), torch.tensor(sorted(list(rows)[:count]), device=p.device))
 
 
-def reference(
+def attention(
     problem: Problem, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, grad: Tensor | None
 ) -> dict[str, Tensor]:
-    """One KV head: q and grad (group, rows, head_dim), k and v (keys, head_dim). In float64, result and gradients."""
-    q, k, v = (x.detach().double().requires_grad_(grad is not None) for x in (q, k, v))
+    """One KV head, by the equation: q and grad (group, rows, head_dim), k and v (keys, head_dim), in their own dtype.
+
+    Result and gradients. In float64 it is the oracle, in a case's dtype the plain computation.
+    """
+    q, k, v = (x.detach().clone().requires_grad_(grad is not None) for x in (q, k, v))
     positions = rows[:, None] + problem.first_query
     kept = problem.kept(positions, torch.arange(problem.keys, device=rows.device)[None])
-    scores = (q @ k.T / math.sqrt(problem.head_dim)).masked_fill(~kept, -math.inf)
-    out = torch.softmax(scores, dim=-1) @ v
+    with torch.set_grad_enabled(grad is not None):
+        scores = (q @ k.T / math.sqrt(problem.head_dim)).masked_fill(~kept, -math.inf)
+        out = torch.softmax(scores, dim=-1) @ v
     if grad is None:
         return {"out": out}
-    dq, dk, dv = torch.autograd.grad(out, (q, k, v), grad.double())
+    dq, dk, dv = torch.autograd.grad(out, (q, k, v), grad)
     return {"out": out.detach(), "dq": dq, "dk": dk, "dv": dv}
 
 
-def compare(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], results: Mapping[str, Tensor]) -> Check:
-    """Compare `out` (and dq, dk, dv) with the oracle. All tensors (batch, heads, length, head_dim)."""
-    worst, detail = -1.0, ""
+@dataclass(frozen=True)
+class Expected:
+    """What the sampled rows should be: per (batch, KV head) and name, of the result and its gradients."""
+
+    problem: Problem
+    sample: Sample
+    rows: Mapping[tuple[int, int], Mapping[str, Rows]]
+
+    def compare(self, results: Mapping[str, Tensor]) -> Check:
+        """The worst of `out` (and dq, dk, dv), all (batch, heads, length, head_dim)."""
+        checks = []
+        for (batch, head), named in self.rows.items():
+            for name, right in named.items():
+                found = results[name].detach()
+                if name in ("dk", "dv"):
+                    found = found[batch, head]
+                else:
+                    found = found[batch, group_of(self.problem, head)][:, self.sample.rows].flatten(0, 1)
+                checks.append(right.compare(found, self.problem.dtype))
+        return worst(checks)
+
+
+def expected(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], large: Tensor | None) -> Expected:
+    """Work it out from q, k, v (and grad), all (batch, heads, length, head_dim); `large` (heads, queries), if any."""
+    found = {}
     for batch, head in sample.heads:
-        group = slice(head * problem.group, (head + 1) * problem.group)
+        group = group_of(problem, head)
         grad = inputs["grad"][batch, group][:, sample.rows] if "grad" in inputs else None
-        k, v = inputs["k"][batch, head], inputs["v"][batch, head]
+        q, k, v = inputs["q"][batch, group][:, sample.rows], inputs["k"][batch, head], inputs["v"][batch, head]
+        plain = attention(problem, q, k, v, sample.rows, grad)
+        wide = None if grad is None else grad.double()
+        truth = attention(problem, q.double(), k.double(), v.double(), sample.rows, wide)
         floor = 0.0 if grad is None else CANCELLED * float(grad.double().norm(dim=-1).max())
-        truth = reference(problem, inputs["q"][batch, group][:, sample.rows], k, v, sample.rows, grad)
-        for name, right in truth.items():
-            found = results[name][batch, head] if name in ("dk", "dv") else results[name][batch, group][:, sample.rows]
-            error = row_error(found.detach().double(), right, SMALLEST_ROW[name], 0.0 if name == "out" else floor)
-            if math.isnan(error) or error > worst:
-                worst, detail = error, f"in {name}, batch {batch}, KV head {head}"
-            if math.isnan(worst):
-                return Check(worst, LIMITS[problem.dtype], detail)
-    return Check(worst, LIMITS[problem.dtype], detail)
+        kinds = None if large is None else large[group][:, sample.rows].flatten().long()
+        found[batch, head] = {
+            name: Rows(
+                f"{name}, batch {batch}, KV head {head}",
+                right.flatten(0, -2),
+                plain[name].double().flatten(0, -2),
+                kinds if name == "out" else None,
+                SMALLEST_ROW[name],
+                0.0 if name == "out" else floor,
+            )
+            for name, right in truth.items()
+        }
+    return Expected(problem, sample, found)
+
+
+def group_of(problem: Problem, head: int) -> slice:
+    """The query heads of a KV head."""
+    return slice(head * problem.group, (head + 1) * problem.group)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tbench.components.attention import formulas, oracle
 from tbench.components.attention import inputs as making
@@ -14,12 +17,12 @@ from tbench.components.attention.problem import Problem, layers
 from tbench.components.compare import blame, require_forms
 from tbench.components.data import fill
 from tbench.components.registry import Kernel
-from tbench.components.workload import Check
+from tbench.components.workload import Check, Malformed
 from tbench.records import Case
 
 
 class Layer:
-    """One layer's operation; calling it does what is timed and returns the results."""
+    """One layer's operation on one set of inputs; calling it does what is timed and returns the results."""
 
     def __init__(self, problem: Problem, attend: Kernel, inputs: Inputs) -> None:
         self.problem, self.attend, self.inputs = problem, attend, inputs
@@ -35,60 +38,81 @@ class Layer:
             blame([out], {"q": x.q}, failure)
             raise
 
-    def check(self, seed: int) -> Check:
-        """Compare with the oracle on fresh data. The gradient of the output is 0 outside the sampled rows.
-
-        Raises Malformed.
-        """
+    def expect(self, seed: int, hard: bool) -> Expectation:
+        """Refill the inputs, and say what the next call should give."""
         x, generator = self.inputs, torch.Generator(self.problem.device).manual_seed(seed)
         x.fill(generator)
+        large = making.large_queries(self.problem, seed) if hard else None
+        if large is not None:
+            x.harden(large, generator)
         sample = oracle.draw(self.problem, seed)
-        named = {"q": x.q, "k": x.k, "v": x.v}
         if x.grad is not None:
-            sampled = torch.zeros_like(x.grad)
-            canonical = x.canonical(sampled)
-            for batch, head in sample.heads:
-                group = slice(head * self.problem.group, (head + 1) * self.problem.group)
-                canonical[batch, group, sample.rows] = x.canonical(x.grad)[batch, group, sample.rows]
-            x.grad.copy_(sampled)
-            named["grad"] = x.grad
-        view = x.canonical
-        try:
-            found = self()
-            require_forms(found[:1], {"q": x.q})
-            results = dict(zip(("out", "dq", "dk", "dv"), found, strict=False))
-            return oracle.compare(
-                self.problem,
-                sample,
-                {name: view(tensor) for name, tensor in named.items()},
-                {name: view(tensor) for name, tensor in results.items()},
-            )
-        finally:
-            if x.grad is not None:
-                fill(x.grad, generator)
+            self.keep_sampled(sample, large)
+        view = {name: x.canonical(one) for name, one in x.named().items()}
+        return Expectation(self, oracle.expected(self.problem, sample, view, large), generator)
+
+    def keep_sampled(self, sample: oracle.Sample, large: Tensor | None) -> None:
+        """Set the gradient of the output to 0 but for the sampled rows: those of k and v then follow from these alone.
+
+        Rows with large scores have no gradient either: theirs would drown the others' in k's.
+        """
+        x = self.inputs
+        assert x.grad is not None
+        sampled = torch.zeros_like(x.grad)
+        canonical = x.canonical(sampled)
+        for batch, head in sample.heads:
+            group = oracle.group_of(self.problem, head)
+            canonical[batch, group, sample.rows] = x.canonical(x.grad)[batch, group, sample.rows]
+        if large is not None:
+            canonical.masked_fill_(large[:, :, None], 0)
+        x.grad.copy_(sampled)
+
+
+class Expectation:
+    """See `tbench.components.workload.Expectation`."""
+
+    def __init__(self, layer: Layer, expected: oracle.Expected, generator: torch.Generator) -> None:
+        self.layer, self.expected, self.generator = layer, expected, generator
+        self.before = layer.inputs.fingerprints()
+
+    def compare(self, results: Sequence[Any]) -> Check:
+        x = self.layer.inputs
+        require_forms(results[:1], {"q": x.q})
+        require_untouched(self.before, x.fingerprints())
+        named = dict(zip(("out", "dq", "dk", "dv"), results, strict=False))
+        return self.expected.compare({name: x.canonical(tensor) for name, tensor in named.items()})
+
+    def done(self) -> None:
+        if self.layer.inputs.grad is not None:
+            fill(self.layer.inputs.grad, self.generator)
+
+
+def require_untouched(before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """Raises Malformed where a call has written over its inputs: the next one would compute on something else."""
+    changed = [name for name, one in before.items() if after[name] != one]
+    if changed:
+        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
 
 
 class AttentionWorkload:
     """See `tbench.components.workload.Workload`. A stack of layers shares q, and k and v except in decode."""
 
-    def __init__(self, case: Case, seed: int) -> None:
+    overwrites = False
+
+    def __init__(self, case: Case, seed: int, sets: int = 1) -> None:
         variant = ATTENTION.variant_of(case)
         problems = layers(case)
-        inputs: Inputs | None = None
-        self.steps: list[Layer] = []
         kernels: dict[str, tuple[Problem, Kernel]] = {}
-        for one in problems:
-            alike = f"{one.pattern.text} {one.keys}"  # layers of the same pattern use one kernel
-            if alike not in kernels:
-                kernels[alike] = (one, variant.factory(one))
-            problem, attend = kernels[alike]
-            if inputs is None or problem.decode:
-                inputs = making.make(problem, variant.layout, None if inputs is None else inputs.q)
-                inputs.fill(torch.Generator(problem.device).manual_seed(seed))
-            self.steps.append(Layer(problem, attend, inputs))
+        for one in problems:  # layers of the same pattern use one kernel
+            if alike(one) not in kernels:
+                kernels[alike(one)] = (one, variant.factory(one))
+        self.generator = torch.Generator(problems[0].device).manual_seed(seed)
+        self.sets = [self.made([kernels[alike(one)] for one in problems], variant.layout) for _ in range(sets)]
         self.problems = problems
         self.layers = len(problems)
-        self.call: Any = self.steps[0] if self.layers == 1 else self.stack
+        self.calls: Sequence[Callable[[], Any]] = [
+            steps[0] if self.layers == 1 else partial(stack, steps) for steps in self.sets
+        ]
         self.ran = " + ".join(dict.fromkeys(problem.ran or variant.name for problem, _ in kernels.values()))
         notes = [note for problem, _ in kernels.values() for note in problem.notes]
         if self.layers > 1:
@@ -96,18 +120,55 @@ class AttentionWorkload:
         self.notes = tuple(dict.fromkeys(notes))
         held = sum(tensor.nbytes for problem, _ in kernels.values() for tensor in problem.held)
         self.resident_bytes = formulas.resident_bytes(case) + held
+        self.contexts = [problem.contexts for problem, _ in kernels.values()]
 
-    def stack(self) -> None:
-        for step in self.steps:
-            step()
+    def made(self, kernels: Sequence[tuple[Problem, Kernel]], layout: str) -> list[Layer]:
+        """The layers of one set of inputs."""
+        inputs: Inputs | None = None
+        steps = []
+        for problem, attend in kernels:
+            if inputs is None or problem.decode:
+                inputs = making.make(problem, layout, None if inputs is None else inputs.q)
+                inputs.fill(self.generator)
+            steps.append(Layer(problem, attend, inputs))
+        return steps
+
+    @property
+    def call(self) -> Callable[[], Any]:
+        return self.calls[0]
 
     def check(self, seed: int) -> Check:
         """The worst of all layers."""
-        checks = [step.check(seed + index) for index, step in enumerate(self.steps)]
+        checks = []
+        for index, step in enumerate(self.sets[0]):
+            expectation = step.expect(seed + index, hard=True)
+            try:
+                checks.append(expectation.compare(step()))
+            finally:
+                step.inputs.fill(self.generator)  # what is timed is ordinary data
         failed = [check for check in checks if not check.passed]
         return failed[0] if failed else max(checks, key=lambda check: check.error)
 
+    def expect(self, index: int, seed: int) -> Expectation:
+        """Of a stack, the last layer's."""
+        return self.sets[index][-1].expect(seed, hard=False)
+
+    def nudge(self, index: int) -> None:
+        for step in self.sets[index]:
+            step.inputs.nudge(self.generator)
+
     def close(self) -> None:
         """Leave the contexts the variant needs, the last entered first: each restores what it found."""
-        for step in reversed(self.steps):
-            step.problem.contexts.close()
+        for contexts in reversed(self.contexts):
+            contexts.close()
+
+
+def alike(problem: Problem) -> str:
+    return f"{problem.pattern.text} {problem.keys}"
+
+
+def stack(steps: Sequence[Layer]) -> Any:
+    """All layers, one after the other; the results of the last."""
+    for step in steps[:-1]:
+        step()
+    return steps[-1]()

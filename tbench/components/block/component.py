@@ -57,10 +57,10 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.block.workload import BlockWorkload
 
-    return BlockWorkload(case, seed)
+    return BlockWorkload(case, seed, sets, apart)
 
 
 def own(place: str, design: Design) -> Kernel:

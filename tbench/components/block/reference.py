@@ -1,4 +1,7 @@
-"""What a block should give for some rows, in float64 and written down once more, without any fused operation."""
+"""What a block should give for some rows, written down once more, without any fused operation.
+
+In float64 it is the oracle; in a case's own dtype the plain computation, from which follows what rounding may do.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,10 @@ def block(
 
 
 def normed(design: Design, x: Tensor, w: Mapping[str, Tensor], number: int) -> Tensor:
+    wide = x if x.dtype == torch.float64 else x.float()  # halves are normalised in float32, as everywhere
     if design.norm == "layernorm":
-        x = x - x.mean(-1, keepdim=True)
-    out = x / ((x * x).mean(-1, keepdim=True) + EPSILON).sqrt() * w[f"norm{number}"]
+        wide = wide - wide.mean(-1, keepdim=True)
+    out = (wide / ((wide * wide).mean(-1, keepdim=True) + EPSILON).sqrt()).to(x.dtype) * w[f"norm{number}"]
     return out + w[f"bias{number}"] if design.norm == "layernorm" else out
 
 
@@ -72,8 +76,8 @@ def turned(design: Design, x: Tensor, positions: Tensor) -> Tensor:
     frequencies = BASE ** (-torch.arange(half, dtype=torch.float64, device=x.device) / half)
     angles = positions.double()[:, None] * frequencies
     turning = torch.polar(torch.ones_like(angles), angles)
-    out = torch.complex(x[:, :half], x[:, half:]) * turning
-    return torch.cat((out.real, out.imag), dim=-1)
+    out = torch.complex(x[:, :half].double(), x[:, half:].double()) * turning
+    return torch.cat((out.real, out.imag), dim=-1).to(x.dtype)
 
 
 def feedforward(design: Design, x: Tensor, w: Mapping[str, Tensor], active: Tensor | None) -> Tensor:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,9 +13,10 @@ from tbench.components.block import formulas, reference
 from tbench.components.block.component import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.model import ATTENTION, Block
-from tbench.components.compare import LIMITS, blame, require_form, row_error
-from tbench.components.data import fill
-from tbench.components.workload import Check
+from tbench.components.compare import Rows, blame, loosened, require_form, worst
+from tbench.components.data import fill, fingerprint, nudge
+from tbench.components.registry import Kernel
+from tbench.components.workload import Check, Malformed
 from tbench.records import Case
 
 MOST_ROWS = 16
@@ -24,40 +24,19 @@ CHAIN = 2.0  # of the limit of a single operation: a block is a chain of them
 SMALLEST_ROW = {"result": 0.1, "gradient": 1.0}  # of the root mean square row, as in attention's oracle
 
 
-class BlockWorkload:
-    """See `tbench.components.workload.Workload`."""
+class Set:
+    """One set of inputs: x, the cache in decode, the weights; calling it does what is timed."""
 
-    layers = 1
-    notes: tuple[str, ...] = ()
-
-    def __init__(self, case: Case, seed: int) -> None:
-        self.design = design = Design.of(case)
-        self.x = self.empty(design.batch, design.queries, design.hidden)
-        self.w = {name: self.empty(*size) for name, size in design.weights().items()}
+    def __init__(self, work: BlockWorkload, weights: Mapping[str, Tensor]) -> None:
+        design = work.design
+        self.x = work.empty(design.batch, design.queries, design.hidden)
+        self.w = weights
         self.grad = torch.empty_like(self.x, requires_grad=False) if design.backward else None
         size = (design.batch, design.kv_heads, design.seq_len, design.head_dim)
-        self.cache = (self.empty(*size), self.empty(*size)) if design.decode else None
-        self.attend = BLOCK.variant_of(case).factory(design)
-        self.block = Block(design, self.attend, self.cache)
-        self.ran = str(case["kernel"])
-        self.resident_bytes = formulas.resident_bytes(design)
-        self.fill(torch.Generator(design.device).manual_seed(seed))
+        self.cache = (work.empty(*size), work.empty(*size)) if design.decode else None
+        self.block = Block(design, work.attend, self.cache)
 
-    def empty(self, *size: int) -> Tensor:
-        d = self.design
-        return torch.empty(size, dtype=getattr(torch, d.dtype), device=d.device, requires_grad=d.backward)
-
-    def fill(self, generator: torch.Generator) -> None:
-        """x, cache and gradient of standard size; matrices so that a product keeps the size of its input."""
-        for x in (self.x, *(self.cache or ()), *([] if self.grad is None else [self.grad])):
-            fill(x, generator)
-        for weight in self.w.values():
-            fill(weight, generator)
-            with torch.no_grad():
-                weight.mul_(weight.shape[-1] ** -0.5 if weight.dim() == 2 else 0.1)
-                weight.add_(0.0 if weight.dim() == 2 else 1.0)
-
-    def call(self) -> Any:
+    def __call__(self) -> Any:
         out = self.block(self.x, self.w)
         if self.grad is None:
             return (out,)
@@ -67,36 +46,75 @@ class BlockWorkload:
             blame([out], {"x": self.x}, failure)
             raise
 
+    def changing(self) -> list[Tensor]:
+        """All but the weights."""
+        return [self.x, *(self.cache or ()), *([] if self.grad is None else [self.grad])]
+
+    def fill(self, generator: torch.Generator) -> None:
+        for x in self.changing():
+            fill(x, generator)
+
+    def fingerprints(self) -> dict[str, int]:
+        """Of everything but the cache's last place, which the block writes."""
+        kept = {} if self.cache is None else dict(zip("kv", (x[:, :, :-1] for x in self.cache), strict=True))
+        named = {"x": self.x, **({} if self.grad is None else {"grad": self.grad}), **kept, **self.w}
+        return {name: fingerprint(x) for name, x in named.items()}
+
+
+class BlockWorkload:
+    """See `tbench.components.workload.Workload`. Sets share the weights unless they are `apart`, as layers are."""
+
+    layers = 1
+    notes: tuple[str, ...] = ()
+    overwrites = False
+
+    def __init__(self, case: Case, seed: int, sets: int = 1, apart: bool = False) -> None:
+        self.design = design = Design.of(case)
+        self.attend: Kernel = BLOCK.variant_of(case).factory(design)
+        self.generator = torch.Generator(design.device).manual_seed(seed)
+        self.sets: list[Set] = []
+        for number in range(sets):
+            self.sets.append(Set(self, self.weights() if apart or number == 0 else self.sets[0].w))
+            self.sets[-1].fill(self.generator)
+        self.calls: Sequence[Callable[[], Any]] = self.sets
+        self.ran = str(case["kernel"])
+        self.resident_bytes = formulas.resident_bytes(design)
+
+    def empty(self, *size: int) -> Tensor:
+        d = self.design
+        return torch.empty(size, dtype=getattr(torch, d.dtype), device=d.device, requires_grad=d.backward)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Matrices so that a product keeps the size of its input, scales about 1, biases about 0."""
+        made = {name: self.empty(*size) for name, size in self.design.weights().items()}
+        for name, weight in made.items():
+            fill(weight, self.generator, weight.shape[-1] ** -0.5 if weight.dim() == 2 else 0.1)
+            if name.startswith("norm"):
+                with torch.no_grad():
+                    weight.add_(1.0)
+        return made
+
+    @property
+    def call(self) -> Callable[[], Any]:
+        return self.calls[0]
+
+    @property
+    def x(self) -> Tensor:
+        return self.sets[0].x
+
+    @property
+    def w(self) -> Mapping[str, Tensor]:
+        return self.sets[0].w
+
     def check(self, seed: int) -> Check:
-        """Compare some rows of one sequence with the reference; the gradient of the result is 0 everywhere else.
+        one = self.sets[0]
+        expectation = self.expect(0, seed)
+        try:
+            return expectation.compare(self.watching_attention(one))
+        finally:
+            expectation.done()
 
-        Raises Malformed.
-        """
-        d, generator = self.design, torch.Generator(self.design.device).manual_seed(seed)
-        self.fill(generator)
-        chance = random.Random(seed)
-        sequence = chance.randrange(d.batch)
-        chosen = {0, d.queries - 1, *chance.sample(range(d.queries), min(d.queries, MOST_ROWS - 2))}
-        rows = torch.tensor(sorted(chosen), device=d.device)
-        wide = {name: weight.detach().double().requires_grad_(d.backward) for name, weight in self.w.items()}
-        x = self.x[sequence].detach().double().requires_grad_(d.backward)
-        cache = None if self.cache is None else (self.cache[0][sequence].double(), self.cache[1][sequence].double())
-        out = reference.block(d, x, wide, rows, cache, self.active(sequence, rows))
-        expected = {"out": out.detach()}
-        if self.grad is not None:
-            kept = torch.zeros_like(self.grad)
-            kept[sequence, rows] = self.grad[sequence, rows]
-            self.grad.copy_(kept)
-            grads = torch.autograd.grad(out, (x, *wide.values()), self.grad[sequence, rows].double())
-            expected |= {f"d{name}": grad for name, grad in zip(("x", *wide), grads, strict=True)}
-        found = dict(zip(expected, self.called_watching_attention(), strict=True))
-        found["out"] = found["out"][sequence, rows]
-        if self.grad is not None:
-            found["dx"] = found["dx"][sequence]
-            fill(self.grad, generator)
-        return compared(d.dtype, found, expected)
-
-    def called_watching_attention(self) -> Any:
+    def watching_attention(self, one: Set) -> Any:
         """A call; what attention returns in it must have q's form, or it could still pass by being broadcast."""
 
         def watched(q: Tensor, k: Tensor, v: Tensor) -> Any:
@@ -104,22 +122,103 @@ class BlockWorkload:
             require_form(ATTENTION, out, q)
             return out
 
-        self.block.attend = watched
+        one.block.attend = watched
         try:
-            return self.call()
+            return one()
         finally:
-            self.block.attend = self.attend
+            one.block.attend = self.attend
 
-    def active(self, sequence: int, rows: Tensor) -> Tensor | None:
+    def expect(self, index: int, seed: int) -> Expectation:
+        """Some rows of one sequence; the gradient of the result is 0 everywhere else."""
+        d, one, generator = self.design, self.sets[index], torch.Generator(self.design.device).manual_seed(seed)
+        one.fill(generator)
+        chance = random.Random(seed)
+        sequence = chance.randrange(d.batch)
+        chosen = {0, d.queries - 1, *chance.sample(range(d.queries), min(d.queries, MOST_ROWS - 2))}
+        rows = torch.tensor(sorted(chosen), device=d.device)
+        if one.grad is not None:
+            kept = torch.zeros_like(one.grad)
+            kept[sequence, rows] = one.grad[sequence, rows]
+            one.grad.copy_(kept)
+        active = self.active(one, sequence, rows)
+        truth, plain = (self.computed(one, sequence, rows, active, dtype) for dtype in (torch.float64, one.x.dtype))
+        named = {
+            name: Rows(
+                name,
+                torch.atleast_2d(right),
+                torch.atleast_2d(plain[name].double()),
+                smallest=SMALLEST_ROW["result" if name == "out" else "gradient"],
+            )
+            for name, right in truth.items()
+        }
+        return Expectation(self, one, sequence, rows, named, generator)
+
+    def computed(
+        self, one: Set, sequence: int, rows: Tensor, active: Tensor | None, dtype: torch.dtype
+    ) -> dict[str, Tensor]:
+        """The result's rows, and with a backward pass the gradients of x and the weights, in `dtype`."""
+        d = self.design
+
+        def as_(x: Tensor) -> Tensor:
+            return x.detach().to(dtype, copy=True)
+
+        w = {name: as_(weight).requires_grad_(d.backward) for name, weight in one.w.items()}
+        x = as_(one.x[sequence]).requires_grad_(d.backward)
+        cache = None if one.cache is None else (as_(one.cache[0][sequence]), as_(one.cache[1][sequence]))
+        out = reference.block(d, x, w, rows, cache, active)
+        if one.grad is None:
+            return {"out": out.detach()}
+        grads = torch.autograd.grad(out, (x, *w.values()), as_(one.grad[sequence, rows]))
+        return {"out": out.detach()} | {f"d{name}": grad for name, grad in zip(("x", *w), grads, strict=True)}
+
+    def active(self, one: Set, sequence: int, rows: Tensor) -> Tensor | None:
         """Which units of the rows ReLU lets through, as the case's own dtype decides."""
-        if self.design.gated or self.grad is None:
+        if self.design.gated or one.grad is None:
             return None
-        watched = Watched(self.design, self.attend, self.cache)
-        watched(self.x, self.w)
+        watched = Watched(self.design, self.attend, one.cache)
+        watched(one.x, one.w)
         return watched.seen[sequence, rows]
+
+    def nudge(self, index: int) -> None:
+        for x in self.sets[index].changing():
+            nudge(x, self.generator)
 
     def close(self) -> None:
         """Nothing outlives a call but what the attention inside has entered, which ends with the process."""
+
+
+class Expectation:
+    """See `tbench.components.workload.Expectation`."""
+
+    def __init__(
+        self,
+        work: BlockWorkload,
+        one: Set,
+        sequence: int,
+        rows: Tensor,
+        named: Mapping[str, Rows],
+        generator: torch.Generator,
+    ) -> None:
+        self.work, self.set, self.sequence, self.rows, self.named = work, one, sequence, rows, named
+        self.generator, self.before = generator, one.fingerprints()
+
+    def compare(self, results: Sequence[Any]) -> Check:
+        require_form("the result", results[0], self.set.x)
+        after = self.set.fingerprints()
+        changed = [name for name, before in self.before.items() if after[name] != before]
+        if changed:
+            raise Malformed(f"writes over {', '.join(changed)}; inputs belong to the caller")
+        found = dict(zip(self.named, (x.detach() for x in results), strict=True))
+        found["out"] = found["out"][self.sequence, self.rows]
+        if self.set.grad is not None:
+            found["dx"] = found["dx"][self.sequence]
+        dtype = self.work.design.dtype
+        checks = [right.compare(torch.atleast_2d(found[name]), dtype) for name, right in self.named.items()]
+        return loosened(worst(checks), CHAIN)
+
+    def done(self) -> None:
+        if self.set.grad is not None:
+            fill(self.set.grad, self.generator)
 
 
 class Watched(Block):
@@ -129,16 +228,3 @@ class Watched(Block):
         out = super().activated(x, w)
         self.seen = out.detach() > 0
         return out
-
-
-def compared(dtype: str, found: dict[str, Tensor], expected: dict[str, Tensor]) -> Check:
-    """The worst of the result and all gradients. A vector is one row."""
-    worst = Check(0.0, CHAIN * LIMITS[dtype])
-    for name, truth in expected.items():
-        smallest = SMALLEST_ROW["result" if name == "out" else "gradient"]
-        error = row_error(torch.atleast_2d(found[name].detach().double()), torch.atleast_2d(truth), smallest)
-        if math.isnan(error) or error > worst.error:
-            worst = Check(error, worst.limit, f"in {name}")
-        if math.isnan(error):
-            break
-    return worst

@@ -51,10 +51,10 @@ def predict_bytes(case: Case) -> int:
     return (3 if matrix.product else 2) * matrix.bytes
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.canary.workload import build
 
-    return build(case, seed)
+    return build(case, seed, sets, apart)
 
 
 CANARY = Component(

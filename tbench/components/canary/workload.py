@@ -11,7 +11,7 @@ from tbench.components.rowwise import Operation, RowWise
 from tbench.records import Case
 
 
-def build(case: Case, seed: int) -> RowWise:
+def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
     matrix = Matrix(case)
     square = (matrix.size, matrix.size)
     operation = Operation(
@@ -19,7 +19,7 @@ def build(case: Case, seed: int) -> RowWise:
         parameters={"w": (square, matrix.size**-0.5)} if matrix.product else {},
         reference=product if matrix.product else same,
     )
-    return RowWise(matrix, operation, CANARY.variant_of(case).factory(matrix), seed)
+    return RowWise(matrix, operation, CANARY.variant_of(case).factory(matrix), seed, sets, apart)
 
 
 def product(inputs: Mapping[str, Tensor], parameters: Mapping[str, Tensor], _: object) -> Sequence[Tensor]:

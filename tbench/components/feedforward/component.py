@@ -46,10 +46,10 @@ def predict_bytes(case: Case) -> int:
     return formulas.resident_bytes(layer) + (workspace(layer) if workspace else 0)
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.feedforward.workload import build
 
-    return build(case, seed)
+    return build(case, seed, sets, apart)
 
 
 def own(place: str, layer: FeedForward) -> Kernel:

@@ -34,10 +34,10 @@ def predict_bytes(case: Case) -> int:
     return formulas.resident_bytes(Norm(case)) + (workspace(Norm(case)) if workspace else 0)
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.norm.workload import build
 
-    return build(case, seed)
+    return build(case, seed, sets, apart)
 
 
 def own(place: str, norm: Norm) -> Kernel:

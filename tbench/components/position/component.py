@@ -53,10 +53,10 @@ def predict_bytes(case: Case) -> int:
     return formulas.resident_bytes(Position(case)) + (workspace(Position(case)) if workspace else 0)
 
 
-def workload(case: Case, seed: int) -> Any:
+def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
     from tbench.components.position.workload import build
 
-    return build(case, seed)
+    return build(case, seed, sets, apart)
 
 
 def own(place: str, position: Position) -> Kernel:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tbench.components.position.component import POSITION
-from tbench.components.position.encodings import BASE, alibi_slopes
+from tbench.components.position.encodings import BASE, alibi_slopes, apply_rope, rope_tables
 from tbench.components.position.formulas import INTERPOLATION, Position
 from tbench.components.rowwise import Operation, RowWise
 from tbench.records import Case
@@ -20,10 +20,10 @@ from tbench.records import Case
 Tensors = Mapping[str, Tensor]
 
 
-def build(case: Case, seed: int) -> RowWise:
+def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
     position = Position(case)
     operation = OPERATIONS[position.encoding](position)
-    return RowWise(position, operation, POSITION.variant_of(case).factory(position), seed)
+    return RowWise(position, operation, POSITION.variant_of(case).factory(position), seed, sets, apart)
 
 
 def vectors(p: Position) -> dict[str, tuple[int, ...]]:
@@ -68,7 +68,18 @@ def turned(p: Position) -> Operation:
         return [turn(x, rows[name] // heads[name] % p.seq_len) for name, x in inputs.items()]
 
     sizes = {name: (p.batch, p.seq_len, heads, p.head_dim) for name, heads in (("q", p.heads), ("k", p.kv_heads))}
-    return Operation(sizes, reference, {})
+
+    def plain(inputs: Tensors, _: Tensors, rows: Tensors) -> Sequence[Tensor]:
+        """Angles in float32, as most models compute them, and all else in the case's dtype."""
+        heads = {"q": p.heads, "k": p.kv_heads}
+        turned = []
+        for name, x in inputs.items():
+            places = rows[name] // heads[name] % p.seq_len
+            tables = rope_tables(places, p.head_dim, factor=factor, dtype=x.dtype, angles=torch.float32)
+            turned.append(apply_rope(x, *tables))
+        return turned
+
+    return Operation(sizes, reference, {}, plain=plain, overwrites=True)  # models turn q and k in place
 
 
 def lowered(p: Position) -> Operation:

@@ -1,0 +1,29 @@
+"""How many sets of inputs a case is timed on. No torch.
+
+With one set, a kernel that remembers its last result would be the fastest of all, so timed calls go through several.
+Cold, they are so many that a call finds nothing of its own in the last-level cache: twice the cache lies between two
+uses of a set, as a model's other layers do.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tbench.records import Sampling, Work
+
+HOT = 3
+COLD = 2.0  # times the last-level cache
+MOST = 4096
+
+
+def count(work: Work, phase: str, sampling: Sampling, cache_bytes: int, room: int) -> int:
+    """Sets of inputs for a case whose call moves `work.bytes`; beyond the first, `room` bytes may be used for them."""
+    wanted = HOT
+    if sampling.cold(phase):
+        wanted = max(HOT, math.ceil(COLD * cache_bytes / max(1.0, work.bytes)))
+    return 1 + max(0, min(MOST, wanted, 1 + int(room // max(1.0, work.bytes))) - 1)
+
+
+def warm(work: Work, phase: str, sampling: Sampling, cache_bytes: int, sets: int) -> bool:
+    """Whether inputs are asked for cold, and are not: there was no room for as many sets as that takes."""
+    return sampling.cold(phase) and sets * work.bytes < cache_bytes
