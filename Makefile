@@ -2,13 +2,14 @@
 #   make run                                     measure for some minutes, print the article's table
 #   make run SCENARIO=my.yaml ARGS='--rigorous'  any scenario, any option of `tbench run`
 #   make test                                    the test suite
+#   make bench                                   tbench against itself and against its peers, for some hours
 PYTHON   ?= python3
 VENV     ?= .venv
 SCENARIO ?= scenarios/document.yaml
 ARGS     ?= --quick
 PIP      := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint clean
+.PHONY: run test lint bench clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/tbench run $(SCENARIO) $(ARGS)
@@ -20,6 +21,12 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# All of them, whatever one of them finds; the longest is the last.
+bench: $(VENV)/.test
+	@missed=; for program in overhead suite_time agreement peers; do \
+	  echo "bench/$$program.py"; $(VENV)/bin/python bench/$$program.py || missed="$$missed $$program"; \
+	done; test -z "$$missed" || { echo "not as it must be:$$missed" >&2; exit 1; }
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
