@@ -47,7 +47,12 @@ def fingerprint(x: Tensor) -> int:
 
     (Carter & Wegman 1979, with the weights of the process, which no kernel can know beforehand.)
     """
-    bits = x.detach().contiguous().view(-1).view(torch.int16 if x.element_size() == 2 else torch.int32)
+    bits = (
+        torch.ops.aten.detach.default(x)
+        .contiguous()
+        .view(-1)
+        .view(torch.int16 if x.element_size() == 2 else torch.int32)
+    )
     weights = weights_of(x.device)
     total = 0
     for number, start in enumerate(range(0, bits.numel(), PERIOD)):

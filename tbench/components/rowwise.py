@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tbench.components.compare import Rows, blame, require_forms, worst
+from tbench.components.compare import COARSE, Rows, array, blame, own, require_forms, worst
 from tbench.components.data import fill, fingerprint, nudge
 from tbench.components.registry import Kernel
 from tbench.components.setting import Setting
@@ -114,9 +114,12 @@ class RowWise:
     def made(self) -> dict[str, Tensor]:
         """Parameters, filled."""
         parameters = {name: self.empty(size) for name, (size, _) in self.operation.parameters.items()}
-        for name, (_, deviation) in self.operation.parameters.items():
-            fill(parameters[name], self.generator, deviation)
+        self.fill(parameters, self.generator)
         return parameters
+
+    def fill(self, parameters: Mapping[str, Tensor], generator: torch.Generator) -> None:
+        for name, (_, deviation) in self.operation.parameters.items():
+            fill(parameters[name], generator, deviation)
 
     @property
     def call(self) -> Callable[[], Any]:
@@ -149,6 +152,8 @@ class RowWise:
         """Refill a set, draw rows of it, and work out what they give: results, and gradients with a d before."""
         generator = torch.Generator(self.setting.device).manual_seed(seed)
         one.fill(generator)
+        if hard:
+            self.fill(one.parameters, generator)  # what a kernel has made of them before is out of date
         kinds: dict[str, Tensor] = {}
         if hard and self.operation.hard is not None:
             with torch.no_grad():
@@ -156,6 +161,7 @@ class RowWise:
                     name: self.operation.hard(x.view(-1, x.shape[-1]), generator) for name, x in one.inputs.items()
                 }
         rows = {name: self.draw(one, name, seed) for name in one.inputs}
+        chosen = {name: array(kind[rows[name]]).ravel() for name, kind in kinds.items()}
         for grad, name in zip(one.grads, one.inputs, strict=False):
             keep_only(grad, rows[name])
         truth = self.computed(one, rows, self.operation.reference, torch.float64)
@@ -163,12 +169,11 @@ class RowWise:
         named = {
             name: Rows(
                 name,
-                torch.atleast_2d(right),
-                torch.atleast_2d(plain[name].double()),
-                kinds[name.removeprefix("d")][rows[name.removeprefix("d")]]
-                if name.removeprefix("d") in kinds
-                else None,
+                array(right),
+                array(plain[name]),
+                chosen.get(name.removeprefix("d")),
                 SMALLEST_ROW["result" if name in rows else "gradient"],
+                coarse=1.0 if name.removeprefix("d") in rows else COARSE,
             )
             for name, right in truth.items()
         }
@@ -247,13 +252,13 @@ class Expectation:
 
     def compared(self, name: str, found: Tensor) -> Check:
         """One result, or gradient, in the sampled rows; a gradient must be 0 in all others."""
-        found, source = found.detach(), name if name in self.rows else name.removeprefix("d")
+        found, source = own(found), name if name in self.rows else name.removeprefix("d")
         if source in self.rows:
             found = found.flatten(0, -2)
             if name not in self.rows and bool(without(found, self.rows[source]).any()):
                 return Check(math.inf, 0.0, f"in {name}, which is not 0 where the result's is")
             found = found[self.rows[source]]
-        return self.named[name].compare(torch.atleast_2d(found), self.work.setting.dtype)
+        return self.named[name].compare(found, self.work.setting.dtype)
 
 
 def converted(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:

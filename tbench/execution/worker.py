@@ -33,7 +33,7 @@ def preload() -> None:
     import torch.nn.attention
     import torch.profiler  # noqa: F401
 
-    from tbench.components import data  # noqa: F401
+    from tbench.components import compare, data  # noqa: F401
     from tbench.measure import allocator, ceilings, device, environment, memory, sampler, state  # noqa: F401
 
 
@@ -119,7 +119,10 @@ class Session:
         with self.spending("first_call"):
             self.workload.calls[0]()
             self.device.synchronize()
-        if leaked := state.restore(found):
+        leaked = state.restore(found)
+        if state.modes():
+            raise WrongOutput("leaves a mode behind that sees every operation of this process")
+        if leaked:
             self.workload.calls = [state.restoring(call, found) for call in self.workload.calls]
             self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
         check = self.check(seed + 1) if first else None
@@ -259,8 +262,12 @@ class Session:
 
     def check(self, seed: int) -> Check:
         """Compare with the oracle on hard data made from `seed`; raises WrongOutput."""
+        from tbench.measure import state
+
         with self.spending("check"):
+            found = state.current()
             check = self.workload.check(seed)
+            state.restore(found)
         require_right(check)
         self.error = max(self.error, check.error)
         return check
@@ -332,9 +339,9 @@ def know_threads(device: Any) -> None:
 
 def copied(results: Any) -> tuple[Any, ...]:
     """Results as they are now."""
-    import torch
+    from tbench.components.compare import own
 
-    return tuple(x.detach().clone() if isinstance(x, torch.Tensor) else x for x in results)
+    return tuple(own(x) for x in results) if isinstance(results, tuple) else results
 
 
 def same(first: Any, second: Any) -> bool:

@@ -140,18 +140,18 @@ def take_turn(
 
 FRESH_TRIES = 15
 REMEMBERS = 1.5  # times as long with other data as with the same again
-LEAST_SAVED = 2e-6  # seconds a call
+LEAST_SAVED, LONGEST_FRESH = 2e-6, 0.02  # seconds a call
 
 
 def remembering(device: Device, ring: Ring, calls: int) -> float | None:
-    """How many times as long calls take on data that has just changed as on the same data again; None where samples are
-    so short that data changes before every call anyway.
+    """How many times as long calls take on data that has just changed as on the same data again.
 
-    The median over some tries: all sets but one are changed, the one is called to have everything else warm, then the
-    others twice. None, too, where what is saved is less than the clock is worth.
+    The fastest of some tries each, for load by others only makes calls slower: all sets but one are changed, the one is
+    called to have everything else warm, then the others twice. None where that saves less than the clock is worth; and
+    for slow calls, before each of which data changes anyway.
     """
     sets = len(ring.calls)
-    if calls <= sets or sets < 2:
+    if sets < 2 or (calls <= sets and device.time(ring.take(1), 1).seconds > LONGEST_FRESH):
         return None
     fresh: list[float] = []
     again: list[float] = []
@@ -163,8 +163,7 @@ def remembering(device: Device, ring: Ring, calls: int) -> float | None:
         quiet = Ring(others)
         for into in (fresh, again):
             into.append(device.time(quiet.take(len(others)), len(others)).seconds)
-    saved = statistics.median(one - other for one, other in zip(fresh, again, strict=True))
-    return statistics.median(fresh) / statistics.median(again) if saved > LEAST_SAVED else None
+    return min(fresh) / min(again) if min(fresh) - min(again) > LEAST_SAVED else None
 
 
 def launch_bound(seconds: Sequence[float], host_seconds: Sequence[float]) -> bool:

@@ -10,7 +10,7 @@ import torch
 # How each setting is asked for and set, by the name in which it is told.
 SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "the default device": (torch.get_default_device, torch.set_default_device),
+    "the default device": (torch.get_default_device, lambda _: torch.set_default_device(None)),
     "the number of threads": (torch.get_num_threads, torch.set_num_threads),
     "grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "the precision of float32 products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -20,7 +20,7 @@ SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda enabled: torch.set_autocast_enabled("cpu", enabled),
     ),
     "flushing of denormal numbers": (
-        lambda: float(torch.tensor(1e-40) * 1) == 0.0,
+        lambda: float(torch.tensor(1e-40, dtype=torch.float32, device="cpu") * 1) == 0.0,
         torch.set_flush_denormal,
     ),
 }
@@ -38,6 +38,11 @@ def restore(state: State) -> list[str]:
     for name in changed:
         SETTINGS[name][1](state[name])
     return changed
+
+
+def modes() -> int:
+    """How many modes see every operation before it is carried out: one that is left behind could do a kernel's work."""
+    return int(torch._C._len_torch_function_stack() + torch._C._len_torch_dispatch_stack())
 
 
 def restoring(call: Callable[[], Any], state: State) -> Callable[[], Any]:

@@ -17,7 +17,7 @@ numbers = st.lists(st.lists(st.floats(-10, 10), min_size=3, max_size=3), min_siz
 
 
 def row_error(found: Tensor, expected: Tensor, smallest: float, floor: float = 0.0) -> float:
-    return float(row_errors(found, expected, smallest, floor).max())
+    return float(row_errors(found.numpy(), expected.numpy(), smallest, floor).max())
 
 
 @given(numbers)
@@ -38,7 +38,7 @@ def test_one_row_among_many_is_not_lost_in_the_norm_of_all() -> None:
     wrong = x.clone()
     wrong[77] *= 1.01
     assert row_error(wrong, x, 0.1) == pytest.approx(0.01)
-    assert not Rows("x", x, x).compare(wrong, "float32").passed
+    assert not Rows("x", x.numpy(), x.numpy()).compare(wrong, "float32").passed
 
 
 def test_a_small_row_is_compared_with_the_usual_one() -> None:
@@ -55,7 +55,7 @@ def test_what_is_not_finite_is_not_a_number_and_never_passes(bad: float) -> None
     x = torch.ones(3, 4)
     wrong = x.clone()
     wrong[1, 2] = bad
-    found = Rows("x", x.double(), x.double()).compare(wrong, "float32")
+    found = Rows("x", x.double().numpy(), x.double().numpy()).compare(wrong, "float32")
     assert math.isnan(found.error)
     assert not found.passed
     assert worst([Check(9.0, 1.0), found, Check(99.0, 1.0)]) is found
@@ -63,7 +63,7 @@ def test_what_is_not_finite_is_not_a_number_and_never_passes(bad: float) -> None
 
 def test_another_shape_is_not_a_number_and_zeros_are_equal() -> None:
     x = torch.ones(3, 4, dtype=torch.float64)
-    assert math.isnan(Rows("x", x, x).compare(torch.ones(2, 4), "float32").error)
+    assert math.isnan(Rows("x", x.numpy(), x.numpy()).compare(torch.ones(2, 4), "float32").error)
     nothing = torch.zeros(3, 4, dtype=torch.float64)
     assert row_error(nothing, nothing, 0.1) == 0
 
@@ -80,10 +80,10 @@ def test_a_floor_keeps_rounding_of_a_zero_from_counting_as_an_error() -> None:
 def test_what_is_allowed_follows_from_the_plain_computation(dtype: str, error: float) -> None:
     truth = torch.ones(8, 4, dtype=torch.float64)
     plain = truth * (1 + error)
-    one = Rows("x", truth, plain).compare(truth * (1 + 0.4), dtype)
+    one = Rows("x", truth.numpy(), plain.numpy()).compare(truth * (1 + 0.4), dtype)
     limits = max(FLOOR[dtype], FACTOR * error), max(MEAN_FLOOR * FLOOR[dtype], MEAN_FACTOR * error)
     assert one.limit == pytest.approx(min(limits))
-    assert Rows("x", truth, plain).compare(plain, dtype).passed
+    assert Rows("x", truth.numpy(), plain.numpy()).compare(plain, dtype).passed
 
 
 def test_rows_of_another_kind_have_a_limit_of_their_own() -> None:
@@ -94,13 +94,13 @@ def test_rows_of_another_kind_have_a_limit_of_their_own() -> None:
     plain[kinds == 1] *= 1.2
     found = truth.clone()
     found[kinds == 0] *= 1.1
-    assert Rows("x", truth, plain).compare(found, "bfloat16").passed
-    assert not Rows("x", truth, plain, kinds).compare(found, "bfloat16").passed
+    assert Rows("x", truth.numpy(), plain.numpy()).compare(found, "bfloat16").passed
+    assert not Rows("x", truth.numpy(), plain.numpy(), kinds.numpy()).compare(found, "bfloat16").passed
 
 
 def test_a_plain_result_that_is_not_finite_allows_no_more_than_the_floor() -> None:
     truth = torch.ones(2, 4, dtype=torch.float64)
     plain = truth.clone()
     plain[0, 0] = math.nan
-    assert not Rows("x", truth, plain).compare(truth * 1.1, "float16").passed
-    assert Rows("x", truth, plain).compare(truth, "float16").passed
+    assert not Rows("x", truth.numpy(), plain.numpy()).compare(truth * 1.1, "float16").passed
+    assert Rows("x", truth.numpy(), plain.numpy()).compare(truth, "float16").passed

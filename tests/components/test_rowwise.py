@@ -144,7 +144,7 @@ def test_sets_share_parameters_unless_they_are_apart() -> None:
     setting = Setting(case("norm", "forward", "float32", seq_len=4, hidden=4))
     for apart in (False, True):
         one, other = RowWise(setting, OPERATION, scaled, 0, sets=2, apart=apart).sets
-        assert (one.sets[0].parameters["weight"] is other.sets[0].parameters["weight"]) is not apart
+        assert (one.parameters["weight"] is other.parameters["weight"]) is not apart
         assert not torch.equal(one.inputs["x"], other.inputs["x"])
 
 

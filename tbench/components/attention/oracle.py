@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
-from tbench.components.compare import Rows, worst
+from tbench.components.compare import Rows, array, worst
 from tbench.components.workload import Check
 
 MOST_HEADS = 4
@@ -83,7 +83,7 @@ class Expected:
         checks = []
         for (batch, head), named in self.rows.items():
             for name, right in named.items():
-                found = results[name].detach()
+                found = results[name]
                 if name in ("dk", "dv"):
                     found = found[batch, head]
                 else:
@@ -103,12 +103,12 @@ def expected(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], lar
         wide = None if grad is None else grad.double()
         truth = attention(problem, q.double(), k.double(), v.double(), sample.rows, wide)
         floor = 0.0 if grad is None else CANCELLED * float(grad.double().norm(dim=-1).max())
-        kinds = None if large is None else large[group][:, sample.rows].flatten().long()
+        kinds = None if large is None else array(large[group][:, sample.rows]).ravel()
         found[batch, head] = {
             name: Rows(
                 f"{name}, batch {batch}, KV head {head}",
-                right.flatten(0, -2),
-                plain[name].double().flatten(0, -2),
+                array(right.flatten(0, -2)),
+                array(plain[name].flatten(0, -2)),
                 kinds if name == "out" else None,
                 SMALLEST_ROW[name],
                 0.0 if name == "out" else floor,

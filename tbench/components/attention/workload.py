@@ -14,7 +14,7 @@ from tbench.components.attention import inputs as making
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
 from tbench.components.attention.problem import Problem, layers
-from tbench.components.compare import blame, require_forms
+from tbench.components.compare import blame, own, require_forms
 from tbench.components.data import fill
 from tbench.components.registry import Kernel
 from tbench.components.workload import Check, Malformed
@@ -79,7 +79,7 @@ class Expectation:
         x = self.layer.inputs
         require_forms(results[:1], {"q": x.q})
         require_untouched(self.before, x.fingerprints())
-        named = dict(zip(("out", "dq", "dk", "dv"), results, strict=False))
+        named = dict(zip(("out", "dq", "dk", "dv"), map(own, results), strict=False))
         return self.expected.compare({name: x.canonical(tensor) for name, tensor in named.items()})
 
     def done(self) -> None:

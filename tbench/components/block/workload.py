@@ -13,7 +13,7 @@ from tbench.components.block import formulas, reference
 from tbench.components.block.component import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.model import ATTENTION, Block
-from tbench.components.compare import Rows, blame, loosened, require_form, worst
+from tbench.components.compare import Rows, array, blame, loosened, own, require_form, worst
 from tbench.components.data import fill, fingerprint, nudge
 from tbench.components.registry import Kernel
 from tbench.components.workload import Check, Malformed
@@ -145,8 +145,8 @@ class BlockWorkload:
         named = {
             name: Rows(
                 name,
-                torch.atleast_2d(right),
-                torch.atleast_2d(plain[name].double()),
+                array(right),
+                array(plain[name]),
                 smallest=SMALLEST_ROW["result" if name == "out" else "gradient"],
             )
             for name, right in truth.items()
@@ -208,12 +208,12 @@ class Expectation:
         changed = [name for name, before in self.before.items() if after[name] != before]
         if changed:
             raise Malformed(f"writes over {', '.join(changed)}; inputs belong to the caller")
-        found = dict(zip(self.named, (x.detach() for x in results), strict=True))
+        found = dict(zip(self.named, map(own, results), strict=True))
         found["out"] = found["out"][self.sequence, self.rows]
         if self.set.grad is not None:
             found["dx"] = found["dx"][self.sequence]
         dtype = self.work.design.dtype
-        checks = [right.compare(torch.atleast_2d(found[name]), dtype) for name, right in self.named.items()]
+        checks = [right.compare(found[name], dtype) for name, right in self.named.items()]
         return loosened(worst(checks), CHAIN)
 
     def done(self) -> None:
