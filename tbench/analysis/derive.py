@@ -293,14 +293,17 @@ def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement]
 
 
 def _beyond_the_work(measurement: Measurement, base: Measurement, speedup: Interval, draft: _Draft) -> None:
-    """The same variant with less to do is faster by what it need not read or compute, at most."""
+    """The same variant with less to do is faster by what it need not read or compute, at most.
+
+    Not asked where the baseline has less to do: what both spend alike then makes the ratio smaller than the work's.
+    """
     own, theirs = measurement.work, base.work
-    if own is None or theirs is None or own == theirs or speedup.low is None or _variant(measurement) != _variant(base):
+    if own is None or theirs is None or speedup.low is None or not _same_but_for_size(measurement, base):
         return
     read = theirs.bytes / own.bytes if own.bytes else 0.0
     computed = theirs.flops / own.flops if own.flops else 0.0
     allowed = max(read, computed)
-    if allowed > 0 and speedup.low > CLEARLY * allowed:
+    if allowed > 1 and speedup.low > CLEARLY * allowed:
         which = "read" if read >= computed else "computed"
         why = "the baseline's data or this row's came from different caches; measure with `cache: cold`"
         told = f"{speedup.estimate:.1f}× where {allowed:.1f}× less is {which}"
@@ -310,9 +313,13 @@ def _beyond_the_work(measurement: Measurement, base: Measurement, speedup: Inter
         )
 
 
-def _variant(measurement: Measurement) -> object:
-    """What ran: the kernel that was chosen, or the one that was asked for."""
-    return measurement.ran or measurement.case.get("kernel")
+def _same_but_for_size(one: Measurement, other: Measurement) -> bool:
+    """Whether the same kernel ran, and cases differ in numbers or pattern only: another norm computes other things."""
+    kernels = [measurement.ran or measurement.case.get("kernel") for measurement in (one, other)]
+    theirs = dict(other.case.axes)
+    differing = [(name, value) for name, value in one.case.axes if name != "kernel" and theirs.get(name) != value]
+    sizes = all(name == "pattern" or type(value) is int for name, value in differing)
+    return kernels[0] == kernels[1] and bool(differing) and sizes
 
 
 def _peak(measurement: Measurement) -> int | None:
