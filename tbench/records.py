@@ -17,6 +17,7 @@ Value = int | float | bool | str
 Status = Literal["ok", "unsupported", "oom", "timeout", "wrong", "error"]
 Again = Literal["", "raise", "replace"]  # whether kept ceilings are measured again: no, keep the better, forget them
 STATUSES: tuple[Status, ...] = get_args(Status)
+HALVES = frozenset({"bfloat16", "float16"})
 FAILED: frozenset[Status] = frozenset({"timeout", "wrong", "error"})  # exit code 4; the rest are results
 
 
@@ -154,8 +155,8 @@ class Measurement:
     its `findings` (by name: numbers, texts, lists of them). Otherwise `reason` says why; turns
     taken before a failure are kept (nothing measured is lost) but no latency is derived from them.
     `error` is the relative error against the float64 oracle, `error_limit` what this dtype allows.
-    `stopped`: why sampling ended: `target` (precision reached), `max_time`, `max_rounds` or `interrupted`;
-    `target` is the relative half-width that was asked for.
+    `stopped`: why sampling ended: `target` (precision reached), `decision` (the comparison with the baseline stands),
+    `max_time`, `max_rounds` or `interrupted`; `target` is the relative half-width that was asked for.
     `costs`: seconds spent beside samples, by name (setup, first_call, check, warmup, memory, overhead), all rounds.
     """
 
@@ -232,9 +233,16 @@ class Ceilings:
         least = smaller[-1] if smaller else 0
         return max(rate for size, rate in self.bandwidth if size >= least)
 
+    def peak(self, dtype: str) -> float | None:
+        """FLOP/s of the best way to a result in `dtype`; for halves computing in float32 is one. None: not measured."""
+        own = self.flops.get(dtype)
+        if own is None or dtype not in HALVES:
+            return own
+        return max(own, self.flops.get("float32", 0.0))
+
     def seconds(self, work: Work, dtype: str) -> float | None:
         """The shortest time `work` could take here; None for a dtype without a measured ceiling."""
-        peak = self.flops.get(dtype)
+        peak = self.peak(dtype)
         if peak is None:
             return None
         return max(work.flops / peak, work.bytes / self.bytes_per_second(work.bytes))

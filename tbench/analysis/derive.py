@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from tbench.analysis.modes import two_modes
-from tbench.analysis.statistics import Interval, interval, ratio
+from tbench.analysis.drift import drift
+from tbench.analysis.modes import two_groups_of_processes, two_modes, without_ends
+from tbench.analysis.statistics import Interval, Rounds, differences, interval, ratio
 from tbench.analysis.turns import by_round, paired
 from tbench.records import Ceilings, Measurement, Status
 
@@ -16,6 +19,9 @@ MISSED = {
     "max_rounds": "run with --rigorous or raise max_rounds",
     "interrupted": "continue the run with --resume",
 }
+WIDEST = 1.0  # relative half-width: an interval that reaches beyond twice the estimate is no result
+FAULT_BOUND = 0.5  # share of the latency
+CLEARLY = 1.05  # faster than the work allows by more than this
 
 
 class Reason(NamedTuple):
@@ -27,7 +33,11 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One case of the result table. None: the figure could not be had, and `reasons` says why."""
+    """One case of the result table. None: the figure could not be had, and `reasons` says why.
+
+    `latency` and `speedup` have no ends where processes fall into two groups. `too_wide` names those of the two whose
+    interval reaches beyond a factor of two: data, but not a result that a report prints.
+    """
 
     measurement: Measurement
     status: Status
@@ -41,6 +51,15 @@ class Row:
     gbytes_per_s: float | None = None
     limit_fraction: float | None = None
     error: float | None = None
+    too_wide: frozenset[Literal["latency", "speedup"]] = frozenset()
+
+    @property
+    def printed_latency(self) -> Interval | None:
+        return None if "latency" in self.too_wide else self.latency
+
+    @property
+    def printed_speedup(self) -> Interval | None:
+        return None if "speedup" in self.too_wide else self.speedup
 
 
 @dataclass
@@ -49,6 +68,7 @@ class _Draft:
 
     figures: dict[str, Any] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
+    too_wide: set[Literal["latency", "speedup"]] = field(default_factory=set)
 
     def say(self, text: str, general: str = "") -> None:
         self.reasons.append(Reason(text, general or text))
@@ -61,51 +81,72 @@ def derive(measurements: Iterable[Measurement], ceilings: Ceilings | None = None
     return [_row(measurement, by_id, ceilings) for measurement in measurements]
 
 
-def implausible(measurement: Measurement, ceilings: Ceilings | None) -> str | None:
-    """Why the case cannot have been this fast here: faster than `ceilings` allow its work, interval and all."""
-    if measurement.status != "ok" or measurement.work is None or ceilings is None:
+def implausible(measurement: Measurement, ceilings: Ceilings | None) -> Reason | None:
+    """What to say of a case that is faster than `ceilings` allow its work, interval and all; None if it is not."""
+    work, dtype = measurement.work, measurement.case.dtype
+    if measurement.status != "ok" or work is None or ceilings is None:
         return None
-    limit = ceilings.seconds(measurement.work, measurement.case.dtype)
+    limit, peak = ceilings.seconds(work, dtype), ceilings.peak(dtype)
     latency = interval(by_round(measurement.turns))
     slowest = latency.estimate if latency.high is None else latency.high
-    if limit is None or limit <= slowest:
+    if limit is None or peak is None or limit <= slowest:
         return None
-    return (
-        f"{limit / latency.estimate:.2f} times what this machine can do: the ceiling, the work's formula or the clock "
-        "is wrong; measure the ceilings again with `tbench doctor --refresh`, and report it if it stays"
+    seconds = latency.estimate
+    remedy = (
+        "was measured while the machine was busy, or is not the best way; tbench doctor --refresh on a quiet machine"
     )
+    if work.flops / peak >= limit:
+        reached, best = (_rate(one, "FLOP/s") for one in (work.flops / seconds, peak))
+        told = f"reaches {reached} where the best measured product reaches {best}: the peak {remedy}"
+    else:
+        reached, best = (_rate(one, "B/s") for one in (work.bytes / seconds, ceilings.bytes_per_second(work.bytes)))
+        told = f"moves {reached} where the best measured way moves {best}: the bandwidth {remedy}"
+    return Reason(told, f"faster than the best that was measured here: that {remedy}")
+
+
+def _rate(per_second: float, unit: str) -> str:
+    """`212 GFLOP/s`, `1.3 TFLOP/s`."""
+    scale, prefix = (1e12, "T") if per_second >= 1e12 else (1e9, "G")
+    return f"{per_second / scale:.3g} {prefix}{unit}"
 
 
 def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: Ceilings | None) -> Row:
-    too_fast = implausible(measurement, ceilings)
-    status: Status = "error" if too_fast else measurement.status
     ran = measurement.ran if measurement.ran not in dict(measurement.case.axes).values() else ""
     draft = _Draft()
-    for sentence in (measurement.reason, too_fast, ran and f"ran {ran}", *measurement.notes):
+    if measurement.reason:
+        draft.say(measurement.reason)
+    if too_fast := implausible(measurement, ceilings):
+        draft.reasons.append(too_fast)
+    for sentence in (ran and f"ran {ran}", *measurement.notes):
         if sentence:
             draft.say(sentence)
-    if status == "ok" and measurement.turns:
+    if measurement.status == "ok" and measurement.turns:
         latency = _latency(measurement, draft)
+        _page_faults(measurement, latency, ceilings, draft)
         _memory(measurement, draft)
-        _against_baseline(measurement, by_id, ceilings, draft)
+        _against_baseline(measurement, by_id, draft)
         _rates(measurement, latency, ceilings, draft)
-    return Row(measurement, status, tuple(draft.reasons), error=measurement.error, **draft.figures)
+    return Row(
+        measurement,
+        measurement.status,
+        tuple(draft.reasons),
+        error=measurement.error,
+        too_wide=frozenset(draft.too_wide),
+        **draft.figures,
+    )
 
 
 def _latency(measurement: Measurement, draft: _Draft) -> Interval:
-    latency = interval(by_round(measurement.turns))
+    rounds = by_round(measurement.turns)
+    latency, groups = _told("latency", interval(rounds), rounds, draft)
     samples = [second for turn in measurement.turns for second in turn.seconds]
     draft.figures.update(latency=latency, samples=len(samples))
-    width, target = latency.relative_half_width, measurement.target
-    if measurement.stopped in MISSED:
-        asked = f"wider than the ±{_percent(target)} asked" if target is not None else "wider than asked"
-        ending = f"({measurement.stopped}): {MISSED[measurement.stopped]}"
-        if width is None:
-            draft.say(f"no interval {ending}")
-        elif target is None or width > target:
-            draft.say(f"interval ±{_percent(width)}, {asked} {ending}", f"interval {asked} {ending}")
+    if not groups and "latency" not in draft.too_wide:
+        _precision(measurement, latency, draft)
     if latency.n_rounds == 1:
         draft.say("one process only: how processes differ is not in the interval; allow more rounds")
+    if not groups:
+        _drift(rounds, draft)
     if launch_bound(measurement):
         draft.say(
             "launch-bound: the host takes longer to submit the calls than the device to run them, so this is the "
@@ -116,7 +157,7 @@ def _latency(measurement: Measurement, draft: _Draft) -> Interval:
         draft.say(
             f"clocks were held back ({', '.join(sorted(held_back))}): cool the device or wait, then measure again"
         )
-    modes = two_modes(samples)
+    modes = None if groups else two_modes(samples)
     if modes:
         slower = f"{_percent(modes.high / modes.low - 1)} slower"
         draft.say(
@@ -128,6 +169,93 @@ def _latency(measurement: Measurement, draft: _Draft) -> Interval:
     return latency
 
 
+def _told(name: Literal["latency", "speedup"], found: Interval, rounds: Rounds, draft: _Draft) -> tuple[Interval, bool]:
+    """The interval as it may be told: without ends where processes fall into two groups; and whether they do.
+
+    One that reaches beyond a factor of two keeps its ends, as data, and is marked as no result.
+    """
+    what = "" if name == "latency" else "speed-up: "
+    groups = two_groups_of_processes(rounds)
+    if groups:
+        remedy = (
+            "no interval describes them; look for two code paths or placements in memory, or other load, and run again"
+        )
+        apart = _percent(groups.high / groups.low - 1)
+        draft.say(
+            f"{what}processes fall into two groups, {apart} apart ({groups.low_share:.0%} and {groups.high_share:.0%} "
+            f"of them): {remedy}",
+            f"{what}processes fall into two groups: {remedy}",
+        )
+        return without_ends(found), True
+    if found.relative_half_width is not None and found.relative_half_width > WIDEST:
+        draft.too_wide.add(name)
+        replicates = [statistics.median(one) for one in rounds] if len(rounds) > 1 else rounds[0]
+        differ = f"{'processes' if len(rounds) > 1 else 'turns'} differ by ×{_factor(replicates)}"
+        remedy = "run again on a quiet machine, or with --rigorous"
+        draft.say(
+            f"{what}not measurable here now: {differ} in {found.n_rounds} rounds; {remedy}",
+            f"{what}not measurable here now: processes differ too much for their number; {remedy}",
+        )
+    return found, False
+
+
+def _factor(logs: Sequence[float]) -> str:
+    """How many times the slowest takes of the fastest, from logarithms: `3.2`, `1500`."""
+    apart = math.exp(min(max(logs) - min(logs), 700))
+    return f"{apart:.3g}" if apart < 1000 else f"{apart:.0f}" if apart < 1e6 else f"{apart:.0e}"
+
+
+def _precision(measurement: Measurement, latency: Interval, draft: _Draft) -> None:
+    """Whether the precision that was asked for was reached, and if not, why not."""
+    width, target = latency.relative_half_width, measurement.target
+    missed = width is not None and (target is None or width > target)
+    if measurement.stopped == "decision" and width is not None and missed:
+        stood = "sampling ended when the comparison with the baseline stood"
+        draft.say(
+            f"latency known to ±{_percent(width)} only: {stood}", f"latency known less precisely than asked: {stood}"
+        )
+    if measurement.stopped in MISSED:
+        asked = f"wider than the ±{_percent(target)} asked" if target is not None else "wider than asked"
+        ending = f"({measurement.stopped}): {MISSED[measurement.stopped]}"
+        if width is None:
+            draft.say(f"no interval {ending}")
+        elif missed:
+            draft.say(f"interval ±{_percent(width)}, {asked} {ending}", f"interval {asked} {ending}")
+
+
+def _drift(rounds: Rounds, draft: _Draft) -> None:
+    found = drift([statistics.median(one) for one in rounds])
+    if found is None:
+        return
+    between = "the machine drifted between rounds"
+    unknown = "the interval does not know that; leave the machine alone, or warm it up, and run again"
+    if found.kind == "wander":
+        draft.say(
+            f"{between}, by about {_percent(found.by)}: {unknown}",
+            f"{between}: {unknown}",
+        )
+    else:
+        way = "slower" if found.by > 0 else "faster"
+        draft.say(
+            f"{between}, the first was {_percent(abs(found.by))} {way} than the others: {unknown}",
+            f"{between}, the first was {way} than the others: {unknown}",
+        )
+
+
+def _page_faults(measurement: Measurement, latency: Interval, ceilings: Ceilings | None, draft: _Draft) -> None:
+    counted = [turn.faults for turn in measurement.turns if turn.faults is not None]
+    if not counted or ceilings is None or ceilings.page_fault_seconds is None:
+        return
+    faults = statistics.median(counted)
+    share = faults * ceilings.page_fault_seconds / latency.estimate
+    if share >= FAULT_BOUND:
+        draft.say(
+            f"page-fault bound: about {min(share, 1.0):.0%} of the time the system zeroes fresh memory ({faults:.0f} "
+            "faults a call); measure with `allocator: kept`",
+            "page-fault bound: most of the time the system zeroes fresh memory; measure with `allocator: kept`",
+        )
+
+
 def _memory(measurement: Measurement, draft: _Draft) -> None:
     memory = measurement.memory
     if memory is not None and memory.peak_bytes is not None:
@@ -137,25 +265,24 @@ def _memory(measurement: Measurement, draft: _Draft) -> None:
     draft.say(f"no peak memory: {why}")
 
 
-def _against_baseline(
-    measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: Ceilings | None, draft: _Draft
-) -> None:
+def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement], draft: _Draft) -> None:
     if measurement.baseline is None:
         return
     base = by_id.get(measurement.baseline)
     if base is None:
         draft.say("no speed-up: its baseline was not measured")
         return
-    if base.status != "ok" or implausible(base, ceilings):
-        status = base.status if base.status != "ok" else "error"
-        draft.say(f"no speed-up: its baseline is {status}")
+    if base.status != "ok":
+        draft.say(f"no speed-up: its baseline is {base.status}")
         return
     first, second = paired(base.turns, measurement.turns)
     waiting = [name for name, one in (("its baseline", base), ("this row", measurement)) if launch_bound(one)]
     if waiting:
         draft.say(f"no speed-up: {' and '.join(waiting)} measured the host, not the device")
     elif first:
-        draft.figures["speedup"] = ratio(first, second)
+        speedup, _ = _told("speedup", ratio(first, second), differences(first, second), draft)
+        draft.figures["speedup"] = speedup
+        _beyond_the_work(measurement, base, speedup, draft)
     else:
         draft.say("no speed-up: no turn was taken beside its baseline")
     own, theirs = _peak(measurement), _peak(base)
@@ -163,6 +290,36 @@ def _against_baseline(
         draft.figures["memory_ratio"] = own / theirs
     elif own is not None:
         draft.say("no memory ratio: its baseline has no peak memory")
+
+
+def _beyond_the_work(measurement: Measurement, base: Measurement, speedup: Interval, draft: _Draft) -> None:
+    """The same variant with less to do is faster by what it need not read or compute, at most.
+
+    Not asked where the baseline has less to do: what both spend alike then makes the ratio smaller than the work's.
+    """
+    own, theirs = measurement.work, base.work
+    if own is None or theirs is None or speedup.low is None or not _same_but_for_size(measurement, base):
+        return
+    read = theirs.bytes / own.bytes if own.bytes else 0.0
+    computed = theirs.flops / own.flops if own.flops else 0.0
+    allowed = max(read, computed)
+    if allowed > 1 and speedup.low > CLEARLY * allowed:
+        which = "read" if read >= computed else "computed"
+        why = "the baseline's data or this row's came from different caches; measure with `cache: cold`"
+        told = f"{speedup.estimate:.1f}× where {allowed:.1f}× less is {which}"
+        draft.say(
+            f"faster than bytes and operations allow: {told}; {why}",
+            f"faster than bytes and operations allow: {why}",
+        )
+
+
+def _same_but_for_size(one: Measurement, other: Measurement) -> bool:
+    """Whether the same kernel ran, and cases differ in numbers or pattern only: another norm computes other things."""
+    kernels = [measurement.ran or measurement.case.get("kernel") for measurement in (one, other)]
+    theirs = dict(other.case.axes)
+    differing = [(name, value) for name, value in one.case.axes if name != "kernel" and theirs.get(name) != value]
+    sizes = all(name == "pattern" or type(value) is int for name, value in differing)
+    return kernels[0] == kernels[1] and bool(differing) and sizes
 
 
 def _peak(measurement: Measurement) -> int | None:

@@ -13,8 +13,7 @@ where 1.2533 = √(π/2) is the price of the median against the mean for a norma
 (`tests/analysis/test_coverage.py`) over the one-way analysis of variance of the turns, t · 1.2533 · √(max(MSB, MSW)/n):
 as simple, but an outlying turn (+30%, one in twenty) does not widen it, which saves 15–30% of the rounds, and
 two rounds that agree by chance do not make it 92%. At a fixed number of rounds it covers 96–98%, more than the 95%
-it says; the surplus is what stopping at a target costs: adding rounds, from three on, until the interval is inside
-±2% leaves 93–96%.
+it says; the surplus is what stopping at a target costs (`tbench.analysis.stopping`, where the rule is).
 """
 
 from __future__ import annotations
@@ -81,9 +80,12 @@ def ratio(base: Rounds, case: Rounds, confidence: float = 0.95) -> Interval:
     """
     if [len(turns) for turns in base] != [len(turns) for turns in case]:
         raise ValueError("a ratio needs paired turns: both sides must have the same turns in the same rounds")
-    return interval(
-        [[b - c for b, c in zip(*turns, strict=True)] for turns in zip(base, case, strict=True)], confidence
-    )
+    return interval(differences(base, case), confidence)
+
+
+def differences(base: Rounds, case: Rounds) -> list[list[float]]:
+    """The logarithms of base ÷ case, turn by turn, of sides of the same shape."""
+    return [[b - c for b, c in zip(*turns, strict=True)] for turns in zip(base, case, strict=True)]
 
 
 @lru_cache(maxsize=1024)

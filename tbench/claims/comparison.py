@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tbench.analysis.derive import Row, launch_bound
-from tbench.analysis.statistics import ratio
+from tbench.analysis.modes import two_groups_of_processes, without_ends
+from tbench.analysis.statistics import differences, ratio
 from tbench.analysis.turns import by_round, paired
 from tbench.claims.slopes import unpaired_ratio
 from tbench.claims.verdict import Estimate
@@ -34,7 +35,10 @@ def time_ratio(base: Row, tested: Row) -> TimeRatio | None:
     together = other.baseline == one.case.id or (one.baseline is not None and one.baseline == other.baseline)
     first, second = paired(one.turns, other.turns)
     if together and first:
-        return TimeRatio(Estimate.of(ratio(first, second)), in_turns=True)
+        found = ratio(first, second)
+        if two_groups_of_processes(differences(first, second)):
+            found = without_ends(found)
+        return TimeRatio(Estimate.of(found), in_turns=True)
     return TimeRatio(unpaired_ratio(rounds(one.turns), rounds(other.turns)), in_turns=False)
 
 

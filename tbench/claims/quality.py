@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from tbench.analysis.statistics import t_quantile, t_survival
 from tbench.claims.model import NOTHING, Equivalent, Superior, Words
 from tbench.claims.trial import Trial
-from tbench.claims.verdict import Estimate, Judgement, Verdict, further
+from tbench.claims.verdict import Estimate, Judgement, Verdict, further, needed
 
-ALPHA = 0.05
+ALPHA = 0.05  # of equivalence, and of no effect
+ONE_SIDED = 0.025  # of superiority, in either direction: what an interval of 95% leaves on a side
 POWER_Z = 1.2816  # 90% power: the chance to find what is there
 ALONE = Words("one pair of seeds has no interval", "只有一对种子，没有区间")
 BEYOND = Words("better by more than the margin", "好出容差以上")
@@ -115,7 +116,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def superior(arms: Sequence[tuple[Paired, Superior]]) -> list[Judgement]:
-    """Whether each arm beats the baseline: one-sided paired t at 5%, Holm over the arms, effect ≥ `rule.effect`.
+    """Whether each arm beats the baseline: one-sided paired t at 2.5%, Holm over the arms, and by `rule.effect`.
+
+    By `rule.effect`: all of the 95% interval of the mean gain is there, not the mean alone. If all of it is below, that
+    is partly so; if it holds `rule.effect`, there is an effect, but it is open whether it is large enough.
 
     The other direction is tested in the same way: an arm that is worse is refuted. An arm that diverges more often than
     the baseline cannot be confirmed, however good its other runs are. No effect: 90% interval within ±`rule.effect`.
@@ -130,21 +134,27 @@ def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgem
     if n < 2:
         return Judgement(Verdict.INCONCLUSIVE, ALONE, more=2)
     mean, threshold = statistics.fmean(gains), rule.effect * statistics.fmean(arm.base)
-    if p_up < ALPHA and arm.tested_diverged > arm.base_diverged:
+    if p_up < ONE_SIDED and arm.tested_diverged > arm.base_diverged:
         return Judgement(Verdict.PARTLY, Words("better, but diverges more often", "更好，但更常发散"))
-    if p_up < ALPHA:
-        if mean >= threshold:
-            return Judgement(Verdict.CONFIRMED)
+    if p_up < ONE_SIDED:
+        low, high = arm.estimate.low, arm.estimate.high
+        assert low is not None and high is not None
         least = f"{100 * rule.effect:g}%"
-        return Judgement(Verdict.PARTLY, Words(f"better, by less than {least}", f"更好，但不到{least}"))
-    if p_down < ALPHA:
+        if low >= threshold:
+            return Judgement(Verdict.CONFIRMED)
+        if high < threshold:
+            return Judgement(Verdict.PARTLY, Words(f"better, by less than {least}", f"更好，但不到{least}"))
+        enough = needed(n, mean - low, abs(mean - threshold))
+        unsure = Words(f"better, but not whether by {least}", f"更好，但不确定是否达到{least}")
+        return Judgement(Verdict.INCONCLUSIVE, unsure, more=further(enough, n))
+    if p_down < ONE_SIDED:
         return Judgement(Verdict.REFUTED)
     spread = statistics.stdev(gains)
     if _within(gains, threshold):
         return Judgement(Verdict.NO_EFFECT)
     sought = max(abs(mean), threshold)
-    needed = ((_z(n) + POWER_Z) * spread / sought) ** 2 if sought > 0 else math.inf
-    return Judgement(Verdict.INCONCLUSIVE, more=further(needed, n))
+    seeds = ((_z(n, ONE_SIDED) + POWER_Z) * spread / sought) ** 2 if sought > 0 else math.inf
+    return Judgement(Verdict.INCONCLUSIVE, more=further(seeds, n))
 
 
 def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
@@ -174,9 +184,9 @@ def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
         gain = Words("a gain is not ruled out", "不排除有改善")
         return Judgement(Verdict.CONFIRMED, gain if estimate.value + half >= rule.margin else NOTHING)
     room = abs(rule.margin - abs(estimate.value))
-    needed = ((_z(n) + POWER_Z) * spread / room) ** 2 if room > 0 else math.inf
+    seeds = ((_z(n, ALPHA) + POWER_Z) * spread / room) ** 2 if room > 0 else math.inf
     why = Words("diverges more often", "更常发散") if failing else NOTHING
-    return Judgement(Verdict.INCONCLUSIVE, why, more=further(needed, n))
+    return Judgement(Verdict.INCONCLUSIVE, why, more=further(seeds, n))
 
 
 def _within(gains: Sequence[float], margin: float) -> bool:
@@ -184,9 +194,9 @@ def _within(gains: Sequence[float], margin: float) -> bool:
     return abs(statistics.fmean(gains)) + half < margin
 
 
-def _z(n: int) -> float:
+def _z(n: int, alpha: float) -> float:
     """The quantile that the test will use, a little larger than the normal's while n is small."""
-    return t_quantile(1 - ALPHA, max(n - 1, 1)) if n > 3 else 1.645
+    return t_quantile(1 - alpha, n - 1) if n > 3 else statistics.NormalDist().inv_cdf(1 - alpha)
 
 
 def share_difference(base: Sequence[bool], tested: Sequence[bool]) -> Estimate:

@@ -12,7 +12,8 @@ Per regime, for a claimed range [low, high] and a 95% interval:
 A figure that is counted has no interval; within ±0.05 of "no effect" it is none.
 
 An interval of 95% is wholly on the wrong side of a border in at most 2.5% of cases, so a claim that is false is
-confirmed, and a true one refuted, at most that often per regime judged here; `quality` tests at 5%.
+confirmed, and a true one refuted, at most that often per regime judged here. `quality` asks the same of superiority;
+its equivalence is two tests at 5%.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tbench.analysis.statistics import Interval
+from tbench.analysis.statistics import Interval, t_quantile
 from tbench.claims.model import NOTHING, AtLeast, AtMost, Exact, Range, Words
 
 NARROW = 0.05
@@ -31,6 +32,7 @@ BELOW = Words("but less than claimed", "但不及所称")
 INSIDE = Words("inside the range", "在声称范围内")
 OPEN = Words("runs that never got there leave the interval open", "有训练未达到目标，区间不封闭")
 UNSURE = Words("an effect, but not whether it reaches the range", "有效果，但不确定是否达到声称范围")
+GROUPS = Words("processes fall into two groups: no interval describes them", "进程分成两组，没有能描述它们的区间")
 MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
 
 
@@ -48,7 +50,7 @@ class Estimate:
     """A value with its 95% interval. `n` replicates of a kind (`rounds`, `seeds`, `runs`); `exact`: counted, no noise;
     `truth`: 1 or 0, whether something is so.
 
-    `low` and `high` are None where one replicate is all there is.
+    `low` and `high` are None where one replicate is all there is, or where processes fall into two groups.
     """
 
     value: float
@@ -88,6 +90,8 @@ def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgeme
     if math.isnan(estimate.value):
         return Judgement(Verdict.INCONCLUSIVE, Words("not a number", "不是数值"))
     low, high = estimate.low, estimate.high
+    if (low is None or high is None) and estimate.n > 1:
+        return Judgement(Verdict.INCONCLUSIVE, GROUPS)
     if low is None or high is None:
         alone = Words(f"one of the {estimate.unit} has no interval", "只有一次重复，没有区间")
         return Judgement(Verdict.INCONCLUSIVE, alone, more=2)
@@ -151,13 +155,36 @@ def _exact(rule: Exact, estimate: Estimate, low: float, high: float) -> Judgemen
 
 
 def _undecided(estimate: Estimate, half_width: float, note: Words = NOTHING) -> Judgement:
-    """Inconclusive, with what it takes to bring the interval's half-width down to `half_width` (∝ 1/√n)."""
+    """Inconclusive, with what it takes to bring the interval's half-width down to `half_width`."""
     assert estimate.low is not None and estimate.high is not None
     if math.isinf(estimate.high):  # nothing to size by: twice as many, and six at least
         return Judgement(Verdict.INCONCLUSIVE, OPEN, more=max(6 - estimate.n, estimate.n))
     now = max(estimate.high - estimate.value, estimate.value - estimate.low)
-    needed = estimate.n * (now / half_width) ** 2 if half_width > 0 else math.inf
-    return Judgement(Verdict.INCONCLUSIVE, note, more=further(needed, estimate.n))
+    return Judgement(Verdict.INCONCLUSIVE, note, more=further(needed(estimate.n, now, half_width), estimate.n))
+
+
+def needed(n: int, now: float, wanted: float) -> float:
+    """How many replicates bring a half-width of `now` with `n` of them down to `wanted`; infinite beyond `MOST`.
+
+    The half-width goes with t(n − 1) / √n, of which t falls fast while n is small: 3 replicates whose interval is twice
+    too wide need 5, where 1/√n alone would ask for 12. The least number is found by bisection.
+    """
+    if n < 2 or wanted <= 0 or _per_spread(MOST) * now > wanted * _per_spread(n):
+        return math.inf
+    low, high = n, MOST  # too few, or n itself; enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _per_spread(middle) * now <= wanted * _per_spread(n) else (middle, high)
+    return high
+
+
+def _per_spread(n: int) -> float:
+    """Half-width of a 95% interval over the standard deviation: t(n − 1) / √n, t from its expansion in 1/df beyond 100.
+
+    Abramowitz & Stegun 26.7.5: z + (z³ + z) / 4df + (5z⁵ + 16z³ + 3z) / 96df², exact to five digits there.
+    """
+    df = n - 1
+    return (t_quantile(0.975, df) if df <= 100 else 1.95996 + 2.37227 / df + 2.8225 / df**2) / math.sqrt(n)
 
 
 def further(needed: float, n: int) -> int | None:

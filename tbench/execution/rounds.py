@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tbench.analysis.statistics import interval
-from tbench.analysis.turns import by_round
+from tbench.analysis.stopping import decided, looks, precise
+from tbench.analysis.turns import by_round, paired
 from tbench.execution.executor import Executor, Worker, WorkerFailed
 from tbench.records import Case, Handicap, Measurement, Memory, Sampling, Turn, Work
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
-FEWEST_ROUNDS = 3  # with two, a 95% interval is thirteen times the spread and says nothing
+FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,7 @@ def measure_group(
     Drafts that already hold a measurement (a resumed run) go on from there.
     """
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
-    for draft in drafts.values():
-        judge(draft, sampling)
+    judge_group(group, drafts, sampling)
     while True:
         unfinished = [case for case in group.cases if not drafts[case].finished]
         if not unfinished:
@@ -143,8 +142,7 @@ def measure_group(
         active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
-        for case in active:
-            judge(drafts[case], sampling)
+        judge_group(group, drafts, sampling)
         after_round([draft.measurement for draft in drafts.values() if draft.measurement])
         number += 1
 
@@ -238,21 +236,39 @@ def spent(draft: Draft, sampling: Sampling) -> bool:
     return taken >= SETUP_ALLOWANCE * sampling.max_time
 
 
-def judge(draft: Draft, sampling: Sampling) -> None:
-    """Decide whether a case is finished, and why."""
+def judge_group(group: Group, drafts: Mapping[Case, Draft], sampling: Sampling) -> None:
+    """Decide which cases are finished. A baseline has nothing left to do once every comparison with it stands."""
+    base = drafts[group.baseline] if group.baseline is not None else None
+    for case in group.cases:
+        judge(drafts[case], sampling, None if case == group.baseline else base)
+    others = [drafts[case] for case in group.cases if case != group.baseline]
+    if base is None or base.finished or len(by_round(base.turns)) < min(FEWEST_ROUNDS, sampling.min_rounds):
+        return
+    if all(draft.finished for draft in others) and any(draft.stopped == "decision" for draft in others):
+        base.stopped = "decision"
+
+
+def judge(draft: Draft, sampling: Sampling, base: Draft | None = None) -> None:
+    """Decide whether a case is finished, and why. `base`: what it is compared with, where that is another case."""
     measurement = draft.measurement
     if measurement is None or measurement.status != "ok" or draft.stopped:
         return
     rounds = by_round(measurement.turns)
-    spent = sampled_seconds(measurement.turns)
-    everything = spent + sum(measurement.costs.values())
-    if len(rounds) >= sampling.min_rounds and spent >= sampling.min_time:
-        width = interval(rounds).relative_half_width
-        if width is not None and width <= sampling.target:
+    sampled = sampled_seconds(measurement.turns)
+    everything = sampled + sum(measurement.costs.values())
+    stops = looks(sampling.min_rounds, sampling.max_rounds)
+    if len(rounds) in stops and sampled >= sampling.min_time:
+        if precise(rounds, sampling.target, sampling.max_rounds):
             draft.stopped = "target"
             return
+        first, second = paired(base.turns, measurement.turns) if base is not None else ([], [])
+        if len(first) >= min(FEWEST_ROUNDS, sampling.min_rounds) and decided(
+            first, second, sampling.target, len(stops)
+        ):
+            draft.stopped = "decision"
+            return
     enough = len(rounds) >= min(FEWEST_ROUNDS, sampling.min_rounds)
-    if enough and (spent >= sampling.max_time or everything >= SETUP_ALLOWANCE * sampling.max_time):
+    if enough and (sampled >= sampling.max_time or everything >= SETUP_ALLOWANCE * sampling.max_time):
         draft.stopped = "max_time"
     elif len(rounds) >= sampling.max_rounds:
         draft.stopped = "max_rounds"

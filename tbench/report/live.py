@@ -163,7 +163,7 @@ def outcome(row: Row) -> str:
     if row.latency is None:
         reason = row.reasons[0].text if row.reasons else ""
         return f"{row.status}: {reason}"
-    words = f"{units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".rstrip()
+    words = _latency(row).plain
     compared = _speedup(row).plain
     return f"{words}, {compared}" if compared else words
 
@@ -185,10 +185,14 @@ def _latency(row: Row) -> Text:
             outcome(row) if row.status == "ok" else row.status,
             style="dim" if row.status in ("ok", "unsupported") else "red",
         )
+    if row.printed_latency is None:
+        return Text("not measurable now", style="dim")
     return Text(f"{units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".rstrip())
 
 
 def _speedup(row: Row) -> Text:
     if row.speedup is None:
         return Text("")
-    return Text("baseline" if row.measurement.baseline == row.measurement.case.id else units.times(row.speedup))
+    if row.measurement.baseline == row.measurement.case.id:
+        return Text("baseline")
+    return Text("—" if row.printed_speedup is None else units.times(row.printed_speedup))

@@ -21,6 +21,7 @@ Tone = Literal["", "good", "bad", "quiet"]
 
 # Below this many FLOPs a byte every current machine waits for its memory: GB/s says more than FLOP/s.
 MEMORY_BOUND = 8.0
+NOT_MEASURABLE = "—"  # a note says why
 INLINE = 20  # a note up to this long stands in its row
 
 
@@ -123,6 +124,8 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell
     slow_memory = _memory_bound(rows)
 
     def rate(row: Row) -> Cell:
+        if "latency" in row.too_wide:
+            return Cell("")
         width = row.latency.relative_half_width if row.latency else None
         if _kind(row) in slow_memory:
             return Cell("" if row.gbytes_per_s is None else units.rate(row.gbytes_per_s * 1e9, "B/s", width))
@@ -133,7 +136,10 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell
         return Cell("" if count is None else units.size(count))
 
     def width(row: Row) -> Cell:
-        return Cell(units.plus_minus(row.latency.relative_half_width if row.latency else None), "quiet")
+        return Cell(units.plus_minus(row.printed_latency.relative_half_width if row.printed_latency else None), "quiet")
+
+    def of_limit(row: Row) -> Cell:
+        return Cell("" if "latency" in row.too_wide else _given(row.limit_fraction, units.share))
 
     def memory_ratio(row: Row) -> Cell:
         return Cell(_given(row.memory_ratio, lambda ratio: f"{units.three_digits(ratio)}×"))
@@ -146,7 +152,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell
         (Column("memory ratio", rank=2), memory_ratio),
         (Column("KV cache", rank=1), kv_cache),
         (Column("rate", rank=4), rate),
-        (Column("of limit", rank=1), lambda row: Cell(_given(row.limit_fraction, units.share))),
+        (Column("of limit", rank=1), of_limit),
         *_findings(rows),
     )
 
@@ -178,7 +184,7 @@ def _latency(row: Row) -> Cell:
     if row.latency is None:
         tone: Tone = "" if row.status == "ok" else "quiet" if row.status == "unsupported" else "bad"
         return Cell("" if row.status == "ok" else row.status, tone)
-    return Cell(units.duration(row.latency))
+    return Cell(NOT_MEASURABLE, "quiet") if row.printed_latency is None else Cell(units.duration(row.printed_latency))
 
 
 def _speedup(row: Row) -> Cell:
@@ -186,6 +192,8 @@ def _speedup(row: Row) -> Cell:
         return Cell("")
     if row.measurement.baseline == row.measurement.case.id:
         return Cell("baseline", "quiet")
+    if row.printed_speedup is None:
+        return Cell(NOT_MEASURABLE, "quiet")
     low, high = row.speedup.low, row.speedup.high
     tone: Tone = "good" if low is not None and low > 1 else "bad" if high is not None and high < 1 else ""
     return Cell(units.times(row.speedup), tone)

@@ -83,6 +83,7 @@ def one(arm: Paired) -> Verdict:
     [
         ([0.05, 0.052, 0.049, 0.051], Verdict.CONFIRMED),
         ([0.005, 0.0052, 0.0049, 0.0051], Verdict.PARTLY),  # sure, but less than 0.5%
+        ([0.02, 0.012, 0.016, 0.006], Verdict.INCONCLUSIVE),  # better, and 0.5% is inside the interval
         ([0.0001, -0.0002, 0.0001, -0.0001], Verdict.NO_EFFECT),
         ([-0.05, -0.052, -0.049, -0.051], Verdict.REFUTED),
         ([0.5, -0.4, 0.3, -0.2], Verdict.INCONCLUSIVE),
@@ -96,7 +97,7 @@ def test_superiority(gains: list[float], verdict: Verdict) -> None:
 def test_more_arms_ask_for_more() -> None:
     """What one arm alone would show is not shown when it is one of ten that were tried."""
     chance = random.Random(0)
-    arm_ = losses([0.05, 0.01, 0.04, 0.03])
+    arm_ = losses([0.06, 0.02, 0.05, 0.04])
     others = [losses([chance.gauss(0, 0.05) for _ in range(4)]) for _ in range(9)]
     assert one(arm_) is Verdict.CONFIRMED
     assert superior([(each, Superior()) for each in (arm_, *others)])[0].verdict is Verdict.INCONCLUSIVE

@@ -7,9 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from tbench.claims.model import AtLeast, AtMost, Exact, Range
-from tbench.claims.verdict import Estimate, Verdict, combine, judge
+from tbench.claims.verdict import Estimate, Verdict, combine, judge, needed
 
 CLAIMED = Range(2, 4)
 FASTER = Range(1.05)
@@ -77,10 +78,29 @@ def test_a_narrower_interval_never_contradicts_a_wider_one(value: float, half: f
 def test_the_samples_asked_for_would_have_decided(value: float, half: float, n: int) -> None:
     found = judge(CLAIMED, Estimate(value, value - half, value + half, n, "rounds"))
     if found.verdict is Verdict.INCONCLUSIVE and found.more is not None:
-        narrowed = half * math.sqrt(n / (n + found.more)) * (1 - 1e-9)
+        of_n, of_more = (float(stdtrit(k - 1, 0.975)) / math.sqrt(k) for k in (n, n + found.more))
+        narrowed = half * of_more / of_n * (1 - 1e-6)
         assert judge(CLAIMED, Estimate(value, value - narrowed, value + narrowed, n, "rounds")).verdict is not (
             Verdict.INCONCLUSIVE
         )
+
+
+def test_few_replicates_need_few_more() -> None:
+    """t falls from 4.30 at three replicates to 2.78 at five: 1/√n alone would ask for 48 in all, and 12."""
+    assert needed(3, 1.0, 0.25) == 13
+    assert needed(3, 1.0, 0.5) == 5
+    assert needed(5, 1.0, 1.0) <= 6
+    assert needed(3, 1.0, 0.0) == math.inf
+    assert needed(1000, 1.0, 0.5) == pytest.approx(4000, rel=0.01)
+
+
+@given(st.integers(2, 200), st.floats(0.01, 1))
+def test_no_fewer_would_do(n: int, wanted: float) -> None:
+    found = needed(n, 1.0, wanted)
+    if found < math.inf:
+        widths = [float(stdtrit(k - 1, 0.975)) / math.sqrt(k) for k in (n, int(found), int(found) - 1)]
+        assert widths[1] / widths[0] <= wanted * (1 + 1e-4)
+        assert found == n + 1 or widths[2] / widths[0] >= wanted * (1 - 1e-4)
 
 
 def test_a_value_on_the_border_is_not_promised_to_be_decided() -> None:
@@ -90,6 +110,8 @@ def test_a_value_on_the_border_is_not_promised_to_be_decided() -> None:
 def test_without_an_interval_nothing_is_decided() -> None:
     alone = judge(CLAIMED, Estimate(3.0, None, None, 1, "rounds"))
     assert alone.verdict is Verdict.INCONCLUSIVE and alone.more == 2
+    groups = judge(CLAIMED, Estimate(3.0, None, None, 12, "rounds"))
+    assert groups.verdict is Verdict.INCONCLUSIVE and groups.more is None and "two groups" in groups.note.en
     assert judge(CLAIMED, Estimate(math.nan, math.nan, math.nan, 5, "rounds")).verdict is Verdict.INCONCLUSIVE
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tbench.analysis.stopping import looks
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.rounds import Group, derived_seed, measure_group, sampled_seconds
 from tbench.records import Case, Measurement, Sampling
@@ -61,6 +62,30 @@ def test_says_which_condition_was_not_met() -> None:
     assert measured.stopped == "max_time"
     assert {turn.round for turn in measured.turns} == {0, 1, 2}
     assert len(measured.turns) == 6  # two turns a round once a case has used its share of the time
+
+
+def test_a_slow_case_takes_five_rounds_of_two_turns() -> None:
+    sampling = Sampling(target=1e-9, max_time=3.0, min_time=0.0)
+    measured = measure("a", FakeExecutor({"a": 2.0}, noise=0.5), sampling)["a"]
+    assert [(turn.round, turn.turn) for turn in measured.turns] == [(r, t) for r in range(5) for t in range(2)]
+    assert measured.stopped == "max_time"
+
+
+def test_a_comparison_that_stands_ends_sampling_for_both() -> None:
+    sampling = Sampling(target=0.02, max_time=60.0, min_time=0.0, turn_time=0.001)
+    measured = measure("ab", FakeExecutor({"a": 0.004, "b": 0.001}, noise=0.08), sampling)
+    assert {one.stopped for one in measured.values()} == {"decision"}
+    assert {len({turn.round for turn in one.turns}) for one in measured.values()} <= {5, 8}
+    same = measure("ab", FakeExecutor({"a": 0.001, "b": 0.001}, noise=0.3), sampling)
+    assert {one.stopped for one in same.values()} == {"max_rounds"}
+
+
+def test_precision_is_asked_at_looks_only() -> None:
+    sampling = Sampling(target=0.02, max_time=60.0, min_time=0.0, turn_time=0.001, max_rounds=60)
+    for noise in (0.02, 0.05, 0.08):
+        measured = measure("a", FakeExecutor({"a": 0.001}, noise=noise), sampling)["a"]
+        assert measured.stopped == "target"
+        assert len({turn.round for turn in measured.turns}) in looks(5, 60)
 
 
 def rounds_beside_an_unsteady_case(baseline: float) -> dict[str, set[int]]:
@@ -149,7 +174,7 @@ def test_always_ends_and_pairs_every_turn(speeds: list[float], turns: int, noise
     base = {(turn.round, turn.turn) for turn in measured["a"].turns}
     for one in measured.values():
         assert one.status == "ok"
-        assert one.stopped in {"target", "max_time", "max_rounds"}
+        assert one.stopped in {"target", "decision", "max_time", "max_rounds"}
         assert sampled_seconds(one.turns) > 0
         mine = {(turn.round, turn.turn) for turn in one.turns}
         # A slow case may skip late turns of a round; those it took have a partner unless the partner skipped them, or

@@ -117,9 +117,10 @@ def _seconds(row: Row) -> float | None:
 
 
 def _figures(row: Row) -> Iterator[str]:
-    if row.latency is not None:
-        yield f"latency {units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".rstrip()
-    if row.speedup is not None and row.measurement.baseline != row.measurement.case.id:
-        yield f"speed-up {units.times(row.speedup)}"
+    latency, speedup = row.printed_latency, row.printed_speedup
+    if latency is not None:
+        yield f"latency {units.duration(latency)} {units.plus_minus(latency.relative_half_width)}".rstrip()
+    if speedup is not None and row.measurement.baseline != row.measurement.case.id:
+        yield f"speed-up {units.times(speedup)}"
     if row.peak_memory_bytes is not None:
         yield f"peak memory {units.size(row.peak_memory_bytes)}"
