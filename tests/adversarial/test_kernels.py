@@ -114,7 +114,7 @@ ATTENTION = [
     ),
     *rows("own_buffer", "splits_into_threads", status="ok", phases=READ),
     *rows("seeds_the_generator", "sets_the_environment", "talks", status="ok", phases=ANY, dtypes=(F32,)),
-    Row("sets_state", "ok", "(?=.*dtype)(?=.*threads)(?=.*grad)", phases=ANY, dtypes=(F32,)),
+    Row("sets_state", "ok", "(?=.*dtype)(?=.*grad)", phases=ANY, dtypes=(F32,)),
     Row("sets_more_state", "ok", "(?=.*precision)(?=.*deterministic)(?=.*device)", phases=ANY, dtypes=(F32,)),
     # remembered
     *rows("remembers_by_pointer", "remembers_by_version", "remembers_by_identity", "remembers_by_sum", phases=READ),
