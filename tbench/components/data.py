@@ -30,16 +30,16 @@ def fill(x: Tensor, generator: torch.Generator, scale: float = 1.0) -> None:
             part.copy_(drawn[: part.numel()])
 
 
-def nudge(x: Tensor, generator: torch.Generator) -> None:
-    """Give a few elements other values of the same size: what was computed of the old ones is out of date."""
+def nudge(x: Tensor, generator: torch.Generator, scale: float = 1.0) -> None:
+    """Give a few elements other values of the kind `fill` gives: what was computed of the old ones is out of date."""
     with torch.no_grad():
         flat = x.view(-1)
         count = flat.numel()
-        ends = [torch.arange(min(NUDGED, count)), torch.arange(max(0, count - NUDGED), count)]
-        where = torch.cat([*ends, torch.randint(count, (NUDGED,))]).to(x.device)
-        there = flat[where]
+        ends = [(0, min(NUDGED, count)), (max(0, count - NUDGED), count)]
+        anywhere = torch.randint(count, (NUDGED,), generator=generator, device=x.device)
+        where = torch.cat([*(torch.arange(*end, device=x.device) for end in ends), anywhere])
         drawn = torch.randn(len(where), generator=generator, device=x.device)
-        flat[where] = (drawn * there.float().abs().mean()).to(x.dtype)
+        flat[where] = drawn.mul_(scale).to(x.dtype)
 
 
 def fingerprint(x: Tensor) -> int:
