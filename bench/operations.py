@@ -42,7 +42,7 @@ OPERATION = Component(
     complete=dict,
     predict_bytes=lambda case: 2 * operand_bytes(case),
     work=lambda case: Work(0.0, float(operand_bytes(case))),
-    workload=lambda case, seed: PlainWorkload(case, seed),
+    workload=lambda case, seed, sets=1, apart=False: PlainWorkload(case, seed, sets),
 )
 for _name in PLAIN:
     OPERATION.variant(_name, about=f"torch's {_name}")(lambda case, name=_name: function(name))
@@ -164,7 +164,7 @@ def call(described: str, allocator: str) -> Callable[[], Any]:
 
     if allocator == "kept":
         keep_memory()
-    return built(Case.from_dict(json.loads(described)), SEED).call
+    return built(Case.from_dict(json.loads(described)), SEED).calls[0]
 
 
 def waiting_call(described: str, allocator: str) -> Callable[[], Any]:
@@ -209,38 +209,65 @@ class PlainWorkload:
 
     layers = 1
     notes: tuple[str, ...] = ()
+    overwrites = False
 
-    def __init__(self, case: Case, seed: int) -> None:
-        self.ran = str(case["kernel"])
-        self.function = function(self.ran)
-        self.tensors = operands(self.ran, case.integer("rows"), case.integer("width"))
-        self.fill(seed)
-        self.call = partial(self.function, *self.tensors)
-        self.resident_bytes = sum(tensor.nbytes for tensor in self.tensors)
-
-    def fill(self, seed: int) -> None:
+    def __init__(self, case: Case, seed: int, sets: int = 1) -> None:
         import torch
 
-        generator = torch.Generator().manual_seed(seed)
-        for tensor in self.tensors:
-            if tensor.is_floating_point():
-                tensor.normal_(generator=generator)
-            else:
-                tensor.random_(0, self.classes, generator=generator)
+        self.ran = str(case["kernel"])
+        self.function = function(self.ran)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.sets = [operands(self.ran, case.integer("rows"), case.integer("width")) for _ in range(sets)]
+        for tensors in self.sets:
+            self.fill(tensors)
+        self.calls = [partial(self.function, *tensors) for tensors in self.sets]
+        self.resident_bytes = sum(tensor.nbytes for tensor in self.sets[0])
 
-    @property
-    def classes(self) -> int:
+    def fill(self, tensors: list[Any]) -> None:
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                tensor.normal_(generator=self.generator)
+            else:
+                tensor.random_(0, self.classes(tensors), generator=self.generator)
+
+    def classes(self, tensors: list[Any]) -> int:
         """How many values a whole number may have: it chooses a row of the table, or an element of the logits."""
-        rows, width = next(tensor.shape for tensor in self.tensors if tensor.is_floating_point())
+        rows, width = next(tensor.shape for tensor in tensors if tensor.is_floating_point())
         return int(rows if self.ran == "embedding" else width)
 
     def check(self, seed: int) -> Check:
-        self.fill(seed)
-        wide = [tensor.double() if tensor.is_floating_point() else tensor for tensor in self.tensors]
-        found, truth = first(self.call()).double(), first(self.function(*wide))
-        return Check(float((found - truth).norm() / truth.norm()), ERROR_LIMIT)
+        return self.expect(0, seed).compare(self.calls[0]())
+
+    def expect(self, index: int, seed: int) -> Expected:
+        self.generator.manual_seed(seed)
+        tensors = self.sets[index]
+        self.fill(tensors)
+        wide = [tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors]
+        return Expected(first(self.function(*wide)))
+
+    def nudge(self, index: int) -> None:
+        from tbench.components.data import nudge
+
+        for tensor in self.sets[index]:
+            if tensor.is_floating_point():
+                nudge(tensor, self.generator)
+            else:
+                tensor.random_(0, self.classes(self.sets[index]), generator=self.generator)
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The values in float64: see `tbench.components.workload.Expectation`."""
+
+    truth: Any
+
+    def compare(self, results: Any) -> Check:
+        found = first(results).double()
+        return Check(float((found - self.truth).norm() / self.truth.norm()), ERROR_LIMIT)
+
+    def done(self) -> None: ...
 
 
 def operands(name: str, rows: int, width: int) -> list[Any]:
@@ -255,5 +282,5 @@ def operands(name: str, rows: int, width: int) -> list[Any]:
 
 
 def first(result: Any) -> Any:
-    """The values of a sort, without their places."""
+    """The values of a sort, without their places: with them, a result is a tuple."""
     return result if hasattr(result, "norm") else result[0]

@@ -111,7 +111,15 @@ def test_operations_are_right() -> None:
     for kernel in ("sort", "softmax", "silu", "embedding", "cross_entropy"):
         case = plain(kernel, 4, 16)
         assert operand_bytes(case) == 256
-        assert built(case, SEED).check(SEED + 1).passed, kernel
+        workload = built(case, SEED, sets=2)
+        assert workload.check(SEED + 1).passed, kernel
+        expected = workload.expect(1, SEED + 2)
+        assert expected.compare(workload.calls[1]()).passed, kernel
+        assert not expected.compare(workload.calls[0]()).passed, kernel
+        before = workload.calls[1]()
+        workload.nudge(1)
+        after = workload.calls[1]()
+        assert str(before) != str(after), kernel
 
 
 def test_peer_cases_are_distinct() -> None:

@@ -199,6 +199,7 @@ class Session:
 
         Raises WrongOutput and Malformed.
         """
+        results = results if isinstance(results, tuple) else (results,)
         copies = copied(results)
         with self.spending("check"):
             check = self.expectation.compare(copies)
@@ -337,14 +338,14 @@ def know_threads(device: Any) -> None:
         device.know_threads()
 
 
-def copied(results: Any) -> tuple[Any, ...]:
+def copied(results: Sequence[Any]) -> tuple[Any, ...]:
     """Results as they are now."""
     from tbench.components.compare import own
 
-    return tuple(own(x) for x in results) if isinstance(results, tuple) else results
+    return tuple(own(x) for x in results)
 
 
-def same(first: Any, second: Any) -> bool:
+def same(first: Sequence[Any], second: Sequence[Any]) -> bool:
     """Whether results are the same, bit for bit."""
     from tbench.components.data import fingerprint
 
