@@ -62,7 +62,7 @@ def test_matched_layers_have_as_many_parameters_within_one_percent(hidden: int) 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_parameters_are_those_of_the_real_tensors(activation: str, width: str) -> None:
     of = case("feedforward", activation=activation, width=width, seq_len=2, hidden=96)
-    counted = sum(weight.numel() for weight in workload(of).parameters.values())
+    counted = sum(weight.numel() for weight in workload(of).sets[0].parameters.values())
     assert counted == parameters(96, activation, width)
 
 

@@ -137,8 +137,8 @@ def test_resident_bytes_are_the_tensors_that_are_there() -> None:
     ):
         case = attention("naive", causal=False, **given_)
         with built(case) as workload:
-            (step,) = workload.steps
-            assert formulas.resident_bytes(case) == sum(tensor.nbytes for tensor in step.inputs.tensors())
+            (step,) = workload.sets[0]
+            assert formulas.resident_bytes(case) == sum(tensor.nbytes for tensor in step.inputs.named().values())
             assert workload.resident_bytes == formulas.resident_bytes(case)  # nothing held: no mask is needed
 
 

@@ -143,7 +143,7 @@ def test_decode_with_a_rolling_cache_needs_no_pattern(kernel: str) -> None:
     case = attention(kernel, phase="decode", pattern="window:40")
     assert runs(case)
     with built(case) as workload:
-        (step,) = workload.steps
+        (step,) = workload.sets[0]
         assert step.inputs.k.shape == (2, 4, 40, 16)
         assert workload.check(1).passed
 

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import torch
 
+from tbench.components.attention import ATTENTION
+from tbench.components.attention.workload import AttentionWorkload
+from tbench.execution.sets import count
 from tbench.measure import ceilings, memory
 from tbench.measure.device import CudaDevice, open_device, resolve
 from tbench.measure.environment import capture
 from tbench.measure.nvml import FIGURES
-from tbench.measure.sampler import calibrate, take_turn, warm_up
+from tbench.measure.sampler import Ring, calibrate, take_turn, warm_up
 from tbench.records import Sampling
+from tests.components.cases import attention
 
 
 @pytest.fixture
@@ -48,13 +52,13 @@ def test_events_agree_with_the_host_on_a_long_kernel(device: CudaDevice) -> None
     def call() -> torch.Tensor:
         return a @ a
 
-    warm_up(device, call, 0.2)
-    calls = max(1, round(0.1 / device.time(call, 1)[0]))
+    warm_up(device, Ring([call]), 0.2)
+    calls = max(1, round(0.1 / device.time(call, 1).seconds))
     shares = []
     for _ in range(5):
         device.synchronize()
         began = time.perf_counter()
-        seconds, _ = device.time(call, calls)
+        seconds = device.time(call, calls).seconds
         shares.append(seconds * calls / (time.perf_counter() - began))
     assert max(shares) <= 1.02
     assert max(shares) >= 0.8  # the host may have been kept busy, but not every time
@@ -71,10 +75,10 @@ def test_work_on_another_stream_is_counted(device: CudaDevice) -> None:
         with torch.cuda.stream(other):
             here()
 
-    warm_up(device, here, 0.2)
-    warm_up(device, elsewhere, 0.1)
-    honest = min(device.time(here, 20)[0] for _ in range(5))
-    hidden = min(device.time(elsewhere, 20)[0] for _ in range(5))
+    warm_up(device, Ring([here]), 0.2)
+    warm_up(device, Ring([elsewhere]), 0.1)
+    honest = min(device.time(here, 20).seconds for _ in range(5))
+    hidden = min(device.time(elsewhere, 20).seconds for _ in range(5))
     assert hidden >= 0.8 * honest
 
 
@@ -85,19 +89,37 @@ def test_tiny_kernels_are_launch_bound_and_large_ones_are_not(device: CudaDevice
     def call() -> torch.Tensor:
         return a @ a
 
-    sampling = Sampling()
-    warm_up(device, call, 0.2)
-    samples = take_turn(device, call, calibrate(device, call, sampling), 0.05, sampling)
+    ring = Ring([call])
+    warm_up(device, ring, 0.2)
+    samples = take_turn(device, ring, calibrate(device, ring, Sampling()), 0.05)
     assert samples.telemetry["launch_bound"] is bound
     assert len(samples.host_seconds) == len(samples.seconds)
 
 
-def test_a_cold_sample_is_one_call(device: CudaDevice) -> None:
-    a = square(512)
-    sampling = Sampling(cache="cold")
-    assert calibrate(device, lambda: a + a, sampling) == 1
-    samples = take_turn(device, lambda: a + a, 1, 0.02, sampling)
-    assert all(second > 0 for second in samples.seconds)
+def test_a_decode_step_is_timed_on_more_inputs_than_the_l2_holds(device: CudaDevice) -> None:
+    case = attention("naive", device="cuda:0", dtype="bfloat16", phase="decode", seq_len=4096, heads=8, head_dim=64)
+    work = ATTENTION.work_of(case)
+    assert work is not None
+    sets = count(work, "decode", Sampling(), device.cache_bytes(), device.free_bytes() // 8)
+    assert sets * work.bytes >= 2 * device.cache_bytes()
+    workload = AttentionWorkload(case, 1, sets)
+    try:
+        ring = Ring(workload.calls, workload.nudge)
+        expected = {}
+
+        def prepare(index: int) -> None:
+            expected[index] = workload.expect(index, 3)
+
+        samples = take_turn(device, ring, calibrate(device, ring, Sampling()), 0.02, prepare)
+        assert all(second > 0 for second in samples.seconds)
+        ((_, one),) = expected.items()
+        assert one.compare(samples.witness).passed
+    finally:
+        workload.close()
+
+
+def test_the_l2_has_a_size(device: CudaDevice) -> None:
+    assert device.cache_bytes() >= 1 << 18
 
 
 def test_the_peak_of_a_call_is_exact(device: CudaDevice, clean: None) -> None:
@@ -113,7 +135,7 @@ def test_the_peak_of_a_call_is_exact(device: CudaDevice, clean: None) -> None:
         return a * b
 
     for call, temporary in ((two_at_once, 3 * size), (one_after_another, size)):
-        seen = memory.peak(device, SimpleNamespace(call=call, resident_bytes=2 * size))  # type: ignore[arg-type]
+        seen = memory.peak(device, SimpleNamespace(calls=[call], resident_bytes=2 * size))  # type: ignore[arg-type]
         assert seen.peak_bytes == 2 * size + temporary
         assert seen.reserved_bytes is not None
         assert seen.reserved_bytes >= seen.peak_bytes
@@ -130,7 +152,7 @@ def test_memory_that_is_only_kept_can_be_released(device: CudaDevice, clean: Non
 
 def test_what_nvml_tells_of_memory_is_there_or_has_a_reason(device: CudaDevice, clean: None) -> None:
     a = square(1024)
-    seen = memory.peak(device, SimpleNamespace(call=lambda: a + a, resident_bytes=a.nbytes))  # type: ignore[arg-type]
+    seen = memory.peak(device, SimpleNamespace(calls=[lambda: a + a], resident_bytes=a.nbytes))  # type: ignore[arg-type]
     for name in ("process_peak_bytes", "device_used_bytes"):
         assert (getattr(seen, name) is None) == (name in seen.unavailable)
 

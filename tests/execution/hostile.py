@@ -123,6 +123,55 @@ def cached(problem: Any) -> Callable[..., Any]:
     return attend_once
 
 
+@hostile("test-sets-state", about="leaves settings of the process changed")
+def sets_state(problem: Any) -> Callable[..., Any]:
+    import torch
+
+    attend = naive(problem)
+
+    def attend_and_set(q: Any, k: Any, v: Any) -> Any:
+        if torch.get_float32_matmul_precision() != "highest" or torch.get_default_dtype() != torch.float32:
+            raise RuntimeError("finds what an earlier call has left")
+        torch.set_float32_matmul_precision("medium")
+        torch.set_default_dtype(torch.float64)
+        return attend(q, k, v)
+
+    return attend_and_set
+
+
+class Untold(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not that either")
+
+
+@hostile("test-untold", about="raises what cannot be told in words")
+def untold(problem: Any) -> Callable[..., Any]:
+    def attend(*_: Any) -> Any:
+        raise Untold
+
+    return attend
+
+
+@hostile("test-shouts", about="raises what would write over a terminal")
+def shouts(problem: Any) -> Callable[..., Any]:
+    def attend(*_: Any) -> Any:
+        raise RuntimeError("\x1b[2Jgone\x07 \x9b31m\rnothing happened")
+
+    return attend
+
+
+@hostile("test-writes", about="writes over its keys after it has used them")
+def writes(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+
+    def attend_and_write(q: Any, k: Any, v: Any) -> Any:
+        out = attend(q, k, v)
+        k.data[0, 0, 0, 0] += 1
+        return out
+
+    return attend_and_write
+
+
 @hostile("test-turns-wrong", about="is right at first and wrong once it has been timed")
 def turns_wrong(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)

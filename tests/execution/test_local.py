@@ -71,13 +71,31 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
         ("test-nan", "wrong", "nan"),
         ("test-cached", "wrong", "oracle"),
         ("test-turns-wrong", "wrong", "oracle"),
+        ("test-writes", "wrong", "writes over its input k"),
+        ("test-untold", "error", "Untold, which cannot be told in words"),
+        ("test-shouts", "error", "RuntimeError: gone"),
     ],
 )
 def test_what_goes_wrong_is_one_row(executor: LocalExecutor, kernel: str, status: str, said: str) -> None:
     naive, bad = measure(executor, "naive", kernel)
     assert (bad.status, naive.status) == (status, "ok")
     assert said in bad.reason
-    assert "\n" not in bad.reason
+    assert bad.reason.isprintable()
+
+
+def test_settings_that_a_kernel_leaves_changed_are_put_back_and_noted(executor: LocalExecutor) -> None:
+    naive, one = measure(executor, "naive", "test-sets-state")
+    assert (one.status, one.reason) == ("ok", "")
+    (note,) = set(one.notes) - set(naive.notes)
+    assert note == (
+        "changes the default dtype, the precision of float32 products and leaves it so; "
+        "put back after every call, in its time"
+    )
+
+
+def test_page_faults_are_told_on_a_cpu(executor: LocalExecutor) -> None:
+    (one,) = measure(executor, "naive")
+    assert all(turn.faults is not None and turn.faults >= 0 for turn in one.turns)
 
 
 def test_a_hang_ends_at_the_time_limit(executor: LocalExecutor) -> None:
@@ -153,4 +171,12 @@ def test_threads_come_from_the_user_or_the_affinity(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert worker_threads() == len(os.sched_getaffinity(0))
     assert worker_environment(3)["OMP_NUM_THREADS"] == "3"
-    assert worker_environment(3)["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+def test_how_threads_wait_is_up_to_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left alone, as in any program; said by the user, it reaches the workers."""
+    for name in ("OMP_WAIT_POLICY", "KMP_BLOCKTIME"):
+        monkeypatch.delenv(name, raising=False)
+        assert name not in worker_environment(3)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert worker_environment(3)["OMP_WAIT_POLICY"] == "ACTIVE"

@@ -30,6 +30,10 @@ def drafted(of: Plan, group: Group, baseline: str = "naive") -> dict[Case, Any]:
     return dict(plan.drafts(group, of, {case: case.with_(kernel=baseline) for case in of.cases}))
 
 
+def told(group: Group) -> tuple[tuple[Case, ...], Case | None]:
+    return group.cases, group.baseline
+
+
 def test_cases_with_one_baseline_are_a_group_in_the_order_they_came() -> None:
     cases = [attention(kernel, seq_len=n) for n in (64, 128) for kernel in ("flash", "naive", "math")]
     planned = made(cases)
@@ -72,7 +76,7 @@ def test_others_keep_the_name_of_a_baseline_that_is_left_out() -> None:
     naive, flash = (attention(kernel, seq_len=8192, head_dim=64) for kernel in ("naive", "flash"))
     planned = made([naive, flash], free=ATTENTION.predict_bytes(naive))
     (group,) = planned.groups
-    assert group == Group((flash,), None)
+    assert told(group) == ((flash,), None)
     draft = drafted(planned, group)[flash]
     assert draft.baseline == naive.id
     assert draft.notes == ()
@@ -83,7 +87,8 @@ def test_what_does_not_fit_beside_its_baseline_is_measured_alone_and_says_so() -
     naive, flash = (attention(kernel, phase="decode", seq_len=2**16, head_dim=64) for kernel in ("naive", "flash"))
     both = ATTENTION.predict_bytes(naive) + ATTENTION.predict_bytes(flash)
     planned = made([flash, naive], free=int(both * 0.95 / plan.MEMORY_SHARE))
-    assert planned.groups == (Group((naive,), naive), Group((flash,)))  # the baseline has its place first
+    # The baseline has its place first.
+    assert [told(group) for group in planned.groups] == [((naive,), naive), ((flash,), None)]
     alone = drafted(planned, planned.groups[1])[flash]
     assert alone.baseline is None
     assert alone.notes == (NOT_TOGETHER,)
@@ -91,7 +96,7 @@ def test_what_does_not_fit_beside_its_baseline_is_measured_alone_and_says_so() -
     assert beside.baseline == naive.id
     assert beside.notes == ()
     roomy = made([flash, naive], free=int(both * 1.05 / plan.MEMORY_SHARE))
-    assert roomy.groups == (Group((flash, naive), naive),)
+    assert [told(group) for group in roomy.groups] == [((flash, naive), naive)]
 
 
 def test_only_one_workspace_is_there_at_a_time() -> None:
@@ -99,7 +104,33 @@ def test_only_one_workspace_is_there_at_a_time() -> None:
     naive, masked = (attention(kernel, seq_len=2048, batch=1) for kernel in ("naive", "masked"))
     peak = max(ATTENTION.predict_bytes(case) for case in (naive, masked))
     planned = made([naive, masked], free=int(1.1 * peak / plan.MEMORY_SHARE))
-    assert planned.groups == (Group((naive, masked), naive),)
+    assert [told(group) for group in planned.groups] == [((naive, masked), naive)]
+    assert planned.groups[0].crowded  # both cannot keep what they have freed
+    assert planned.groups[0].room == 0
+
+
+@given(
+    st.lists(st.sampled_from(["naive", "flash", "math", "masked"]), min_size=1, unique=True),
+    st.sampled_from(["forward", "decode"]),
+    st.floats(0.5, 20.0),
+)
+def test_what_further_inputs_may_take_is_left_beside_everybodys_peak(
+    kernels: list[str], phase: str, times: float
+) -> None:
+    cases = [attention(kernel, phase=phase, seq_len=2048) for kernel in kernels]
+    free = int(times * sum(ATTENTION.predict_bytes(case) for case in cases))
+    planned = made(cases, kernels[0], free)
+    for group in planned.groups:
+        kept = sum(planned.predicted_bytes[case] for case in group.cases)
+        budget = free * plan.MEMORY_SHARE
+        assert group.room is not None
+        assert group.room >= 0
+        assert group.crowded is (kept > int(budget))
+        if not group.crowded:
+            assert kept + plan.ROOM * len(group.cases) * group.room <= budget
+            assert kept + plan.ROOM * len(group.cases) * (group.room + 1) > budget - 1
+        for case, draft in drafted(planned, group, kernels[0]).items():
+            assert (draft.room, draft.crowded) == (group.room, group.crowded), case
 
 
 def test_drafts_carry_what_is_known_beforehand() -> None:

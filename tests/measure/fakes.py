@@ -7,19 +7,29 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
+from tbench.measure.device import Timed
+
 Call = Callable[[], Any]
 
 
 class ScriptedDevice:
-    """A `Device` with a clock of its own. `spend(seconds)` makes a call that takes so long."""
+    """A `Device` with a clock of its own. `spend(seconds)` makes a call that takes so long.
+
+    `faults`: page faults of every call, None as on a GPU.
+    """
 
     def __init__(
-        self, *, asynchronous: bool = False, host_share: float = 0.0, flush_seconds: float = 0.0, free: int = 1 << 30
+        self,
+        *,
+        asynchronous: bool = False,
+        host_share: float = 0.0,
+        faults: int | None = None,
+        free: int = 1 << 30,
     ) -> None:
         self.name = "cpu"
         self.asynchronous = asynchronous
         self.sample_seconds = 1e-3
-        self.host_share, self.flush_seconds, self.free = host_share, flush_seconds, free
+        self.host_share, self.faults, self.free = host_share, faults, free
         self.clock = 0.0
         self.log: list[str] = []
         self.snapshots: Iterator[dict[str, Any]] = iter(())
@@ -39,17 +49,21 @@ class ScriptedDevice:
     def synchronize(self) -> None:
         self.log.append("synchronize")
 
-    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
+    def time(self, fn: Call, calls: int) -> Timed:
         self.log.append(f"time {calls}")
         began = self.clock
+        result = None
         for _ in range(calls):
-            fn()
+            result = fn()
         seconds = (self.clock - began) / calls
-        return seconds, seconds * self.host_share if self.asynchronous else None
+        host_seconds = seconds * self.host_share if self.asynchronous else None
+        return Timed(seconds, host_seconds, None if self.faults is None else self.faults * calls, result)
 
-    def flush_cache(self) -> None:
-        self.log.append("flush")
-        self.clock += self.flush_seconds
+    def rest(self) -> None:
+        self.log.append("rest")
+
+    def cache_bytes(self) -> int:
+        return 1 << 20
 
     def free_bytes(self) -> int:
         return self.free

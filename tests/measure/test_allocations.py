@@ -116,7 +116,7 @@ def test_the_highest_running_sum_in_time_order(sizes: list[int]) -> None:
 
 
 def workload(call: Callable[[], Any], resident_bytes: int) -> Any:
-    return SimpleNamespace(call=call, resident_bytes=resident_bytes)
+    return SimpleNamespace(calls=[call], resident_bytes=resident_bytes)
 
 
 def test_peak_is_what_was_there_and_what_the_call_adds() -> None:

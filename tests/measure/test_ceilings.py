@@ -13,6 +13,7 @@ import torch
 
 from tbench.measure import cache, ceilings, machine
 from tbench.measure.ceilings import best_of, load_or_measure, measure, reads
+from tbench.measure.device import Timed
 from tbench.records import Ceilings
 from tests.measure.fakes import Call, ScriptedDevice
 
@@ -25,10 +26,10 @@ class SteadyDevice(ScriptedDevice):
 
     seconds = 1e-3
 
-    def time(self, fn: Call, calls: int) -> tuple[float, float | None]:
-        fn()
+    def time(self, fn: Call, calls: int) -> Timed:
+        result = fn()
         self.clock += self.seconds * calls
-        return self.seconds, None
+        return Timed(self.seconds, None, 0, result)
 
 
 @pytest.fixture

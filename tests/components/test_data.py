@@ -1,0 +1,137 @@
+"""Random data: filled, changed in places, and known to be as they were."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tbench.components.data import NUDGED, PERIOD, fill, fingerprint, nudge
+
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+dtypes = st.sampled_from(DTYPES)
+seeds = st.integers(0, 2**32)
+
+
+def random(count: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
+    x = torch.empty(count, dtype=dtype)
+    fill(x, generator(seed))
+    return x
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# ---------------------------------------------------------------------- fingerprints
+
+
+@given(st.integers(1, 5000), dtypes, seeds, st.data())
+def test_one_element_that_changes_changes_the_fingerprint(
+    count: int, dtype: torch.dtype, seed: int, data: st.DataObject
+) -> None:
+    x = random(count, dtype, seed)
+    before = fingerprint(x)
+    where = data.draw(st.integers(0, count - 1))
+    value = torch.tensor(data.draw(st.floats(-1e4, 1e4)), dtype=dtype)
+    assume(float(value) != float(x[where]))
+    x[where] = value
+    assert fingerprint(x) != before
+
+
+@given(st.integers(2, 5000), dtypes, seeds, st.data())
+def test_two_elements_that_change_places_change_the_fingerprint(
+    count: int, dtype: torch.dtype, seed: int, data: st.DataObject
+) -> None:
+    x = random(count, dtype, seed)
+    i, j = (data.draw(st.integers(0, count - 1)) for _ in range(2))
+    assume(float(x[i]) != float(x[j]))
+    swapped = x.clone()
+    swapped[i], swapped[j] = x[j], x[i]
+    assert fingerprint(swapped) != fingerprint(x)
+
+
+@given(st.integers(2, 2000), seeds)
+def test_any_other_order_has_another_fingerprint(count: int, seed: int) -> None:
+    x = random(count)
+    other = x[torch.randperm(count, generator=generator(seed))]
+    assert (fingerprint(other) == fingerprint(x)) is torch.equal(other, x)
+
+
+@given(st.integers(1, 5000), dtypes, seeds)
+def test_the_same_content_has_the_same_fingerprint_wherever_it_lies(count: int, dtype: torch.dtype, seed: int) -> None:
+    x = random(count, dtype, seed)
+    apart = torch.empty(2 * count, dtype=dtype)[::2]
+    apart.copy_(x)
+    assert fingerprint(x.clone()) == fingerprint(apart) == fingerprint(x)
+    assert fingerprint(x.clone().requires_grad_()) == fingerprint(x)
+
+
+def test_past_the_period_of_the_weights_places_still_count() -> None:
+    x = torch.arange(2 * PERIOD + 5, dtype=torch.float32)
+    before = fingerprint(x)
+    for where in (0, PERIOD - 1, PERIOD, 2 * PERIOD, len(x) - 1):
+        changed = x.clone()
+        changed[where] += 1e6
+        assert fingerprint(changed) != before
+    exchanged = torch.cat([x[PERIOD : 2 * PERIOD], x[:PERIOD], x[2 * PERIOD :]])
+    assert fingerprint(exchanged) != before
+
+
+def test_bits_count_and_not_only_values() -> None:
+    x = torch.tensor([0.0, float("nan"), 1.0])
+    assert fingerprint(x) == fingerprint(x.clone())
+    assert fingerprint(x) != fingerprint(torch.tensor([-0.0, float("nan"), 1.0]))
+
+
+# ---------------------------------------------------------------------- changes
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(count=st.integers(1, 10_000), seed=seeds)
+def test_a_nudge_changes_the_ends_and_a_few_others(dtype: torch.dtype, count: int, seed: int) -> None:
+    x = random(count, dtype)
+    before, address = x.clone(), x.data_ptr()
+    nudge(x, generator(seed))
+    assert (x.shape, x.dtype, x.data_ptr()) == (before.shape, dtype, address)
+    changed = (x != before).nonzero().ravel().tolist()
+    assert changed
+    assert len(changed) <= 3 * NUDGED
+    assert fingerprint(x) != fingerprint(before)
+    assert bool(x.isfinite().all())
+
+
+def test_the_first_and_the_last_elements_change() -> None:
+    """What is told by a few elements alone is mostly told by these."""
+    x = random(10_000)
+    before = x.clone()
+    nudge(x, generator(1))
+    assert bool((x[:NUDGED] != before[:NUDGED]).all())
+    assert bool((x[-NUDGED:] != before[-NUDGED:]).all())
+    assert bool((x[NUDGED:-NUDGED] != before[NUDGED:-NUDGED]).any())
+
+
+@pytest.mark.parametrize("count", [64, 500])
+def test_after_many_nudges_data_are_of_the_same_size(count: int) -> None:
+    x = random(count)
+    for number in range(200):
+        nudge(x, generator(number))
+    assert 0.7 < float(x.std()) < 1.4
+
+
+def test_data_with_a_gradient_are_nudged_and_filled_too() -> None:
+    x = random(100).view(4, 25).requires_grad_()
+    before = x.detach().clone()
+    nudge(x, generator(1))
+    assert not torch.equal(x, before)
+    fill(x, generator(2))
+    assert x.requires_grad
+    assert x.grad_fn is None
+
+
+def test_data_repeat_after_a_prime_number_of_elements_only() -> None:
+    x = random(PERIOD + 100)
+    assert torch.equal(x[PERIOD:], x[:100])
+    assert all(PERIOD % divisor for divisor in range(2, 1024))
+    assert bool((x != 0).all())
