@@ -42,7 +42,7 @@ def own(x: Any) -> Any:
 
 
 def array(x: Tensor) -> Array:
-    """The tensor in float64 on the host, no tensor any more: there are kernels that write over all tensors they find."""
+    """The tensor in float64 on the host, no tensor any more: some kernels write over every tensor they find."""
     return np.atleast_2d(np.array(_numpy(_to_copy(x, dtype=torch.float64, device=torch.device("cpu"))), copy=True))
 
 
