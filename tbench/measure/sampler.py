@@ -143,15 +143,15 @@ REMEMBERS = 1.5  # times as long with other data as with the same again
 LEAST_SAVED, LONGEST_FRESH = 2e-6, 0.02  # seconds a call
 
 
-def remembering(device: Device, ring: Ring, calls: int) -> float | None:
+def remembering(device: Device, ring: Ring, fastest: float) -> float | None:
     """How many times as long calls take on data that has just changed as on the same data again.
 
     The fastest of some tries each, for load by others only makes calls slower: all sets but one are changed, the one is
     called to have everything else warm, then the others twice. None where that saves less than the clock is worth; and
-    for slow calls, before each of which data changes anyway.
+    for slow calls (`fastest`: seconds of one, as timed), before each of which data changes anyway.
     """
     sets = len(ring.calls)
-    if sets < 2 or (calls <= sets and device.time(ring.take(1), 1).seconds > LONGEST_FRESH):
+    if sets < 2 or fastest > LONGEST_FRESH:
         return None
     fresh: list[float] = []
     again: list[float] = []
