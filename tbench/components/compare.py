@@ -100,6 +100,12 @@ def loosened(check: Check, factor: float) -> Check:
     return replace(check, limit=factor * check.limit)
 
 
+def require_untouched(changed: Sequence[str]) -> None:
+    """Raises Malformed where a call has written over its inputs: the next one would compute on something else."""
+    if changed:
+        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
+
+
 def require_forms(results: Sequence[Any], like: Mapping[str, Tensor]) -> None:
     """Each result must be a tensor as the one of its place in `like`. Raises Malformed."""
     if len(results) != len(like):
