@@ -42,7 +42,7 @@ def own(x: Any) -> Any:
 
 
 def array(x: Tensor) -> Array:
-    """The tensor in float64 on the host, no tensor any more: there are kernels that write over all tensors they find."""
+    """The tensor in float64 on the host, no tensor any more: some kernels write over every tensor they find."""
     return np.atleast_2d(np.array(_numpy(_to_copy(x, dtype=torch.float64, device=torch.device("cpu"))), copy=True))
 
 
@@ -98,6 +98,12 @@ def row_errors(found: Array, expected: Array, smallest: float, floor: float = 0.
 def loosened(check: Check, factor: float) -> Check:
     """The same with a limit `factor` times as high: for chains of operations."""
     return replace(check, limit=factor * check.limit)
+
+
+def require_untouched(changed: Sequence[str]) -> None:
+    """Raises Malformed where a call has written over its inputs: the next one would compute on something else."""
+    if changed:
+        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
 
 
 def require_forms(results: Sequence[Any], like: Mapping[str, Tensor]) -> None:

@@ -6,8 +6,7 @@ cases on which wrong kernels are told from right ones (`attention.inputs`, `norm
 
 from __future__ import annotations
 
-import os
-from functools import cache
+import random
 
 import torch
 from torch import Tensor
@@ -16,52 +15,33 @@ from torch import Tensor
 # copy. The number is prime, so that no two rows, blocks or heads are alike.
 PERIOD = 1_048_583
 NUDGED = 32  # elements at the start, at the end and anywhere
-SECRET = int.from_bytes(os.urandom(7), "little")  # of the fingerprints of this process
 
 
-def fill(x: Tensor, generator: torch.Generator, scale: float = 1.0) -> None:
-    """Normal numbers of standard deviation `scale`, with period PERIOD."""
+def fill(x: Tensor, generator: torch.Generator, scale: float = 1.0, mean: float = 0.0) -> Tensor:
+    """Normal numbers of standard deviation `scale`, with period PERIOD; returns one period of them (see `holds`)."""
     with torch.no_grad():
         flat = x.view(-1)
         drawn = torch.randn(min(PERIOD, flat.numel()), generator=generator, device=x.device)
-        drawn = drawn.mul_(scale).to(x.dtype)
+        drawn = drawn.mul_(scale).add_(mean).to(x.dtype)
         for start in range(0, flat.numel(), PERIOD):
             part = flat[start : start + PERIOD]
             part.copy_(drawn[: part.numel()])
+    return drawn
 
 
-def nudge(x: Tensor, generator: torch.Generator, scale: float = 1.0) -> None:
-    """Give a few elements other values of the kind `fill` gives: what was computed of the old ones is out of date."""
+def holds(x: Tensor, drawn: Tensor) -> bool:
+    """Whether `x` (contiguous) still holds what it was filled with: `drawn` again and again; or a copy of all of it."""
+    flat, drawn = torch.ops.aten.detach.default(x).view(-1), drawn.view(-1)
+    parts = (flat[start : start + len(drawn)] for start in range(0, flat.numel(), len(drawn)))
+    return all(torch.equal(part, drawn[: part.numel()]) for part in parts)
+
+
+def nudge(x: Tensor, generator: torch.Generator) -> None:
+    """Give a few elements other standard normal values: what was computed of the old ones is out of date."""
     with torch.no_grad():
         flat = x.view(-1)
-        count = flat.numel()
-        ends = [(0, min(NUDGED, count)), (max(0, count - NUDGED), count)]
-        anywhere = torch.randint(count, (NUDGED,), generator=generator, device=x.device)
-        where = torch.cat([*(torch.arange(*end, device=x.device) for end in ends), anywhere])
-        drawn = torch.randn(len(where), generator=generator, device=x.device)
-        flat[where] = drawn.mul_(scale).to(x.dtype)
-
-
-def fingerprint(x: Tensor) -> int:
-    """A number that another content of `x` has too only by chance, of about 2⁻³²: a multilinear hash of its bits.
-
-    (Carter & Wegman 1979, with the weights of the process, which no kernel can know beforehand.)
-    """
-    bits = (
-        torch.ops.aten.detach.default(x)
-        .contiguous()
-        .view(-1)
-        .view(torch.int16 if x.element_size() == 2 else torch.int32)
-    )
-    weights = weights_of(x.device)
-    total = 0
-    for number, start in enumerate(range(0, bits.numel(), PERIOD)):
-        part = bits[start : start + PERIOD].to(torch.int64)
-        total += int((part * weights[: part.numel()]).sum()) * (2 * number + 1)
-    return total & 0xFFFF_FFFF_FFFF_FFFF
-
-
-@cache
-def weights_of(device: torch.device) -> Tensor:
-    generator = torch.Generator().manual_seed(SECRET)
-    return torch.randint(-(2**62), 2**62, (PERIOD,), generator=generator).mul_(2).add_(1).to(device)
+        width = min(NUDGED, flat.numel())
+        last = flat.numel() - width
+        drawn = torch.randn(3, width, generator=generator, device=x.device).to(x.dtype)
+        for values, start in zip(drawn, (0, random.randint(0, last), last), strict=True):
+            flat[start : start + width] = values

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tbench.components.compare import COARSE, Rows, array, blame, own, require_forms, worst
-from tbench.components.data import fill, fingerprint, nudge
+from tbench.components.compare import COARSE, Rows, array, blame, own, require_forms, require_untouched, worst
+from tbench.components.data import fill, holds, nudge
 from tbench.components.registry import Kernel
 from tbench.components.setting import Setting
-from tbench.components.workload import Check, Malformed
+from tbench.components.workload import Check
 
 MOST_ROWS = 64
 SMALLEST_ROW = {"result": 0.1, "gradient": 1.0}  # of the root mean square row, as in attention's oracle
@@ -76,9 +76,14 @@ class Set:
             blame(results, self.inputs, failure)
             raise
 
-    def fill(self, generator: torch.Generator) -> None:
-        for x in (*self.inputs.values(), *self.grads):
-            fill(x, generator)
+    def named(self) -> dict[str, Tensor]:
+        """Inputs, gradients of the results and parameters."""
+        grads = dict(zip((f"the gradient of {name}" for name in self.inputs), self.grads, strict=False))
+        return {**self.inputs, **grads, **self.parameters}
+
+    def fill(self, generator: torch.Generator) -> dict[str, Tensor]:
+        """Fill all but the parameters; what each holds now."""
+        return {name: fill(x, generator) for name, x in self.named().items() if name not in self.parameters}
 
 
 class RowWise:
@@ -114,12 +119,13 @@ class RowWise:
     def made(self) -> dict[str, Tensor]:
         """Parameters, filled."""
         parameters = {name: self.empty(size) for name, (size, _) in self.operation.parameters.items()}
-        self.fill(parameters, self.generator)
+        self.held = self.fill(parameters, self.generator)
         return parameters
 
-    def fill(self, parameters: Mapping[str, Tensor], generator: torch.Generator) -> None:
-        for name, (_, deviation) in self.operation.parameters.items():
-            fill(parameters[name], generator, deviation)
+    def fill(self, parameters: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """What each holds now."""
+        every = self.operation.parameters.items()
+        return {name: fill(parameters[name], generator, deviation) for name, (_, deviation) in every}
 
     @property
     def call(self) -> Callable[[], Any]:
@@ -151,9 +157,9 @@ class RowWise:
     def expected(self, one: Set, seed: int, hard: bool) -> Expectation:
         """Refill a set, draw rows of it, and work out what they give: results, and gradients with a d before."""
         generator = torch.Generator(self.setting.device).manual_seed(seed)
-        one.fill(generator)
-        if hard:
-            self.fill(one.parameters, generator)  # what a kernel has made of them before is out of date
+        held = one.fill(generator)
+        if hard:  # what a kernel has made of the parameters before is out of date
+            self.held = self.fill(one.parameters, generator)
         kinds: dict[str, Tensor] = {}
         if hard and self.operation.hard is not None:
             with torch.no_grad():
@@ -164,6 +170,9 @@ class RowWise:
         chosen = {name: array(kind[rows[name]]).ravel() for name, kind in kinds.items()}
         for grad, name in zip(one.grads, one.inputs, strict=False):
             keep_only(grad, rows[name])
+            held[f"the gradient of {name}"] = grad.clone()
+        if kinds:
+            held |= {name: x.detach().clone() for name, x in one.inputs.items()}
         truth = self.computed(one, rows, self.operation.reference, torch.float64)
         plain = self.computed(one, rows, self.operation.plain or self.operation.reference, None)
         named = {
@@ -177,7 +186,7 @@ class RowWise:
             )
             for name, right in truth.items()
         }
-        return Expectation(self, one, rows, named, generator)
+        return Expectation(self, one, rows, named, {**self.held, **held}, generator)
 
     def draw(self, one: Set, name: str, seed: int) -> Tensor:
         """Numbers of the rows of an input that are compared: always the first and the last, where they are smooth."""
@@ -219,15 +228,11 @@ class Expectation:
         one: Set,
         rows: Mapping[str, Tensor],
         named: Mapping[str, Rows],
+        held: Mapping[str, Tensor],
         generator: torch.Generator,
     ) -> None:
-        self.work, self.set, self.rows, self.named, self.generator = work, one, rows, named, generator
-        self.before = self.fingerprints()
-
-    def fingerprints(self) -> dict[str, int]:
-        one = self.set
-        grads = dict(zip((f"the gradient of {name}" for name in one.inputs), one.grads, strict=False))
-        return {name: fingerprint(x) for name, x in {**one.inputs, **one.parameters, **grads}.items()}
+        self.work, self.set, self.rows, self.named = work, one, rows, named
+        self.held, self.generator = held, generator
 
     def compare(self, results: Sequence[Any]) -> Check:
         names, one = list(self.named), self.set
@@ -241,14 +246,11 @@ class Expectation:
 
     def require_untouched(self) -> None:
         """Raises Malformed where the call has written over what is not its own to overwrite."""
-        after = self.fingerprints()
-        changed = [name for name, one in self.before.items() if after[name] != one]
-        if not changed:
-            return
-        if self.work.operation.overwrites and set(changed) <= set(self.set.inputs):
+        changed = [name for name, x in self.set.named().items() if not holds(x, self.held[name])]
+        if changed and self.work.operation.overwrites and set(changed) <= set(self.set.inputs):
             self.work.overwrites = True
-            return
-        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
+        else:
+            require_untouched(changed)
 
     def compared(self, name: str, found: Tensor) -> Check:
         """One result, or gradient, in the sampled rows; a gradient must be 0 in all others."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from tbench.components.attention.problem import Problem
-from tbench.components.data import fill, fingerprint, nudge
+from tbench.components.data import fill, holds, nudge
 
 # In data for checks: scores whose exponential overflows float32 (past 88) in some queries, and keys with a mean.
-LARGE, KEY_MEAN = 40.0, 0.5
+LARGE, KEY_MEAN = 40.0, 0.5  # times as large; of keys whose standard deviation is 1
 LARGE_EVERY, LARGE_FIRST = 8, 3  # rows; where there is one row only, every second head
 
 
@@ -36,24 +37,23 @@ class Inputs:
         every = {"q": self.q, "k": self.k, "v": self.v, "grad": self.grad}
         return {name: x for name, x in every.items() if x is not None}
 
-    def fill(self, generator: torch.Generator) -> None:
-        for x in self.named().values():
-            fill(x, generator)
+    def fill(self, generator: torch.Generator, key_mean: float = 0.0) -> dict[str, Tensor]:
+        """Fill all of them; what each holds now, for `changed`."""
+        return {name: fill(x, generator, mean=key_mean if name == "k" else 0.0) for name, x in self.named().items()}
 
     def nudge(self, generator: torch.Generator) -> None:
         for x in self.named().values():
             nudge(x, generator)
 
-    def fingerprints(self) -> dict[str, int]:
-        return {name: fingerprint(x) for name, x in self.named().items()}
+    def changed(self, held: Mapping[str, Tensor]) -> list[str]:
+        """The names of those that hold something else now."""
+        return [name for name, x in self.named().items() if not holds(x, held[name])]
 
-    def harden(self, large: Tensor, generator: torch.Generator) -> None:
-        """Scale the queries of `large` (heads, queries) up, and give the keys a mean in every channel."""
+    def enlarge(self, large: Tensor) -> None:
+        """Scale the queries of `large` (heads, queries) up."""
         with torch.no_grad():
-            q, k = self.canonical(self.q), self.canonical(self.k)
+            q = self.canonical(self.q)
             q.mul_(torch.where(large, LARGE, 1.0).to(q.dtype)[:, :, None])
-            size = (k.shape[1], 1, k.shape[3])
-            k.add_(KEY_MEAN * torch.randn(size, generator=generator, device=k.device).to(k.dtype))
 
 
 def large_queries(problem: Problem, seed: int) -> Tensor:

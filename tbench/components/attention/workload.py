@@ -14,10 +14,10 @@ from tbench.components.attention import inputs as making
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
 from tbench.components.attention.problem import Problem, layers
-from tbench.components.compare import blame, own, require_forms
+from tbench.components.compare import blame, own, require_forms, require_untouched
 from tbench.components.data import fill
 from tbench.components.registry import Kernel
-from tbench.components.workload import Check, Malformed
+from tbench.components.workload import Check
 from tbench.records import Case
 
 
@@ -41,15 +41,17 @@ class Layer:
     def expect(self, seed: int, hard: bool) -> Expectation:
         """Refill the inputs, and say what the next call should give."""
         x, generator = self.inputs, torch.Generator(self.problem.device).manual_seed(seed)
-        x.fill(generator)
+        held = x.fill(generator, making.KEY_MEAN if hard else 0.0)
         large = making.large_queries(self.problem, seed) if hard else None
         if large is not None:
-            x.harden(large, generator)
+            x.enlarge(large)
+            held["q"] = x.q.detach().clone()
         sample = oracle.draw(self.problem, seed)
         if x.grad is not None:
             self.keep_sampled(sample, large)
+            held["grad"] = x.grad.clone()
         view = {name: x.canonical(one) for name, one in x.named().items()}
-        return Expectation(self, oracle.expected(self.problem, sample, view, large), generator)
+        return Expectation(self, oracle.expected(self.problem, sample, view, large), held, generator)
 
     def keep_sampled(self, sample: oracle.Sample, large: Tensor | None) -> None:
         """Set the gradient of the output to 0 but for the sampled rows: those of k and v then follow from these alone.
@@ -71,27 +73,21 @@ class Layer:
 class Expectation:
     """See `tbench.components.workload.Expectation`."""
 
-    def __init__(self, layer: Layer, expected: oracle.Expected, generator: torch.Generator) -> None:
-        self.layer, self.expected, self.generator = layer, expected, generator
-        self.before = layer.inputs.fingerprints()
+    def __init__(
+        self, layer: Layer, expected: oracle.Expected, held: Mapping[str, Tensor], generator: torch.Generator
+    ) -> None:
+        self.layer, self.expected, self.held, self.generator = layer, expected, held, generator
 
     def compare(self, results: Sequence[Any]) -> Check:
         x = self.layer.inputs
         require_forms(results[:1], {"q": x.q})
-        require_untouched(self.before, x.fingerprints())
+        require_untouched(x.changed(self.held))
         named = dict(zip(("out", "dq", "dk", "dv"), map(own, results), strict=False))
         return self.expected.compare({name: x.canonical(tensor) for name, tensor in named.items()})
 
     def done(self) -> None:
         if self.layer.inputs.grad is not None:
             fill(self.layer.inputs.grad, self.generator)
-
-
-def require_untouched(before: Mapping[str, int], after: Mapping[str, int]) -> None:
-    """Raises Malformed where a call has written over its inputs: the next one would compute on something else."""
-    changed = [name for name, one in before.items() if after[name] != one]
-    if changed:
-        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
 
 
 class AttentionWorkload:

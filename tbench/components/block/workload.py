@@ -13,10 +13,10 @@ from tbench.components.block import formulas, reference
 from tbench.components.block.component import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.model import ATTENTION, Block
-from tbench.components.compare import Rows, array, blame, loosened, own, require_form, worst
-from tbench.components.data import fill, fingerprint, nudge
+from tbench.components.compare import Rows, array, blame, loosened, own, require_form, require_untouched, worst
+from tbench.components.data import fill, holds, nudge
 from tbench.components.registry import Kernel
-from tbench.components.workload import Check, Malformed
+from tbench.components.workload import Check
 from tbench.records import Case
 
 MOST_ROWS = 16
@@ -54,11 +54,11 @@ class Set:
         for x in self.changing():
             fill(x, generator)
 
-    def fingerprints(self) -> dict[str, int]:
-        """Of everything but the cache's last place, which the block writes."""
+    def held(self) -> dict[str, Tensor]:
+        """Copies of everything but the weights and the cache's last place, which the block writes."""
         kept = {} if self.cache is None else dict(zip("kv", (x[:, :, :-1] for x in self.cache), strict=True))
-        named = {"x": self.x, **({} if self.grad is None else {"grad": self.grad}), **kept, **self.w}
-        return {name: fingerprint(x) for name, x in named.items()}
+        named = {"x": self.x, **({} if self.grad is None else {"grad": self.grad}), **kept}
+        return {name: x.detach().clone() for name, x in named.items()}
 
 
 class BlockWorkload:
@@ -200,14 +200,12 @@ class Expectation:
         generator: torch.Generator,
     ) -> None:
         self.work, self.set, self.sequence, self.rows, self.named = work, one, sequence, rows, named
-        self.generator, self.before = generator, one.fingerprints()
+        self.generator, self.held = generator, one.held()
 
     def compare(self, results: Sequence[Any]) -> Check:
         require_form("the result", results[0], self.set.x)
-        after = self.set.fingerprints()
-        changed = [name for name, before in self.before.items() if after[name] != before]
-        if changed:
-            raise Malformed(f"writes over {', '.join(changed)}; inputs belong to the caller")
+        now = self.set.held()
+        require_untouched([name for name, x in self.held.items() if not holds(now[name], x)])
         found = dict(zip(self.named, map(own, results), strict=True))
         found["out"] = found["out"][self.sequence, self.rows]
         if self.set.grad is not None:
