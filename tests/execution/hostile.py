@@ -172,6 +172,18 @@ def writes(problem: Any) -> Callable[..., Any]:
     return attend_and_write
 
 
+@hostile("test-turns-nan", about="is right at first and no number once it has been timed")
+def turns_nan(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    calls = [0]
+
+    def attend_at_first(q: Any, k: Any, v: Any) -> Any:
+        calls[0] += 1
+        return attend(q, k, v) * (1.0 if calls[0] < 5 else float("nan"))
+
+    return attend_at_first
+
+
 @hostile("test-turns-wrong", about="is right at first and wrong once it has been timed")
 def turns_wrong(problem: Any) -> Callable[..., Any]:
     attend = naive(problem)

@@ -71,6 +71,7 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
         ("test-nan", "wrong", "nan"),
         ("test-cached", "wrong", "oracle"),
         ("test-turns-wrong", "wrong", "oracle"),
+        ("test-turns-nan", "wrong", "differs from the float64 oracle by nan"),
         ("test-writes", "wrong", "writes over its input k"),
         ("test-untold", "error", "Untold, which cannot be told in words"),
         ("test-shouts", "error", "RuntimeError: gone"),
