@@ -148,8 +148,8 @@ def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float
 
     The lower quartile of some tries each, for load by others only makes calls slower. A try changes all sets but one,
     calls that one to have everything else warm, and then the others; and once more with as much change in the one, none
-    in the others. None where the difference is less than the clock is worth, for slow calls (`fastest`: seconds of one, as
-    timed), and where sets are so many that none is used twice in a sample: each changes before it is used again.
+    in the others. None where the difference is less than the clock is worth, for slow calls (`fastest`: seconds of one,
+    as timed), and where sets are so many that none is used twice in a sample: each changes before it is used again.
     """
     sets = len(ring.calls)
     if sets < 2 or fastest > LONGEST_FRESH or FEW < sets >= calls:
