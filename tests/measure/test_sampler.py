@@ -308,7 +308,7 @@ def test_where_nothing_could_be_remembered_nothing_is_asked(sets: int, calls: in
 
 
 def test_data_change_in_both_kinds_of_tries_alike() -> None:
-    """What a nudge itself costs the next calls (a cold cache for one) must not pass for a result that was remembered."""
+    """What a nudge costs the next calls (a cold cache for one) must not pass for a result that was remembered."""
     device = ScriptedDevice()
     sets = Sets(device, 3)
     remembering(device, sets.ring(), 10, 1e-3)
