@@ -7,7 +7,10 @@ cases on which wrong kernels are told from right ones (`attention.inputs`, `norm
 from __future__ import annotations
 
 import random
+from functools import cache
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,12 +20,27 @@ PERIOD = 1_048_583
 NUDGED = 32  # elements at the start, at the end and anywhere
 
 
+@cache
+def pool() -> npt.NDArray[np.float32]:
+    """Standard normal numbers, drawn once a process, for every tensor another piece of them: drawing is slow.
+
+    Not a tensor, for some kernels write over every tensor they find.
+    """
+    return np.random.default_rng(20170612).standard_normal(2 * PERIOD, dtype=np.float32)
+
+
+def piece(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """`count` (at most PERIOD) standard normal numbers, float32."""
+    start = int(torch.randint(PERIOD, (), generator=generator, device=generator.device))
+    return torch.from_numpy(pool()[start : start + count].copy()).to(device)
+
+
 def fill(x: Tensor, generator: torch.Generator, scale: float = 1.0, mean: float = 0.0) -> Tensor:
     """Normal numbers of standard deviation `scale`, with period PERIOD; returns one period of them (see `holds`)."""
     with torch.no_grad():
         flat = x.view(-1)
-        drawn = torch.randn(min(PERIOD, flat.numel()), generator=generator, device=x.device)
-        drawn = drawn.mul_(scale).add_(mean).to(x.dtype)
+        drawn = piece(min(PERIOD, flat.numel()), generator, x.device)
+        drawn = drawn.mul(scale).add_(mean).to(x.dtype)
         for start in range(0, flat.numel(), PERIOD):
             part = flat[start : start + PERIOD]
             part.copy_(drawn[: part.numel()])
@@ -42,6 +60,6 @@ def nudge(x: Tensor, generator: torch.Generator) -> None:
         flat = x.view(-1)
         width = min(NUDGED, flat.numel())
         last = flat.numel() - width
-        drawn = torch.randn(3, width, generator=generator, device=x.device).to(x.dtype)
+        drawn = piece(3 * width, generator, x.device).to(x.dtype).view(3, width)
         for values, start in zip(drawn, (0, random.randint(0, last), last), strict=True):
             flat[start : start + width] = values

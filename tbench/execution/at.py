@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tbench.execution.executor import Executor, Worker
-
-SECONDS = 30.0
+from tbench.records import Case
 
 
 class At:
@@ -18,14 +19,8 @@ class At:
     def __init__(self, executor: Executor, folder: Path, installed_first: bool = False) -> None:
         self.executor, self.folder, self.installed_first = executor, folder, installed_first
 
-    def start(self) -> Worker:
-        worker = self.executor.start()
-        try:
-            worker.ask("look_in", SECONDS, folder=str(self.folder), installed_first=self.installed_first)
-        except BaseException:
-            worker.close()
-            raise
-        return worker
+    def start(self, like: Case | None = None, look: Mapping[str, Any] | None = None) -> Worker:
+        return self.executor.start(like, {"folder": str(self.folder), "installed_first": self.installed_first})
 
     def close(self) -> None:
         self.executor.close()

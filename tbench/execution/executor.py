@@ -6,9 +6,10 @@ that other places (another machine) can be added without touching it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tbench.records import Status
+from tbench.records import Case, Status
 
 
 class WorkerFailed(Exception):
@@ -41,8 +42,8 @@ class Worker(Protocol):
 
 
 class Executor(Protocol):
-    def start(self) -> Worker:
-        """A fresh worker process."""
+    def start(self, like: Case | None = None, look: Mapping[str, Any] | None = None) -> Worker:
+        """A fresh worker process, for the case `like` if given. `look`: arguments of its `look_in`, asked first."""
         ...
 
     def close(self) -> None: ...

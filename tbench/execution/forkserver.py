@@ -1,12 +1,18 @@
 """The server process workers are forked from: torch is imported once, a case starts in milliseconds.
 
 Run as `python -m tbench.execution.forkserver FD [MODULE…]`. FD is a Unix stream socket to the parent; each request
-is one byte string, each fork request carries the file descriptor of the new worker's channel. MODULEs are imported
-beside tbench's own before the first fork (they may register variants). The server itself never
-computes anything, so that no thread pool and no CUDA context exists when it forks.
+is one byte string, some carry the file descriptor of a channel. MODULEs are imported beside tbench's own before the
+first fork (they may register variants). The server itself never computes anything, so that no thread pool and no CUDA
+context exists when it forks.
 
-    parent → server   b"fork" + channel        server → parent   pid
+    parent → server   b"fork" + channel        server → parent   pid of the worker on that channel
+    parent → server   b"split" + socket        server → parent   pid of a copy of this server on that socket
+    parent → server   b"warm" + channel        server → parent   b"warm", once the channel is closed
     parent → server   b"wait PID"              server → parent   wait status (blocks until that worker ended)
+
+A copy that has been warmed is a *template*: it answers the channel as a worker does, but in a thread that ends, and
+then forks workers which have what that made (compiled code, imported modules) from their first moment. OpenMP's threads
+belong to the thread that has used them, so they end with it, and a fork copies none.
 
 Each worker is a process group of its own: what a kernel starts ends with its worker. When the parent is gone the
 socket closes: the server kills what it started and ends.
@@ -19,6 +25,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -35,21 +42,36 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
         importlib.import_module(module)
     control = socket.socket(fileno=descriptor)
     control.sendall(b"ready\n")
+    while (copy := answer(control, serve)) is not None:
+        control = copy
+
+
+def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socket.socket | None:
+    """Answer requests until the parent closes the socket. Returns in a copy, with the socket it is to answer on."""
     children: set[int] = set()
     try:
         while True:
             message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
             if not message:
-                break
-            if message.startswith(b"fork"):
+                return None
+            if message.startswith((b"fork", b"split")):
                 pid = os.fork()
                 if pid == 0:
                     control.close()
-                    _become_worker(descriptors[0], serve)
+                    children = set()  # the server's
+                    if message.startswith(b"fork"):
+                        _become_worker(descriptors[0], serve)
+                    own_group(os.getpid())
+                    return socket.socket(fileno=descriptors[0])
                 os.close(descriptors[0])
                 own_group(pid)
                 children.add(pid)
                 control.sendall(b"%d\n" % pid)
+            elif message.startswith(b"warm"):
+                thread = threading.Thread(target=serve, args=(Connection(descriptors[0]),))
+                thread.start()
+                thread.join()
+                control.sendall(b"warm\n")
             else:
                 pid = int(message.split()[1])
                 _, status = os.waitpid(pid, 0)

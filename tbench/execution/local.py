@@ -10,18 +10,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
+from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
+from tbench.records import Case
 from tbench.threads import worker_threads
 
 PROFILER_CHATTER = "USDT:"  # torch's profiler writes such lines to stderr whatever happens
 BOOT_SECONDS = 120.0  # importing torch from a cold disk
+WAIT_SECONDS, LOOK_SECONDS = 30.0, 30.0
+WARM_SECONDS = 300.0  # compiling for the first time
+MOST_TEMPLATES = 8  # at a time: each holds what it has imported and compiled
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -44,89 +49,81 @@ def worker_environment(threads: int) -> dict[str, str]:
     }
 
 
-class LocalExecutor:
-    """Forks workers from a server that has already imported torch. Use as a context manager.
+class Server:
+    """The parent's end of a fork server, or of a template made of one. `log`: where all its processes write to."""
 
-    `modules`: imported by the server too, e.g. because they register variants. `python`: another interpreter, with
-    its own torch; tbench itself is this one there too, so that both are measured by the same code.
-    """
-
-    def __init__(self, threads: int | None = None, modules: Sequence[str] = (), python: str | None = None) -> None:
-        self.threads = threads or worker_threads()
-        environment = worker_environment(self.threads)
-        self._engine: tempfile.TemporaryDirectory[str] | None = None
-        if python is not None:
-            self._engine = tempfile.TemporaryDirectory(prefix="tbench-")
-            (Path(self._engine.name) / "tbench").symlink_to(Path(__file__).parent.parent)
-            environment["PYTHONPATH"] = os.pathsep.join(
-                [self._engine.name, *filter(None, [environment.get("PYTHONPATH")])]
-            )
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
-        ours, theirs = socket.socketpair()
-        self._control = ours
+    def __init__(self, control: socket.socket, log: IO[bytes]) -> None:
+        self.control, self.log = control, log
         self._turn = threading.Lock()  # question and answer belong together, whichever thread asks
         self._ready = False
-        self._server = subprocess.Popen(
-            [python or sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,  # Ctrl-C reaches the parent only, which then ends the workers in order
-        )
-        theirs.close()
 
-    def __enter__(self) -> LocalExecutor:
-        return self
+    def fork(self) -> LocalWorker:
+        """A fresh worker process. Raises UsageError."""
+        channel, pid = self._sent(b"fork")
+        return LocalWorker(self, pid, Connection(channel.detach()))
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def split(self) -> tuple[Server, int]:
+        """A copy of the server, and its pid."""
+        control, pid = self._sent(b"split")
+        return Server(control, self.log), pid
 
-    def start(self) -> LocalWorker:
+    def warm(self, timeout: float, *requests: tuple[str, Mapping[str, Any]]) -> None:
+        """Have the server itself answer requests as a worker does. Raises WorkerFailed, as LocalWorker.ask does."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._turn, self._listening():
+            socket.send_fds(self.control, [b"warm"], [theirs.fileno()])
+        channel = Connection(ours.detach())
+        try:
+            for do, arguments in requests:
+                channel.send((do, dict(arguments)))
+                if not channel.poll(timeout):
+                    raise WorkerFailed("timeout", f"{do} did not end within {timeout:g} s")
+                outcome, *answer = channel.recv()
+                if outcome == "failed":
+                    raise WorkerFailed(*answer)
+        except (EOFError, ConnectionError):
+            raise WorkerFailed("error", "the template ended") from None
+        finally:
+            channel.close()
+        with self._turn:
+            self._receive(WAIT_SECONDS)
+
+    def wait(self, pid: int) -> int:
+        """Wait status of a process that has ended or is about to."""
+        with self._turn, self._listening():
+            self.control.sendall(b"wait %d" % pid)
+            return int(self._receive(WAIT_SECONDS))
+
+    def boot(self) -> None:
+        """Wait until it can be asked, the first time."""
         with self._turn:
             if not self._ready:
                 self._receive(BOOT_SECONDS)
                 self._ready = True
-        ours, theirs = socket.socketpair()
-        with theirs, self._turn, self._listening():
-            socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-            pid = int(self._receive(30.0))
-        return LocalWorker(self, pid, Connection(ours.detach()))
-
-    def wait(self, pid: int) -> int:
-        """Wait status of a worker that has ended or is about to."""
-        with self._turn, self._listening():
-            self._control.sendall(b"wait %d" % pid)
-            return int(self._receive(30.0))
-
-    def close(self) -> None:
-        self._control.close()
-        try:
-            self._server.wait(5)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
-        self._log.close()
-        if self._engine is not None:
-            self._engine.cleanup()
 
     def log_tail(self, start: int = 0) -> str:
         """Last line workers wrote to stdout or stderr from offset `start` on (a crash often says why there)."""
-        self._log.seek(max(start, self._log.seek(0, os.SEEK_END) - 4096))
-        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines()]
+        self.log.seek(max(start, self.log.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in self.log.read().decode(errors="replace").splitlines()]
         said = [line for line in lines if line and not line.startswith(PROFILER_CHATTER)]
         return said[-1] if said else ""
 
     def log_size(self) -> int:
-        return self._log.seek(0, os.SEEK_END)
+        return self.log.seek(0, os.SEEK_END)
+
+    def _sent(self, message: bytes) -> tuple[socket.socket, int]:
+        """Our end of a new socket whose other end went with the message, and the pid that was answered."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._turn, self._listening():
+            socket.send_fds(self.control, [message], [theirs.fileno()])
+            return ours, int(self._receive(WAIT_SECONDS))
 
     def _receive(self, timeout: float) -> bytes:
-        self._control.settimeout(timeout)
+        self.control.settimeout(timeout)
         try:
             answer = b""
             while not answer.endswith(b"\n"):
-                part = self._control.recv(64)
+                part = self.control.recv(64)
                 if not part:
                     break
                 answer += part
@@ -151,10 +148,118 @@ class LocalExecutor:
         )
 
 
+class LocalExecutor:
+    """Forks workers from a server that has already imported torch. Use as a context manager.
+
+    `modules`: imported by the server too, e.g. because they register variants. `python`: another interpreter, with
+    its own torch; tbench itself is this one there too, so that both are measured by the same code. `templates`: what
+    every worker of a case would do again (compile its code, import its kernel's modules) is done once, in a copy of the
+    server that they are then forked from.
+    """
+
+    def __init__(
+        self,
+        threads: int | None = None,
+        modules: Sequence[str] = (),
+        python: str | None = None,
+        templates: bool = False,
+    ) -> None:
+        self.threads, self.templates = threads or worker_threads(), templates
+        environment = worker_environment(self.threads)
+        self._engine: tempfile.TemporaryDirectory[str] | None = None
+        if python is not None:
+            self._engine = tempfile.TemporaryDirectory(prefix="tbench-")
+            (Path(self._engine.name) / "tbench").symlink_to(Path(__file__).parent.parent)
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [self._engine.name, *filter(None, [environment.get("PYTHONPATH")])]
+            )
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
+        ours, theirs = socket.socketpair()
+        self._root = Server(ours, self._log)
+        self._made: dict[Hashable, tuple[Server, int] | None] = {}  # templates; None: it could not be made
+        self._server = subprocess.Popen(
+            [python or sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,  # Ctrl-C reaches the parent only, which then ends the workers in order
+        )
+        theirs.close()
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, like: Case | None = None, look: Mapping[str, Any] | None = None) -> LocalWorker:
+        self._root.boot()
+        worker = (self.template(like, look) or self._root).fork()
+        if look is not None:
+            try:
+                worker.ask("look_in", LOOK_SECONDS, **look)
+            except BaseException:
+                worker.close()
+                raise
+        return worker
+
+    def template(self, case: Case | None, look: Mapping[str, Any] | None) -> Server | None:
+        """The server to fork a case's workers from, where much of what they need can be made before."""
+        if not self.templates or case is None:
+            return None
+        variant = get_component(case.component).variant_of(case)
+        if not (variant.place or variant.preload):
+            return None
+        key = (variant.place, *(look or {}).values()) if variant.place else case
+        if key not in self._made:
+            while len(self._made) >= MOST_TEMPLATES:
+                self.drop(next(iter(self._made)))
+            self._made[key] = self.warmed(case, look, call=not variant.place)
+        made = self._made[key] = self._made.pop(key)  # the latest used is the last
+        return made[0] if made is not None else None
+
+    def warmed(self, case: Case, look: Mapping[str, Any] | None, call: bool) -> tuple[Server, int] | None:
+        """A new template; None where it cannot be made: a worker of the case will then say why."""
+        server, pid = self._root.split()
+        requests = [("look_in", look)] if look is not None else []
+        try:
+            server.warm(WARM_SECONDS, *requests, ("warm", {"case": case, "call": call}))
+        except (WorkerFailed, UsageError):
+            self.end(server, pid)
+            return None
+        return server, pid
+
+    def drop(self, key: Hashable) -> None:
+        made = self._made.pop(key)
+        if made is not None:
+            self.end(*made)
+
+    def end(self, server: Server, pid: int) -> None:
+        server.control.close()
+        end_group(pid)
+        self._root.wait(pid)
+
+    def close(self) -> None:
+        for made in self._made.values():
+            if made is not None:
+                made[0].control.close()
+        self._root.control.close()
+        try:
+            self._server.wait(5)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()
+        self._log.close()
+        if self._engine is not None:
+            self._engine.cleanup()
+
+
 class LocalWorker:
     """The parent's end of one worker process."""
 
-    def __init__(self, executor: LocalExecutor, pid: int, channel: Connection) -> None:
+    def __init__(self, executor: Server, pid: int, channel: Connection) -> None:
         self.pid = pid
         self._executor = executor
         self._channel = channel
@@ -185,9 +290,7 @@ class LocalWorker:
 
     def kill(self) -> None:
         """End the process and what it has started; to be called before it is reaped."""
-        for end in (os.killpg, os.kill):
-            with suppress(ProcessLookupError, PermissionError):
-                end(self.pid, signal.SIGKILL)
+        end_group(self.pid)
 
     def _post_mortem(self, do: str) -> WorkerFailed:
         self._open = False
@@ -210,6 +313,12 @@ class LocalWorker:
                 return WorkerFailed("oom", f"killed by the system during {do} (SIGKILL), most likely out of memory")
             return WorkerFailed("error", f"crashed with {name} during {do}" + (f": {said}" if said else ""))
         return WorkerFailed("error", f"ended with exit code {os.waitstatus_to_exitcode(status)} during {do}: {said}")
+
+
+def end_group(pid: int) -> None:
+    for end in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            end(pid, signal.SIGKILL)
 
 
 def _alive(pid: int) -> bool:

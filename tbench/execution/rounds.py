@@ -75,7 +75,7 @@ class Visit:
         self.busy = 0.0  # wall seconds this visit has taken, all in all
         self.worker: Worker | None = None
         with self.failing():
-            self.worker = executor.start()
+            self.worker = executor.start(draft.case)
 
     @contextmanager
     def failing(self) -> Iterator[None]:

@@ -111,7 +111,7 @@ def prepared(
     if executor_name not in EXECUTORS:
         raise UsageError(f"no executor named {executor_name!r}; there is: {', '.join(EXECUTORS)}")
     parts = scenario.parts or (scenario,)
-    with EXECUTORS[executor_name](modules=preloaded(parts)) as executor:
+    with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
         cases = expand(scenario, device, select)  # refuses a selection that leaves nothing, over all parts

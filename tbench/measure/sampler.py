@@ -138,34 +138,37 @@ def take_turn(
     return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None, witness)
 
 
-FRESH_TRIES, FEW = 15, 3
+FRESH_TRIES, MAY_DIFFER, FEW = 15, 5, 3
 REMEMBERS = 1.5  # times as long with other data as with the same again
-LEAST_SAVED, LONGEST_FRESH = 2e-6, 0.02  # seconds a call
+LEAST_SAVED, LONGEST_FRESH = 2e-6, 5e-3  # seconds a call
 
 
 def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float | None:
     """How many times as long calls take on data that has just changed as on the same data again.
 
-    The lower quartile of some tries each, for load by others only makes calls slower. A try changes all sets but one,
-    calls that one to have everything else warm, and then the others; and once more with as much change in the one, none
-    in the others. None where the difference is less than the clock is worth, for slow calls (`fastest`: seconds of one,
-    as timed), and where sets are so many that none is used twice in a sample: each changes before it is used again.
+    A try changes all sets but one, calls that one to have everything else warm, and then the others; and once more with
+    as much change in the one, none in the others. None unless nearly all tries of two series say so, which load by
+    other programs does not bring about; for slow calls (`fastest`: seconds of one, as timed); and where sets are so
+    many that none is used twice in a sample: each changes before it is used again.
     """
     sets = len(ring.calls)
     if sets < 2 or fastest > LONGEST_FRESH or FEW < sets >= calls:
         return None
-    fresh: list[float] = []
-    again: list[float] = []
-    for number in range(FRESH_TRIES):
+    ratios: list[float] = []
+    for number in range(2 * FRESH_TRIES):
+        fresh, again = 0.0, 0.0
         same, *others = [ring.calls[(number + index) % sets] for index in range(sets)]
         quiet = Ring(others)
-        for into in (fresh, again):
+        for changed in (True, False):
             for index in range(1, sets):
-                ring.nudge((number + (index if into is fresh else 0)) % sets)
+                ring.nudge((number + (index if changed else 0)) % sets)
             device.time(same, sets)
-            into.append(device.time(quiet.take(len(others), nudge=False), len(others)).seconds)
-    first, second = (sorted(one)[FRESH_TRIES // 4] for one in (fresh, again))
-    return first / second if first - second > LEAST_SAVED else None
+            seconds = device.time(quiet.take(len(others), nudge=False), len(others)).seconds
+            fresh, again = (seconds, again) if changed else (fresh, seconds)
+        ratios.append(fresh / again if fresh - again > LEAST_SAVED else 1.0)
+        if sum(ratio <= REMEMBERS for ratio in ratios) > MAY_DIFFER:
+            return None
+    return statistics.median(ratios)
 
 
 def launch_bound(seconds: Sequence[float], host_seconds: Sequence[float]) -> bool:

@@ -139,7 +139,8 @@ ATTENTION = [
     Row("scales_q_in_place", "wrong", "writes over its input q", phases=READ),
     Row("scales_q_in_place", "wrong error", phases=(BOTH,)),
     # later
-    Row("finishes_in_a_thread", dtypes=(F32,), axes={"seq_len": 256}),
+    # Its thread is waited for, and counted; where the result is looked at before that, it is not there.
+    Row("finishes_in_a_thread", "wrong ok", dtypes=(F32,), axes={"seq_len": 256}, at_least=1e-4),
     *rows("finishes_later", "batches_its_calls", phases=READ, dtypes=(F32,)),
     Row("on_a_side_stream", "wrong ok", dtypes=(BF16,), at_least=3e-4, device="cuda:0"),
     *rows("lazy", "subclass", said="Lazy|Marked|subclass|plain", phases=READ, dtypes=(F32,)),

@@ -37,7 +37,7 @@ class FakeExecutor:
         self.alive = 0
         self.random = random.Random(7)
 
-    def start(self) -> FakeWorker:
+    def start(self, like: Any = None, look: Any = None) -> FakeWorker:
         self.alive += 1
         return FakeWorker(self)
 

@@ -273,19 +273,16 @@ def test_a_call_that_knows_its_inputs_again_is_told(sets: int, calls: int) -> No
 
 def test_an_honest_call_takes_as_long_on_data_it_has_just_seen() -> None:
     device = ScriptedDevice()
-    times = remembering(device, Memo(device, 3, miss=100e-6, hit=95e-6).ring, 10, 95e-6)
-    assert times is not None
-    assert times < REMEMBERS
-    assert remembering(device, Memo(device, 3, miss=100e-6, hit=100e-6).ring, 10, 100e-6) is None
+    for hit in (100e-6, 95e-6, 70e-6):
+        assert remembering(device, Memo(device, 3, miss=100e-6, hit=hit).ring, 10, hit) is None
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_load_by_others_does_not_make_an_honest_call_look_as_if_it_remembered(seed: int) -> None:
-    """Every tenth call is disturbed, by up to fifty times its own length."""
+    """Every other call is disturbed, by up to fifty times its own length."""
     device, chance = ScriptedDevice(), random.Random(seed)
-    call = device.spend(lambda _: 100e-6 + (chance.random() < 0.1) * chance.uniform(0.0, 5e-3))
-    times = remembering(device, Ring([call] * 3), 10, 100e-6)
-    assert times is None or times < REMEMBERS
+    call = device.spend(lambda _: 100e-6 + (chance.random() < 0.5) * chance.uniform(0.0, 5e-3))
+    assert remembering(device, Ring([call] * 3), 10, 100e-6) is None
 
 
 def test_what_saves_less_than_the_clock_is_worth_is_not_told() -> None:
