@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -180,9 +181,13 @@ def test_scores_past_the_range_of_exp_are_among_the_data() -> None:
         weights = (q @ k.mT * p.scale).masked_fill(~kept(p), -math.inf).exp()
         return weights / weights.sum(-1, keepdim=True) @ v
 
-    for phase in ("forward", "decode"):
-        found = [verdict(unsafe, phase=phase, dtype=dtype) for dtype in ("float32", "bfloat16")]
-        assert all(math.isnan(one.error) for one in found)
+    for phase, at_least in (("forward", 10), ("decode", 5)):  # one query a head reaches as far by chance
+        for dtype in ("float32", "bfloat16"):
+            with built(attention("naive", phase=phase, dtype=dtype)) as workload:
+                (step,) = workload.sets[0]
+                step.attend = partial(unsafe, step.problem)
+                found = [workload.check(seed).error for seed in range(10)]
+            assert sum(map(math.isnan, found)) >= at_least
 
 
 def test_a_wrong_row_among_many_is_found_sooner_or_later() -> None:

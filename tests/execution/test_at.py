@@ -11,7 +11,7 @@ import pytest
 
 from tbench.execution.at import At
 from tbench.execution.executor import WorkerFailed
-from tbench.execution.local import LocalExecutor
+from tbench.execution.local import LocalExecutor, LocalWorker
 from tbench.execution.rounds import Group, measure_group
 from tests.execution.fakes import draft
 from tests.execution.test_local import FAST, attention
@@ -141,27 +141,15 @@ def test_two_checkouts_side_by_side(executor: LocalExecutor, tmp_path: Path) -> 
             probed(executor, tmp_path / "new" / "bench", place)
 
 
-def test_a_worker_that_cannot_look_is_closed() -> None:
-    class Failing:
-        closed = False
+def test_a_worker_that_cannot_look_is_closed(executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[LocalWorker] = []
 
-        def ask(self, do: str, timeout: float, **arguments: Any) -> Any:
-            raise WorkerFailed("timeout", do)
+    def fails(self: LocalWorker, do: str, timeout: float, **arguments: Any) -> Any:
+        started.append(self)
+        raise WorkerFailed("timeout", do)
 
-        def close(self) -> None:
-            self.closed = True
-
-        def kill(self) -> None: ...
-
-    class Starting:
-        worker = Failing()
-
-        def start(self) -> Failing:
-            return self.worker
-
-        def close(self) -> None: ...
-
-    starting = Starting()
+    monkeypatch.setattr(LocalWorker, "ask", fails)
     with pytest.raises(WorkerFailed, match="look_in"):
-        At(starting, Path("/")).start()
-    assert starting.worker.closed
+        At(executor, Path("/")).start()
+    (worker,) = started
+    assert not Path(f"/proc/{worker.pid}").exists()
