@@ -12,15 +12,20 @@ SECONDS = 30.0
 class At:
     """Another executor's workers, told where to look. Two of these over one executor measure two checkouts.
 
-    `installed_first`: as for `own.look_in`.
+    `installed_first`: as for `own.look_in`. `scattered`: every worker has its memory laid out a little differently.
     """
 
-    def __init__(self, executor: Executor, folder: Path, installed_first: bool = False) -> None:
+    def __init__(
+        self, executor: Executor, folder: Path, installed_first: bool = False, scattered: bool = False
+    ) -> None:
         self.executor, self.folder, self.installed_first = executor, folder, installed_first
+        self.scattered = scattered
 
     def start(self) -> Worker:
         worker = self.executor.start()
         try:
+            if self.scattered:
+                worker.ask("scatter", SECONDS)
             worker.ask("look_in", SECONDS, folder=str(self.folder), installed_first=self.installed_first)
         except BaseException:
             worker.close()

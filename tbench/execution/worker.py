@@ -16,13 +16,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tbench.catalog import get as get_component
 from tbench.components import calling, own
 from tbench.components.workload import Check, Malformed, Workload
 from tbench.errors import TbenchError, Unsupported
 from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn
+
+if TYPE_CHECKING:
+    from tbench.measure.scattering import Scattering
 
 
 def preload() -> None:
@@ -64,6 +67,7 @@ class Session:
 
         self.costs: dict[str, float] = {}
         self.threads = pin_threads()
+        self.scattering: Scattering | None = None
         self.workload: Workload
 
     # ------------------------------------------------------------------ the case
@@ -71,6 +75,12 @@ class Session:
     def look_in(self, folder: str, installed_first: bool = False) -> None:
         """Find kernels of the user's own in a scenario's folder, and modules in the repository around it."""
         own.look_in(folder, installed_first)
+
+    def scatter(self) -> None:
+        """Lay this process's memory out a little differently than another's of the same server."""
+        from tbench.measure import scattering
+
+        self.scattering = scattering.drawn()
 
     def prepare(
         self,
@@ -112,13 +122,16 @@ class Session:
 
     def turn(self, round: int, turn: int, seconds: float) -> Turn:
         """Samples for `seconds` (at least one), after a short warm-up: others had the machine since."""
-        from tbench.measure import sampler
+        from tbench.measure import sampler, scattering
 
         began = time.perf_counter()
         if self.released:  # a slow call may be a turn's only one: it shall not be the one that takes the memory back
             self.workload.call()
             self.device.synchronize()
-        samples = sampler.take_turn(self.device, self.workload.call, self.calls, seconds, self.sampling)
+        samples = scattering.below(
+            self.scattering.depth if self.scattering else 0,
+            lambda: sampler.take_turn(self.device, self.workload.call, self.calls, seconds, self.sampling),
+        )
         beside = time.perf_counter() - began - sum(samples.seconds) * self.calls
         self.costs["warmup"] = self.costs.get("warmup", 0.0) + beside
         layers = self.workload.layers
