@@ -24,7 +24,7 @@ from tbench.gate.simulation import Draw, noisy, normal, opinions
 
 RULE = Rule()
 SPREADS = (0.025, 0.045, 0.08)
-FEWEST = 200
+FEWEST = 1000
 
 
 @dataclass(frozen=True)
