@@ -99,7 +99,7 @@ def described(both: Sides, asked: Asked, rule: Rule) -> dict[str, Any]:
     scenario = both.new.scenario.to_dict()
     return {
         "version": VERSION,
-        "sides": "worktrees" if both.base.told.startswith("two worktrees") else "copies",
+        "checkout": "worktrees" if both.base.told.startswith("two worktrees") else "copies",
         "machine": machine,
         "scenario": scenario,
         "select": list(asked.select),

@@ -334,7 +334,7 @@ def test_calibration_goes_on_where_it_was_and_the_gate_uses_it(repository: Path)
     (repository / "kernels.py").write_text(KERNELS + "\n")
     refused = tbench(repository, *words, "--same", "2")
     assert refused.returncode != 0
-    assert "trials of another sides, which cannot be added up with these" in refused.stderr
+    assert "trials of another checkout, which cannot be added up with these" in refused.stderr
     git(repository, "checkout", "--quiet", "kernels.py")
     done = gate(repository, "-o", "out")
     assert json.loads((repository / "out/gate.json").read_text())["pairs"][0]["sigma"] is not None, done.stderr
