@@ -60,7 +60,9 @@ def test_one_thread_on_one_core_is_all_there_is() -> None:
     assert said(replace(QUIET, cores=1, threads=1)) == []
 
 
-@pytest.mark.parametrize(("policy", "what"), [("passive", "short calls take up"), ("ACTIVE", "keeps a worker's threads")])
+@pytest.mark.parametrize(
+    ("policy", "what"), [("passive", "short calls take up"), ("ACTIVE", "keeps a worker's threads")]
+)
 def test_a_policy_of_openmp_that_others_do_not_have_is_said(policy: str, what: str) -> None:
     (sentence,) = said(QUIET, OMP_WAIT_POLICY=policy)
     assert what in sentence
