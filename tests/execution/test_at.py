@@ -143,7 +143,7 @@ def test_two_checkouts_side_by_side(executor: LocalExecutor, tmp_path: Path) -> 
             probed(executor, tmp_path / "new" / "bench", place)
 
 
-def test_a_worker_that_cannot_look_is_closed() -> None:
+def test_a_worker_that_cannot_be_scattered_is_closed() -> None:
     class Failing:
         closed = False
 
@@ -158,14 +158,14 @@ def test_a_worker_that_cannot_look_is_closed() -> None:
     class Starting:
         worker = Failing()
 
-        def start(self) -> Failing:
+        def start(self, like: Any = None, look: Any = None) -> Failing:
             return self.worker
 
         def close(self) -> None: ...
 
     starting = Starting()
-    with pytest.raises(WorkerFailed, match="look_in"):
-        At(starting, Path("/")).start()
+    with pytest.raises(WorkerFailed, match="scatter"):
+        At(starting, Path("/"), scattered=True).start()
     assert starting.worker.closed
 
 

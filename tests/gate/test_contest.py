@@ -64,7 +64,7 @@ def test_both_sides_get_the_same_data() -> None:
     seeds: list[tuple[str, int]] = []
 
     class Asked(FakeExecutor):
-        def start(self):  # type: ignore[no-untyped-def]
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 
@@ -90,7 +90,7 @@ def test_injected_noise_is_another_work_on_each_side_in_every_pair() -> None:
             super().__init__({"a": 0.01})
             self.side = side
 
-        def start(self):  # type: ignore[no-untyped-def]
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 
@@ -177,7 +177,7 @@ class Short(FakeExecutor):
         super().__init__({"a": 0.01})
         self.started, self.pairs, self.status = -1, pairs, status
 
-    def start(self):  # type: ignore[no-untyped-def]
+    def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
         self.started += 1
         self.fail = {"a": ("turn", WorkerFailed(self.status, "no more"))} if self.started in self.pairs else {}
         return super().start()
@@ -211,7 +211,7 @@ def growing(peaks: list[int]) -> FakeExecutor:
     """Weighs one of these after the other."""
 
     class Scales(FakeExecutor):
-        def start(self):  # type: ignore[no-untyped-def]
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 
