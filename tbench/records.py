@@ -314,7 +314,7 @@ class Sampling:
     max_time: float = 3.0
     min_rounds: int = 5
     max_rounds: int = 12
-    warmup: float = 0.1
+    warmup: float = 0.05
     turns: int = 4
     turn_time: float = 0.05
     timeout: float = 120.0

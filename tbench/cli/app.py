@@ -230,6 +230,10 @@ def calibrate(
     memory: Annotated[
         int, typer.Option("--memory", metavar="N", help="Runs in which a case takes 2% more memory.")
     ] = 0,
+    noisy: Annotated[
+        int,
+        typer.Option("--noisy", metavar="N", help="Runs with noise injected: bimodal, drift, one-sided drift; N each."),
+    ] = 0,
     device: Device = "auto",
     override: Override = None,
     select: Select = None,
@@ -243,7 +247,7 @@ def calibrate(
     from tbench.cli.calibrate import calibrate
     from tbench.gate.trials import Programme
 
-    programme = Programme(same, injected, memory)
+    programme = Programme(same, injected, memory, noisy=noisy)
     calibrate(scenario, programme, device, override or [], select or [], quick=quick, output=output, seed=seed)
 
 

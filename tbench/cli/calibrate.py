@@ -49,6 +49,8 @@ def lines(summary: Summary) -> list[str]:
     told += [f"{name + ' found':15} {of(rate)}{interval(rate)}" for name, rate in summary.power.items()]
     if summary.right.trials:
         told.append(f"right case      {of(summary.right)} of the reds named the case that was made worse, and no other")
+    for name, (red, unclear) in summary.noisy.items():
+        told.append(f"{name + ' noise':21} {of(red)} red{interval(red)}, {of(unclear)} inconclusive")
     told += [f"sigma {sigma:7.1%}   {case}" for case, sigma in summary.sigmas.items()]
     return [*told, f"tolerance {summary.tolerance:.0%} is the smallest of a few that the gate can hold here"]
 

@@ -115,6 +115,8 @@ def machine_facts(here: Environment) -> Iterator[Fact]:
         yield "device memory", units.size(here.device_memory_bytes)
     cache = here.last_level_cache_bytes
     yield "last-level cache", missing(here, "last_level_cache_bytes") if cache is None else units.size(cache)
+    if here.allocator is not None:
+        yield "allocator", here.allocator
     yield "load by others", missing(here, "load") if here.load is None else f"{here.load:.2f} cores"
 
 

@@ -19,7 +19,7 @@ FIELDS = (
 LOAD_DIGITS = 1  # tenths of a core; less is what any machine does in passing
 LOAD_SHARE = 0.1  # of the cores: others that use so much more take it from what is measured
 CLOCK_SHARE = 0.01  # clocks of one GPU wander by less
-CHANGES_TIMES = ("cache",)  # of sampling; the rest changes how sure a time is
+CHANGES_TIMES = ("cache", "allocator")  # of sampling; the rest changes how sure a time is
 
 
 @dataclass(frozen=True)

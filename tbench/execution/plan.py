@@ -65,7 +65,7 @@ def make(
     for case, baseline in pairs:
         component = get_component(case.component)
         bytes_[case] = component.predict_bytes(case)
-        reason = (unsupported or component.unsupported)(case)
+        reason = (unsupported or component.unsupported)(case) or condition(case)
         status: Status = "unsupported"
         if reason is None and bytes_[case] > budget:
             status, reason = "oom", f"would need {gib(bytes_[case])}, {gib(budget)} free; not started"
@@ -83,6 +83,13 @@ def make(
     for baseline, members in compared.items():
         groups += fitting(baseline if baseline in members else None, members, bytes_, budget)
     return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, seconds, sampling)
+
+
+def condition(case: Case) -> str | None:
+    """Why a case cannot be measured under the condition it asks for."""
+    if case.get("allocator") is None or case.device == "cpu":
+        return None
+    return f"{case.device} has PyTorch's caching allocator, whatever the C library does; allocator is for CPUs"
 
 
 def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:

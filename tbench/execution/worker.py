@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tbench.catalog import get as get_component
 from tbench.components import calling, own
@@ -26,6 +26,9 @@ from tbench.components.workload import Check, Expectation, Malformed, Workload
 from tbench.errors import TbenchError, Unsupported
 from tbench.execution import sets as inputs
 from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn, Work
+
+if TYPE_CHECKING:
+    from tbench.measure.scattering import Scattering
 
 
 def preload() -> None:
@@ -73,6 +76,7 @@ class Session:
 
         self.costs: dict[str, float] = {}
         self.threads = pin_threads()
+        self.scattering: Scattering | None = None
         self.workload: Workload
         self.expectation: Expectation
         self.error = 0.0
@@ -92,6 +96,12 @@ class Session:
             own.source(variant.place)
         if call:
             built(case, seed).calls[0]()
+
+    def scatter(self) -> None:
+        """Lay this process's memory out a little differently than another's of the same server."""
+        from tbench.measure import scattering
+
+        self.scattering = scattering.drawn()
 
     def prepare(
         self,
@@ -174,14 +184,17 @@ class Session:
 
         `witness`: compare what a call of the timed sequence gives with the oracle; raises WrongOutput.
         """
-        from tbench.measure import sampler
+        from tbench.measure import sampler, scattering
 
         began = time.perf_counter()
         checked = self.costs.get("check", 0.0)
         if self.released:  # a slow call may be a turn's only one: it shall not be the one that takes the memory back
             self.ring.take(1)()
             self.device.synchronize()
-        samples = sampler.take_turn(self.device, self.ring, self.calls, seconds, self.expect if witness else None)
+        samples = scattering.below(
+            self.scattering.depth if self.scattering else 0,
+            lambda: sampler.take_turn(self.device, self.ring, self.calls, seconds, self.expect if witness else None),
+        )
         self.fastest = min(self.fastest, *samples.seconds)
         if witness:
             self.compare(samples.witness)

@@ -5,8 +5,9 @@
     calibration.json   what follows from them, for `tbench gate` to use and people to read
 
 A trial is a whole run of the gate: the same code on both sides (`a/a`), or one case chosen by chance made slower by
-real work on the new side (`+10%`). The false-alarm rate and the power are shares of such runs, with exact binomial
-intervals (Clopper & Pearson 1934): no false red in 300 runs bounds the rate at 1% with 95% confidence.
+real work on the new side (`+10%`), or the same code with real work injected as noise (`bimodal`; see `noise`). The
+false-alarm rate and the power are shares of such runs, with exact binomial intervals (Clopper & Pearson 1934): no false
+red in 300 runs bounds the rate at 1% with 95% confidence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tbench.store import jsonfile, write_file
 from tbench.store.same import SAME_MACHINE
 
 TRIALS, HEADER, SUMMARY = "trials.jsonl", "trials.json", "calibration.json"
+SAME = (0.0, 0, "")  # code on both sides, and nothing done to it
 RED = ("SLOWER", "BIGGER", "BROKEN")
 TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
 
@@ -35,7 +37,8 @@ TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
 class Trial:
     """One run of the gate. `share`: of the victim's time that was added (0: a/a). `flags`: case and verdict of every
     case that was SLOWER, FASTER, BIGGER or BROKEN. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of
-    the cases without a handicap, in logarithms; `injected`: those of the victim."""
+    the cases without a handicap, in logarithms; `injected`: those of the victim. `noise`: the kind that was injected
+    into all cases."""
 
     number: int
     share: float
@@ -48,10 +51,11 @@ class Trial:
     control: str = ""
     bytes: int = 0
     injected: Sequence[float] = ()
+    noise: str = ""
 
     @property
-    def kind(self) -> tuple[float, int]:
-        return self.share, self.bytes
+    def kind(self) -> tuple[float, int, str]:
+        return self.share, self.bytes, self.noise
 
     @property
     def found(self) -> bool:
@@ -82,7 +86,8 @@ class Summary:
     """`false_red`, `false_faster`, `inconclusive`: of the a/a runs. `power`: by kind, how many trials named the victim.
     `right`: of the trials with a handicap that turned red, how many flagged nothing but the victim. `sigmas`: standard
     deviation of a pair's difference, by case. `tolerance`: the smallest that the gate can hold here, of a few round
-    figures, at the most pairs it takes. `seconds`: of a run, the median."""
+    figures, at the most pairs it takes. `seconds`: of a run, the median. `noisy`: of the runs with the same code and
+    injected noise, by its kind, how many were red and how many inconclusive."""
 
     false_red: Rate
     false_faster: Rate
@@ -92,9 +97,14 @@ class Summary:
     sigmas: Mapping[str, float]
     tolerance: float
     seconds: float
+    noisy: Mapping[str, tuple[Rate, Rate]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        noisy = {
+            kind: {"false_red": red.to_dict(), "inconclusive": unclear.to_dict()}
+            for kind, (red, unclear) in self.noisy.items()
+        }
+        return ({"noisy": noisy} if noisy else {}) | {
             "false_red": self.false_red.to_dict() | {"bound": self.false_red.bound},
             "false_faster": self.false_faster.to_dict(),
             "inconclusive": self.inconclusive.to_dict(),
@@ -110,10 +120,11 @@ def summarised(trials: Sequence[Trial], rule: Rule) -> Summary:
     """What the trials say. Raises ValueError without one."""
     if not trials:
         raise ValueError("no trial to summarise")
-    same = [one for one in trials if one.kind == (0.0, 0)]
-    kinds = sorted({one.kind for one in trials} - {(0.0, 0)})
-    red = [one for one in trials if one.kind != (0.0, 0) and one.exit_code == 1]
-    sigmas = spreads(trials)
+    quiet = [one for one in trials if not one.noise]
+    same = [one for one in quiet if one.kind == SAME]
+    kinds = sorted({one.kind for one in quiet} - {SAME})
+    red = [one for one in quiet if one.kind != SAME and one.exit_code == 1]
+    sigmas = spreads(quiet)
     return Summary(
         false_red=Rate(sum(one.false_red for one in same), len(same)),
         false_faster=Rate(sum("FASTER" in one.flags.values() for one in same), len(same)),
@@ -126,15 +137,27 @@ def summarised(trials: Sequence[Trial], rule: Rule) -> Summary:
         sigmas=sigmas,
         tolerance=holdable(sigmas.values(), rule),
         seconds=statistics.median(one.seconds for one in trials),
+        noisy={
+            kind: errors([one for one in trials if one.noise == kind])
+            for kind in sorted({one.noise for one in trials if one.noise})
+        },
     )
 
 
-def count(trials: Sequence[Trial], kind: tuple[float, int]) -> int:
+def errors(trials: Sequence[Trial]) -> tuple[Rate, Rate]:
+    """How many of these were red, and how many inconclusive."""
+    red, unclear = sum(one.false_red for one in trials), sum(one.exit_code == 3 for one in trials)
+    return Rate(red, len(trials)), Rate(unclear, len(trials))
+
+
+def count(trials: Sequence[Trial], kind: tuple[float, int, str]) -> int:
     return sum(one.kind == kind for one in trials)
 
 
-def kind_name(share: float, size: int) -> str:
-    """`a/a`, `+10%`, `+4.0 MiB`."""
+def kind_name(share: float, size: int, noise: str = "") -> str:
+    """`a/a`, `+10%`, `+4.0 MiB`, `bimodal`."""
+    if noise:
+        return noise
     if size:
         return f"+{size / 2**20:.1f} MiB"
     return f"+{share:.0%}" if share else "a/a"
@@ -189,7 +212,7 @@ def resumed(folder: Path, asked: Mapping[str, Any]) -> list[Trial]:
     if differing:
         raise StoreError(
             f"{folder} holds trials of another {' and '.join(differing)}, which cannot be added up with these: name "
-            "another folder with -o"
+            "another folder with -o, or remove this one to begin again"
         )
     jsonfile.cut_torn_line(folder / TRIALS)
     return read_trials(folder)

@@ -1,4 +1,4 @@
-"""A second checkout of a repository beside the working tree, for the time of a comparison."""
+"""A second checkout of a repository beside the working tree, or a copy of it, for the time of a comparison."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from tbench.errors import UsageError
 
 SHOWN = 5
 PREFIX = "tbench-base-"  # of the folder that a worktree lies in
+LONGER = f"{PREFIX}beside-the-other-"  # of a second one, whose path shall have another length
+COPY, LONGER_COPY = "tbench-copy-", "tbench-copy-beside-the-other-"
+MOST_COPIED = 512 * 2**20
+NOT_COPIED = ("results", "__pycache__", "node_modules", "venv")  # nor hidden ones
 OWNER = "owner"  # a file in it, locked for as long as it is in use
 OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # git sets them; they win over the folder
 
@@ -63,11 +67,16 @@ class Repository:
         paths = [line[3:].strip('"') for line in status.splitlines() if "__pycache__" not in line]
         return [path for path in paths if not any(within(self.root / path, folder) for folder in besides)]
 
+    def files(self) -> list[Path]:
+        """What the working tree holds as it is, without what git ignores: from the root on."""
+        listed = git(self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard") or ""
+        return [Path(one) for one in dict.fromkeys(listed.split("\0")) if one and (self.root / one).is_file()]
+
     @contextmanager
-    def at(self, commit: str) -> Iterator[Path]:
+    def at(self, commit: str, prefix: str = PREFIX) -> Iterator[Path]:
         """A worktree of a commit, in a folder of its own that is removed afterwards. Raises UsageError."""
         self.prune()
-        with tempfile.TemporaryDirectory(prefix=PREFIX) as above, owned(Path(above)):
+        with tempfile.TemporaryDirectory(prefix=prefix) as above, owned(Path(above)):
             folder = Path(above).resolve() / self.root.name
             made = ran(self.root, "worktree", "add", "--detach", "--quiet", str(folder), commit)
             if made.returncode:
@@ -86,6 +95,43 @@ class Repository:
             if kind == "worktree" and above.name.startswith(PREFIX) and abandoned(above):
                 git(self.root, "worktree", "remove", "--force", path)
                 shutil.rmtree(above, ignore_errors=True)
+
+
+@contextmanager
+def copied(root: Path, files: Sequence[Path], prefix: str = COPY) -> Iterator[Path]:
+    """A copy of these files below `root`, in a folder of its own that is removed afterwards. Raises UsageError."""
+    if sum((root / file).lstat().st_size for file in files) > MOST_COPIED:
+        raise UsageError(
+            f"{root} holds more than {MOST_COPIED // 2**20} MiB, too much to copy for each side: commit it to a git "
+            "repository, or give the scenario and its kernels a folder of their own"
+        )
+    for left in Path(tempfile.gettempdir()).glob(f"{COPY}*"):
+        if abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix) as above, owned(Path(above)):
+        folder = Path(above).resolve() / (root.name or "root")
+        (folder / ".git").mkdir(parents=True)  # its modules are looked for here, as in a repository, and not above
+        try:
+            for file in files:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / file, folder / file)
+        except OSError as problem:
+            raise UsageError(f"{root}: could not be copied to {folder}: {problem.strerror}") from problem
+        yield folder
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file of a folder that is in no repository, but for results, environments and hidden ones."""
+    found = []
+    for above, folders, names in os.walk(folder):
+        here = Path(above)
+        folders[:] = [one for one in folders if one[0] != "." and one not in NOT_COPIED and not is_venv(here / one)]
+        found += [(here / name).relative_to(folder) for name in names if name[0] != "."]
+    return found
+
+
+def is_venv(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists()
 
 
 @contextmanager

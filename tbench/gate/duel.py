@@ -6,6 +6,7 @@ of it, the difference of the two sides' mean logarithms; drift of the machine me
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
@@ -14,7 +15,9 @@ from tbench.comparison.memory import grown
 from tbench.execution.executor import Executor
 from tbench.execution.rounds import Draft, play_round
 from tbench.gate.judge import Evidence
-from tbench.records import Case, Measurement, Memory, Sampling
+from tbench.records import Case, Handicap, Measurement, Memory, Sampling
+
+Source = Iterator[tuple[Handicap, Handicap]]  # of the next pair, base and new
 
 VISITS = 2  # to each case in each process
 VISIT_SECONDS, QUICK_VISIT_SECONDS = 0.1, 0.05
@@ -40,6 +43,7 @@ class Duel:
     smallest: dict[str, Memory] = field(default_factory=dict)  # of a side that was weighed more than once
     pairs: int = 0
     control: bool = False
+    noise: Source | None = None  # that is injected: each pair has its own, on either side
     spent: bool = False  # a pair that a passing shortage has ended was taken again
 
     @property
@@ -73,6 +77,8 @@ class Duel:
         if self.pairs // 2 % 2:  # who is set up first must not always be the same, nor go with who starts
             entrants.reverse()
         before = [draft.measurement for draft, _ in entrants]
+        if self.noise is not None:
+            self.base[0].handicap, self.new[0].handicap = next(self.noise)
         play_round(entrants, self.sampling, seed, self.pairs, memory_limit=memory_limit)
         if self.short and self.evidence.screen and not self.spent:
             self.spent = True  # a second shortage is the case's, or the machine's for good

@@ -5,7 +5,7 @@ sides → cases of both → duels, and the control → contest → outcomes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from tbench.execution.rounds import Draft, play_round
 from tbench.execution.runner import Machine
 from tbench.gate import settle
 from tbench.gate.contest import Watcher, contest
-from tbench.gate.duel import Duel, sampling_of
+from tbench.gate.duel import Duel, Source, sampling_of
 from tbench.gate.judge import Evidence, judged
 from tbench.gate.outcome import Outcome, Result, without_alarms
 from tbench.gate.rule import Rule
@@ -121,17 +121,24 @@ def decide(
     watcher: Watcher,
     sigmas: Mapping[str, float],
     handicaps: Mapping[Case, Handicap] | None = None,
+    noise: Callable[[Duel], Source | None] = lambda duel: None,
 ) -> tuple[list[Outcome], Outcome | None, list[Duel]]:
-    """Measure everything and judge it: an outcome for every case, one for the control, and the duels."""
+    """Measure everything and judge it: an outcome for every case, one for the control, and the duels.
+
+    `handicaps`: of the new side, for as long as it lasts. `noise`: of both sides, from pair to pair.
+    """
     burdens = handicaps or {}
     duels = [place.duel(case, sigmas.get(case.id), burdens.get(case)) for case in place.shared]
     control = [place.control(place.shared[0], sigmas)] if duels else []
+    for duel in (*duels, *control):
+        duel.noise = noise(duel)
     limit = (lambda: free_bytes(place.sides)) if place.sides.device == "cpu" else (lambda: None)
     watcher.begin([*duels, *control])
     contest([*duels, *control], rule, seed, watcher, limit)
     live = [duel for duel in duels if duel.compared]
     if live and not control[0].compared:  # the first case fails in the base: another has to do
         control = [place.control(live[0].case, sigmas)]
+        control[0].noise = noise(control[0])
         watcher.begin([*duels, *control])
         contest(control, rule, seed, watcher, limit)
     found = judged({duel.name: duel.evidence for duel in (*duels, *control) if duel.compared}, rule)

@@ -1,16 +1,18 @@
 """From the pairs' differences to a verdict. Pure; the rule's numbers decide.
 
     screen   some pairs of every case. A case whose median difference is past half of the tolerance is a *suspect*, in
-             either direction; one whose upper bound is inside the tolerance is OK; any other is looked at longer.
+             either direction; one whose upper bound is inside the tolerance is OK; any other gets more pairs and a
+             second look. What is neither then waits, and gets more pairs once the suspects are confirmed.
     confirm  a suspect is measured again, in fresh pairs that the suspicion was not drawn from, as many as its noise
              seems to need; fewer, once they show that it is tolerated. Only these count: SLOWER or FASTER if the ratio
              is shown to be past the tolerance (exact signed-rank test, Holm over all suspects of the run), OK if it is
              shown to be inside. A suspect that is neither gets more pairs, up to the most, and a second and last
              look: few pairs of a screening often promise less noise than there is. Then it is INCONCLUSIVE.
 
-The error rate is the run's, not a case's: a case that was never a suspect cannot raise an alarm, suspects share
-`alpha`, and so do the two looks, half each. Differences are logarithms of new ÷ base, one number for a pair of fresh
-processes.
+The error rate of alarms is the run's, not a case's: a case that was never a suspect cannot raise one, suspects share
+`alpha`, and so do the two looks, half each. The error rate of an OK is a case's: it is asked for at four looks at most
+(`Rule.ok_alpha`), for to ask after every pair is to be lucky sooner or later (Armitage, McPherson & Rowe 1969).
+Differences are logarithms of new ÷ base, one number for a pair of fresh processes.
 """
 
 from __future__ import annotations
@@ -36,7 +38,6 @@ from tbench.analysis.statistics import Interval
 from tbench.gate.rule import Rule
 
 Opinion = Literal["SLOWER", "FASTER", "OK", "INCONCLUSIVE"]
-BOUND = 0.95  # confidence that an OK's ratio is inside the tolerance
 
 
 @dataclass
@@ -77,8 +78,8 @@ def suspicion(screen: Sequence[float], rule: Rule) -> int:
 
 
 def inside(differences: Sequence[float], rule: Rule) -> bool:
-    """Whether they show that the ratio is tolerated."""
-    return upper(differences, BOUND) < rule.bar
+    """Whether they show that the ratio is tolerated. To be asked at the looks of the rule, and where pairs end."""
+    return upper(differences, 1 - rule.ok_alpha_of_a_look(len(differences))) < rule.bar
 
 
 def undecided(evidence: Evidence, rule: Rule, late: bool = False) -> bool:
@@ -86,7 +87,19 @@ def undecided(evidence: Evidence, rule: Rule, late: bool = False) -> bool:
     screen = evidence.screen
     if len(screen) < rule.screen:
         return True
-    return not late and len(screen) < rule.look_on and not suspicion(screen, rule) and not inside(screen, rule)
+    if late or len(screen) >= rule.look_on:
+        return False
+    return len(screen) not in rule.screening_looks or not (suspicion(screen, rule) or inside(screen, rule))
+
+
+def waiting(evidence: Evidence, rule: Rule) -> bool:
+    """Whether a screened case that is no suspect wants more pairs: it is not OK, and there are looks left."""
+    screen = evidence.screen
+    if evidence.confirm or len(screen) >= rule.most:
+        return False
+    if len(screen) <= rule.look_on and suspicion(screen, rule):
+        return False
+    return len(screen) not in rule.screening_looks or not inside(screen, rule)
 
 
 def to_confirm(evidence: Evidence, rule: Rule, suspects: int, affordable: float = math.inf) -> int:
@@ -101,7 +114,9 @@ def to_confirm(evidence: Evidence, rule: Rule, suspects: int, affordable: float 
 def cleared(evidence: Evidence, rule: Rule) -> bool:
     """Whether a confirmation may end early: the suspect is tolerated. To stop for the opposite would cost alpha."""
     values = evidence.confirm
-    return len(values) >= rule.screen and inside(values, rule) and lower(values, BOUND) > -rule.bar
+    if len(values) not in rule.confirmation_looks(evidence.planned):
+        return False
+    return inside(values, rule) and inside([-value for value in values], rule)
 
 
 def open_after_first_look(cases: Mapping[str, Evidence], rule: Rule) -> set[str]:

@@ -7,7 +7,7 @@ workers are forked from too, so that nothing differs between them but the code t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tbench.execution.at import At
 from tbench.execution.executor import Executor
 from tbench.execution.local import LocalExecutor
 from tbench.execution.runner import Machine, preloaded
-from tbench.gate.checkout import Repository, from_root, shortened
+from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
 from tbench.records import Case, Environment
 from tbench.scenario import Scenario, expand, load
 from tbench.scenario.source import STDIN
@@ -139,19 +139,55 @@ def state(both: Sides, asked: Asked) -> Iterator[str]:
 
 def at(started: Mapping[str | None, Executor], python: str | None, scenario: Scenario) -> At:
     """Workers of a side. What an environment of its own has installed is what it measures."""
-    return At(started[python], scenario.folder, installed_first=python is not None)
+    return At(started[python], scenario.folder, installed_first=python is not None, scattered=True)
 
 
 @contextmanager
 def alike(asked: Asked) -> Iterator[Sides]:
-    """The working tree on both sides, as for `sides`: to see how the gate errs."""
-    scenario = read(asked, asked.path)
-    with LocalExecutor(modules=preloaded(scenario.parts or (scenario,))) as started:
+    """The same code on both sides, from two places, as for `sides`: to see how the gate errs.
+
+    Two worktrees of the commit, or where the working tree differs from it, or is in no repository, two copies. Their
+    paths have different lengths, each side loads its own files and compiles its own bytecode, as in a comparison.
+    Raises as `sides`.
+    """
+    here = Path(asked.path).resolve()
+    read(asked, asked.path)  # a mistake in it is to be told of the file that was given
+    with ExitStack() as stack:
+        told, root, trees = twice(here, asked.out, stack)
+        scenarios = [read(asked, str(tree / here.relative_to(root))) for tree in trees]
+        started = stack.enter_context(LocalExecutor(modules=preloaded(scenarios[1].parts or (scenarios[1],))))
         machine = Machine(started)
         device = machine.resolve(asked.device)
         environment: Environment = machine.ask("environment", device=device)
-        side = Side("the working tree", scenario, At(started, scenario.folder), environment)
-        yield Sides(side, side, device, path=asked.path)
+        base, new = (
+            Side(told, one, At(started, one.folder, scattered=True), environment, tree)
+            for one, tree in zip(scenarios, trees, strict=True)
+        )
+        yield Sides(base, new, device, path=asked.path)
+
+
+def twice(scenario: Path, out: Path, stack: ExitStack) -> tuple[str, Path, tuple[Path, Path]]:
+    """What lies around a scenario, checked out or copied two times for as long as `stack` lasts: what it is, in words,
+    the folder it is of, and where the two are."""
+    try:
+        repository = Repository.around(scenario)
+        commit = repository.commit("HEAD")
+    except UsageError:  # no repository, or nothing committed in it yet
+        files = files_below(scenario.parent)
+        trees = [stack.enter_context(one) for one in copies(scenario.parent, files)]
+        return f"two copies of {scenario.parent}, which has no commit", scenario.parent, (trees[0], trees[1])
+    files, asked_for = repository.files(), scenario.relative_to(repository.root)
+    ignored = [] if asked_for in files else [asked_for]
+    if changes := repository.changes(besides=(out, RESULTS)) or [str(one) for one in ignored]:
+        trees = [stack.enter_context(one) for one in copies(repository.root, [*files, *ignored])]
+        differs = f"it differs from its commit: {shortened(changes)}"
+        return f"two copies of the working tree ({differs})", repository.root, (trees[0], trees[1])
+    trees = [stack.enter_context(one) for one in (repository.at(commit), repository.at(commit, LONGER))]
+    return f"two worktrees of {repository.name(commit)}", repository.root, (trees[0], trees[1])
+
+
+def copies(root: Path, files: Sequence[Path]) -> tuple[AbstractContextManager[Path], AbstractContextManager[Path]]:
+    return copied(root, files), copied(root, files, LONGER_COPY)
 
 
 def read(asked: Asked, path: str) -> Scenario:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tbench.catalog import get as get_component
 from tbench.errors import CaseFailed, Interrupted, NothingSelected, StoreError, UsageError
 from tbench.execution.runner import Machine
+from tbench.gate import noise
 from tbench.gate.calibration import TRIALS, Summary, Trial, kind_name, resumed, summarised, write_summary
+from tbench.gate.duel import Duel, Source
 from tbench.gate.gate import Arena, arena, decide
 from tbench.gate.outcome import exit_code
 from tbench.gate.rule import Rule
@@ -25,28 +27,40 @@ from tbench.store import jsonfile
 from tbench.store.same import SAME_MACHINE
 
 SHARES = (0.03, 0.10, 0.20)
+MEASURED = 0.10  # share of a case's time that the work of injected noise is told from
 GROWTH, LEAST_GROWTH = 0.02, 4 * 2**20
 BURDEN_SECONDS = 120.0
 ALARMS = ("SLOWER", "FASTER", "BIGGER", "BROKEN")
 
-Kind = tuple[float, bool]  # share of the victim's time that is added; whether it grows in memory
+VERSION = 2  # of a trial: since 2 the sides are two checkouts, and workers scattered
+
+
+class Kind(NamedTuple):
+    """`share` of the victim's time that is added; whether it `grows` in memory; the `noise` of all cases."""
+
+    share: float = 0.0
+    grows: bool = False
+    noise: str = ""
 
 
 @dataclass(frozen=True)
 class Programme:
     """How many trials: `same` code on both sides, `injected` for each of `shares`, `memory` with a case that grows by
-    2%, and by 4 MiB at least."""
+    2%, and by 4 MiB at least; `noisy`: the same code with each kind of injected noise."""
 
     same: int
     injected: int
     memory: int
     shares: Sequence[float] = SHARES
+    noisy: int = 0
 
     def kinds(self) -> list[Kind]:
         """Every trial, mixed: what the machine does for an hour must not meet one kind alone."""
-        every: list[Kind] = [(0.0, False)] * self.same + [(0.0, True)] * self.memory
+        every = [Kind()] * self.same + [Kind(grows=True)] * self.memory
         for share in self.shares:
-            every += [(share, False)] * self.injected
+            every += [Kind(share)] * self.injected
+        for name in noise.KINDS:
+            every += [Kind(noise=name)] * self.noisy
         random.Random(1).shuffle(every)
         return every
 
@@ -59,13 +73,14 @@ def calibrate(
     Raises as `alike` and `arena`, StoreError, and Interrupted after Ctrl-C; a trial that has ended is saved.
     """
     if not programme.kinds():
-        raise UsageError("no trials: give --same, --injected or --memory a number above 0")
+        raise UsageError("no trials: give --same, --injected, --memory or --noisy a number above 0")
     with alike(asked) as both, arena(both, asked, Watching(tell)) as place:
         if not place.shared:
             raise NothingSelected("none of these cases can run here, so there is nothing to calibrate with")
         done = resumed(asked.out, described(both, asked, rule))
         todo = missing(programme, done)
-        burdens = burdens_of(place, programme.shares, seed) if any(share for share, _ in todo) else {}
+        tell(f"measures {both.base.told}")
+        burdens = burdens_of(place, programme.shares, seed) if any(one.share or one.noise for one in todo) else {}
         try:
             for left, kind in zip(range(len(todo) - 1, -1, -1), todo, strict=True):
                 done.append(trial(place, len(done) + 1, kind, burdens, rule, seed))
@@ -83,6 +98,8 @@ def described(both: Sides, asked: Asked, rule: Rule) -> dict[str, Any]:
     machine = {name: getattr(both.new.environment, name) for name in SAME_MACHINE}
     scenario = both.new.scenario.to_dict()
     return {
+        "version": VERSION,
+        "checkout": "worktrees" if both.base.told.startswith("two worktrees") else "copies",
         "machine": machine,
         "scenario": scenario,
         "select": list(asked.select),
@@ -93,7 +110,7 @@ def described(both: Sides, asked: Asked, rule: Rule) -> dict[str, Any]:
 
 def missing(programme: Programme, done: Sequence[Trial]) -> list[Kind]:
     """What is left of the programme, in its order."""
-    had = [(one.share, bool(one.bytes)) for one in done]
+    had = [Kind(one.share, bool(one.bytes), one.noise) for one in done]
     left = []
     for kind in programme.kinds():
         if kind in had:
@@ -106,22 +123,28 @@ def missing(programme: Programme, done: Sequence[Trial]) -> list[Kind]:
 def burdens_of(place: Arena, shares: Sequence[float], seed: int) -> dict[Case, dict[float, int]]:
     """How much work is so much of each case's time: found once, so that every trial adds the same."""
     ask = Machine(place.sides.new.executor).ask
+    asked = tuple(dict.fromkeys((*shares, MEASURED)))
     return {
-        case: dict(zip(shares, ask("burden", BURDEN_SECONDS, case=case, shares=tuple(shares), seed=seed), strict=True))
+        case: dict(zip(asked, ask("burden", BURDEN_SECONDS, case=case, shares=asked, seed=seed), strict=True))
         for case in place.shared
     }
 
 
 def trial(place: Arena, number: int, kind: Kind, burdens: dict[Case, dict[float, int]], rule: Rule, seed: int) -> Trial:
     """One run of the gate. Nothing is known of earlier ones: no sigma is lent."""
-    share, grows = kind
+    share, grows, name = kind
     chance = random.Random(seed * 1_000_003 + number)
     victim = chance.choice(place.shared) if share or grows else None
     size = more_bytes(victim) if victim is not None and grows else 0
     handicaps = {} if victim is None else {victim: Handicap(burdens[victim][share] if share else 0, size)}
     began = time.perf_counter()
     silent = Watching(lambda message: None)
-    outcomes, control, duels = decide(place, rule, chance.randrange(2**31), silent, {}, handicaps)
+    seeds = random.Random(chance.randrange(2**31))
+
+    def injected(duel: Duel) -> Source | None:
+        return done_as_work(name, seeds.randrange(2**31), burdens[duel.case][MEASURED], duel.control) if name else None
+
+    outcomes, control, duels = decide(place, rule, chance.randrange(2**31), silent, {}, handicaps, injected)
     found = {one.name: (*one.evidence.screen, *one.evidence.confirm) for one in duels if not one.control}
     if not any(duel.compared for duel in duels):
         raise CaseFailed("every case fails, so nothing can be calibrated: " + "; ".join(one.reason for one in outcomes))
@@ -137,7 +160,17 @@ def trial(place: Arena, number: int, kind: Kind, burdens: dict[Case, dict[float,
         control=control.verdict if control else "",
         bytes=size,
         injected=found.get(victim.id, ()) if victim else (),
+        noise=name,
     )
+
+
+def done_as_work(name: str, seed: int, repeats: int, control: bool) -> Source:
+    """The work that a kind of noise is, pair after pair: `repeats` operations are the share `MEASURED`. Only the new
+    side wanders in one-sided drift, and the control has none."""
+    for base, new in noise.source(name, seed):
+        shares = (base, base if control and name == noise.ONE_SIDED else new)
+        first, second = (Handicap(round(share / MEASURED * repeats)) for share in shares)
+        yield first, second
 
 
 def more_bytes(case: Case) -> int:

@@ -143,6 +143,14 @@ def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
         )
     elif here.threads > here.cores:
         yield f"{here.threads} threads on {here.cores} cores wait for each other: set OMP_NUM_THREADS={here.cores}"
+    policy = variables.get("OMP_WAIT_POLICY", "").upper()
+    if policy == "PASSIVE":
+        yield (
+            "OMP_WAIT_POLICY=PASSIVE has OpenMP's threads woken for every parallel region, so that short calls take up "
+            "to 2.4 times as long as in a plain program: unset it, unless other programs keep the cores busy"
+        )
+    elif policy == "ACTIVE":
+        yield "OMP_WAIT_POLICY=ACTIVE keeps a worker's threads spinning while another has its turn: unset it"
     if here.quota is not None and here.quota < here.threads:
         yield (
             f"this container may use {here.quota:g} cores and is stopped when {here.threads} threads use more: "

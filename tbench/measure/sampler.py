@@ -140,7 +140,7 @@ def take_turn(
 
 FRESH_TRIES, MAY_DIFFER, FEW = 15, 5, 3
 REMEMBERS = 1.5  # times as long with other data as with the same again
-LEAST_SAVED, LONGEST_FRESH = 2e-6, 5e-3  # seconds a call
+LEAST_SAVED, LONGEST_FRESH = 2e-6, 1e-3  # seconds a call
 
 
 def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float | None:

@@ -25,6 +25,7 @@ def environment(run: Run) -> list[tuple[str, str]]:
         ("processor", f"{here.cpu}, {here.cores} cores, {here.threads} threads used"),
         ("memory", units.size(here.memory_bytes)),
         ("last-level cache", here.last_level_cache_bytes and units.size(here.last_level_cache_bytes)),
+        ("allocator", here.allocator),
         ("ceilings", ", ".join(_ceilings(run))),
         ("software", f"torch {here.torch}, Python {here.python}, {here.platform}"),
         ("kernels", packages),

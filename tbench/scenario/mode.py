@@ -16,7 +16,7 @@ ModeName = Literal["", "quick", "rigorous"]
 MODES: tuple[ModeName, ...] = ("", "quick", "rigorous")
 SAMPLING: dict[ModeName, dict[str, Any]] = {
     "": {},
-    "quick": {"target": 0.05, "max_time": 1.0, "warmup": 0.05},
+    "quick": {"target": 0.05, "max_time": 1.0},
     "rigorous": {"target": 0.01, "max_time": 30.0, "min_rounds": 10, "max_rounds": 60},
 }
 

@@ -11,7 +11,7 @@ import pytest
 from tbench.catalog import COMPONENTS
 from tbench.claims.loader import article
 from tbench.claims.model import LANGUAGES, MARKS, Claim, Range, Superior
-from tbench.claims.selection import STANDS_FOR, key, matches
+from tbench.claims.selection import CONDITIONS, STANDS_FOR, key, matches
 from tbench.records import Case
 from tbench.scenario import expand, load
 from tbench.training.experiments import EXPERIMENTS
@@ -88,7 +88,7 @@ def test_published_figures_say_where_from_and_on_what(claim: Claim) -> None:
 @CLAIMS
 def test_regimes_name_axes_that_their_components_have(claim: Claim) -> None:
     """Training experiments are looked at in the next test."""
-    general = {"component", "phase", "device", "dtype"}
+    general = {"component", "phase", "device", "dtype", *CONDITIONS}
     for regime in claim.regimes:
         for component in regime.tested["component"]:
             if component not in COMPONENTS:

@@ -312,8 +312,11 @@ def test_calibration_goes_on_where_it_was_and_the_gate_uses_it(repository: Path)
     words = ("calibrate", "scenario.yaml", "--quick", "--device", "cpu")
     first = tbench(repository, *words, "--same", "1")
     assert first.returncode == 0, first.stderr
+    assert "two worktrees of" in first.stderr
+    assert "a kernel of ours" in first.stderr
     more = tbench(repository, *words, "--same", "1", "--injected", "1", "--memory", "1")
     assert more.returncode == 0, more.stderr
+    assert git(repository, "worktree", "list").count("\n") == 0
     lines = (repository / "results/calibration/mine/trials.jsonl").read_text().splitlines()
     trials = [json.loads(line) for line in lines]
     assert sorted((one["share"], bool(one["bytes"])) for one in trials) == [
@@ -328,5 +331,10 @@ def test_calibration_goes_on_where_it_was_and_the_gate_uses_it(repository: Path)
     summary = json.loads((repository / "results/calibration/mine/calibration.json").read_text())
     assert summary["false_red"]["trials"] == 1
     assert summary["sigmas"]
+    (repository / "kernels.py").write_text(KERNELS + "\n")
+    refused = tbench(repository, *words, "--same", "2")
+    assert refused.returncode != 0
+    assert "trials of another checkout, which cannot be added up with these" in refused.stderr
+    git(repository, "checkout", "--quiet", "kernels.py")
     done = gate(repository, "-o", "out")
     assert json.loads((repository / "out/gate.json").read_text())["pairs"][0]["sigma"] is not None, done.stderr

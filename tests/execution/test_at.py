@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from tbench.execution.at import At
 from tbench.execution.executor import WorkerFailed
-from tbench.execution.local import LocalExecutor, LocalWorker
+from tbench.execution.local import LocalExecutor
 from tbench.execution.rounds import Group, measure_group
+from tbench.measure import scattering
 from tests.execution.fakes import draft
 from tests.execution.test_local import FAST, attention
 
@@ -141,15 +143,69 @@ def test_two_checkouts_side_by_side(executor: LocalExecutor, tmp_path: Path) -> 
             probed(executor, tmp_path / "new" / "bench", place)
 
 
-def test_a_worker_that_cannot_look_is_closed(executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[LocalWorker] = []
+def test_a_worker_that_cannot_be_scattered_is_closed() -> None:
+    class Failing:
+        closed = False
 
-    def fails(self: LocalWorker, do: str, timeout: float, **arguments: Any) -> Any:
-        started.append(self)
-        raise WorkerFailed("timeout", do)
+        def ask(self, do: str, timeout: float, **arguments: Any) -> Any:
+            raise WorkerFailed("timeout", do)
 
-    monkeypatch.setattr(LocalWorker, "ask", fails)
-    with pytest.raises(WorkerFailed, match="look_in"):
-        At(executor, Path("/")).start()
-    (worker,) = started
-    assert not Path(f"/proc/{worker.pid}").exists()
+        def close(self) -> None:
+            self.closed = True
+
+        def kill(self) -> None: ...
+
+    class Starting:
+        worker = Failing()
+
+        def start(self, like: Any = None, look: Any = None) -> Failing:
+            return self.worker
+
+        def close(self) -> None: ...
+
+    starting = Starting()
+    with pytest.raises(WorkerFailed, match="scatter"):
+        At(starting, Path("/"), scattered=True).start()
+    assert starting.worker.closed
+
+
+def test_scattered_workers_have_their_memory_elsewhere(executor: LocalExecutor, here: Path) -> None:
+    """Forked workers are alike to the byte, unless they are scattered."""
+    (here / "kernels.py").write_text(
+        "import torch\n\n"
+        "def attend(q, k, v, causal):\n"
+        "    large, small = torch.empty(2**22), torch.empty(64)\n"
+        "    raise RuntimeError(f'{large.data_ptr()} {small.data_ptr()}')\n"
+    )
+
+    def addresses(scattered: bool) -> set[tuple[int, int]]:
+        found = set()
+        for _ in range(6):
+            worker = At(executor, here, scattered=scattered).start()
+            try:
+                with pytest.raises(WorkerFailed) as failed:
+                    worker.ask("probe", 60, case=attention("./kernels.py:attend"), seed=1)
+            finally:
+                worker.close()
+            words = failed.value.reason.split("RuntimeError: ")[1].split()
+            found.add((int(words[0]), int(words[1])))
+        return found
+
+    assert len({large for large, _ in addresses(True)}) > 3
+    assert len({small % 4096 for _, small in addresses(True)}) > 1
+
+
+def test_a_call_below_c_frames_gives_what_it_gives_and_raises_what_it_raises() -> None:
+    assert [scattering.below(depth, lambda: 7) for depth in (0, 1, scattering.DEPTH)] == [7, 7, 7]
+    with pytest.raises(KeyError):
+        scattering.below(5, lambda: {}["nothing"])
+
+
+def test_scattering_leaves_random_numbers_as_they_were() -> None:
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    one, other = scattering.drawn(), scattering.drawn()
+    assert random.random() == expected
+    assert (len(one.blocks), one.depth, len(one.pages)) != (len(other.blocks), other.depth, len(other.pages))
+    assert 0 <= one.depth < scattering.DEPTH

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from tbench.cli.calibrate import lines
 from tbench.errors import StoreError
 from tbench.gate.calibration import (
     TRIALS,
@@ -27,9 +28,10 @@ from tbench.gate.calibration import (
     summarised,
     write_summary,
 )
+from tbench.gate.noise import KINDS, source
 from tbench.gate.rates import Rate, clopper_pearson, upper_bound
 from tbench.gate.rule import Rule
-from tbench.gate.trials import Programme, missing, save
+from tbench.gate.trials import MEASURED, Kind, Programme, done_as_work, missing, save
 from tests.synthetic import ENVIRONMENT
 
 RULE = Rule()
@@ -105,6 +107,36 @@ def test_the_tolerance_rises_with_the_noise() -> None:
 
 def test_names_of_kinds() -> None:
     assert [kind_name(0.0, 0), kind_name(0.1, 0), kind_name(0.0, 2**22)] == ["a/a", "+10%", "+4.0 MiB"]
+    assert kind_name(0.0, 0, "drift") == "drift"
+
+
+def test_injected_noise_is_told_apart_and_lends_nothing_to_the_rest() -> None:
+    quiet = [trial(1), trial(2, 0.1, "b", flags={"b": "SLOWER"}, exit_code=1)]
+    noisy = [
+        trial(3, noise="bimodal", pairs={"a": (0.5,)}),
+        trial(4, noise="bimodal", open=("a",), exit_code=3),
+        trial(5, noise="one-sided drift", flags={"a": "SLOWER"}, exit_code=1),
+    ]
+    alone, found = summarised(quiet, RULE), summarised([*quiet, *noisy], RULE)
+    assert replace(found, noisy={}) == alone
+    told = {kind: (red.hits, unclear.hits, red.trials) for kind, (red, unclear) in found.noisy.items()}
+    assert told == {"bimodal": (0, 1, 2), "one-sided drift": (1, 0, 1)}
+    assert found.to_dict()["noisy"]["bimodal"]["inconclusive"]["hits"] == 1
+    assert "noisy" not in alone.to_dict()
+    printed = [line for line in lines(found) if "noise" in line]
+    assert len(printed) == 2
+    assert "0 of 2 red" in printed[0]
+    assert "1 of 2 inconclusive" in printed[0]
+
+
+def test_noise_is_done_as_so_much_work() -> None:
+    shares, work = source("bimodal", 4), done_as_work("bimodal", 4, 250, control=False)
+    for _ in range(50):
+        assert [one.repeats for one in next(work)] == [round(share / MEASURED * 250) for share in next(shares)]
+    control = done_as_work("one-sided drift", 4, 250, control=True)
+    assert all(base == new for base, new in (next(control) for _ in range(50)))
+    wandering = done_as_work("one-sided drift", 4, 250, control=False)
+    assert {base.repeats for base, _ in (next(wandering) for _ in range(50))} == {300}
 
 
 def test_a_trial_survives_the_disk_and_a_torn_line_does_not_matter(tmp_path: Path) -> None:
@@ -129,6 +161,8 @@ def test_trials_of_something_else_are_not_added_up(tmp_path: Path) -> None:
     assert len(resumed(folder, {"machine": {"threads": 2}, "quick": True})) == 1
     save(folder, trial(2))
     assert len(read_trials(folder)) == 2
+    with pytest.raises(StoreError, match=r"another version.*another folder with -o, or remove this one"):
+        resumed(folder, {"version": 2, "machine": {"threads": 2}, "quick": True})
     with pytest.raises(StoreError, match="another machine and quick"):
         resumed(folder, {"machine": {"threads": 4}, "quick": False})
     (folder / "trials.json").unlink()
@@ -139,10 +173,13 @@ def test_trials_of_something_else_are_not_added_up(tmp_path: Path) -> None:
 def test_a_programme_goes_on_with_what_is_missing() -> None:
     programme = Programme(same=5, injected=2, memory=1)
     every = programme.kinds()
-    assert sorted(every) == sorted([(0.0, False)] * 5 + [(0.0, True)] + [(s, False) for s in (0.03, 0.1, 0.2)] * 2)
+    assert sorted(every) == sorted([Kind()] * 5 + [Kind(grows=True)] + [Kind(s) for s in (0.03, 0.1, 0.2)] * 2)
     done = [trial(1), trial(2), trial(3, 0.1, "b"), trial(4, 0.0, "b", bytes=2**22)]
-    assert sorted(missing(programme, done)) == sorted(
-        [(0.0, False)] * 3 + [(0.03, False)] * 2 + [(0.1, False)] + [(0.2, False)] * 2
+    assert sorted(missing(programme, done)) == sorted([Kind()] * 3 + [Kind(0.03)] * 2 + [Kind(0.1)] + [Kind(0.2)] * 2)
+    noisy = Programme(0, 0, 0, noisy=2)
+    assert sorted(noisy.kinds()) == sorted([Kind(noise=name) for name in KINDS] * 2)
+    assert sorted(missing(noisy, [*done, trial(5, noise="drift")])) == sorted(
+        [Kind(noise=name) for name in ("bimodal", "bimodal", "drift", "one-sided drift", "one-sided drift")]
     )
     assert missing(Programme(0, 0, 0), done) == []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tbench.components.own import roots
 from tbench.errors import UsageError
-from tbench.gate.checkout import OWNER, PREFIX, Repository, shortened
+from tbench.gate.checkout import COPY, MOST_COPIED, OWNER, PREFIX, Repository, copied, files_below, shortened
+from tbench.gate.sides import twice
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -99,3 +102,96 @@ def test_changes_are_named_but_not_the_gates_own(repository: Path) -> None:
 
 def test_long_lists_are_cut() -> None:
     assert shortened(list("abcdefg")) == "a, b, c, d, e and 2 more"
+
+
+def asked_for(folder: Path, stack: ExitStack) -> tuple[str, Path, tuple[Path, Path]]:
+    return twice(folder / "perf" / "scenario.yaml", folder / "out", stack)
+
+
+@pytest.fixture
+def measured(repository: Path) -> Path:
+    """The same with a scenario in a folder of its own, committed, and a result that is not."""
+    (repository / "perf").mkdir()
+    (repository / "perf" / "scenario.yaml").write_text("version: 1\n")
+    (repository / ".gitignore").write_text("secret.txt\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "--quiet", "-m", "a scenario")
+    (repository / "out").mkdir()
+    (repository / "out" / "trials.json").write_text("{}")
+    (repository / "secret.txt").write_text("not for copies\n")
+    return repository
+
+
+def test_a_commit_is_checked_out_twice_at_paths_of_different_length(measured: Path) -> None:
+    with ExitStack() as stack:
+        told, root, trees = asked_for(measured, stack)
+        assert told.startswith("two worktrees of ")
+        assert told.endswith("a scenario")
+        assert root == measured
+        assert len(str(trees[0])) != len(str(trees[1]))
+        for tree in trees:
+            assert (tree / "perf" / "scenario.yaml").exists()
+            assert not (tree / "out").exists()
+            assert tree.name == "mine"
+        with Repository.around(measured).at("HEAD"):  # a gate that starts meanwhile leaves both alone
+            assert all(tree.exists() for tree in trees)
+    assert not any(tree.parent.exists() for tree in trees)
+    assert git(measured, "worktree", "list").count("\n") == 0
+
+
+def test_what_is_not_committed_is_copied_twice_as_it_is(measured: Path) -> None:
+    (measured / "a.txt").write_text("dirty\n")
+    (measured / "b.txt").write_text("untracked\n")
+    with ExitStack() as stack:
+        told, _, trees = asked_for(measured, stack)
+        assert "two copies of the working tree" in told
+        assert "a.txt" in told
+        for tree in trees:
+            assert (tree / "a.txt").read_text() == "dirty\n"
+            assert (tree / "b.txt").exists()
+            assert (tree / "perf" / "scenario.yaml").exists()
+            assert not (tree / "secret.txt").exists()
+            assert roots(tree / "perf") == [tree]
+        assert len(str(trees[0])) != len(str(trees[1]))
+    assert not any(tree.parent.exists() for tree in trees)
+
+
+def test_a_scenario_that_git_ignores_is_copied_too(measured: Path) -> None:
+    with ExitStack() as stack:
+        told, _, trees = twice(measured / "secret.txt", measured / "out", stack)
+        assert "two copies" in told
+        assert all((tree / "secret.txt").exists() for tree in trees)
+
+
+def test_without_a_repository_the_scenarios_folder_is_copied_twice(tmp_path: Path) -> None:
+    for name in ("perf/scenario.yaml", "perf/deep/kernels.py", "perf/results/x.json", "perf/.hidden/y", "perf/venv/z"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    with ExitStack() as stack:
+        told, root, trees = asked_for(tmp_path, stack)
+        assert "which has no commit" in told
+        assert root == tmp_path / "perf"
+        for tree in trees:
+            copied = sorted(str(one.relative_to(tree)) for one in tree.rglob("*") if one.is_file())
+            assert copied == ["deep/kernels.py", "scenario.yaml"]
+
+
+def test_copies_go_away_when_interrupted_and_those_a_killed_run_left_later(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    left = Path(tempfile.mkdtemp(prefix=COPY))
+    (left / OWNER).touch()  # nobody holds it
+    kept: list[Path] = []
+    with pytest.raises(KeyboardInterrupt), copied(tmp_path, [Path("a.txt")]) as tree:
+        kept.append(tree)
+        assert not left.exists()
+        with copied(tmp_path, [Path("a.txt")]):
+            assert tree.exists()
+        raise KeyboardInterrupt
+    assert not kept[0].parent.exists()
+
+
+def test_a_folder_that_holds_everything_is_not_copied(tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(MOST_COPIED + 1)
+    with pytest.raises(UsageError, match="folder of their own"), copied(tmp_path, files_below(tmp_path)):
+        pass

@@ -10,7 +10,7 @@ from tbench.gate.duel import Duel, sampling_of
 from tbench.gate.judge import judged
 from tbench.gate.rule import Rule
 from tbench.gate.settle import settled
-from tbench.records import Measurement, Memory, Sampling, Status
+from tbench.records import Handicap, Measurement, Memory, Sampling, Status
 from tests.execution.fakes import FakeExecutor, case, draft
 
 RULE = Rule()
@@ -64,7 +64,7 @@ def test_both_sides_get_the_same_data() -> None:
     seeds: list[tuple[str, int]] = []
 
     class Asked(FakeExecutor):
-        def start(self):  # type: ignore[no-untyped-def]
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 
@@ -80,6 +80,35 @@ def test_both_sides_get_the_same_data() -> None:
     prepared = [seed for do, seed in seeds if do == "prepare"]
     assert len(prepared) == 2
     assert len(set(prepared)) == 1
+
+
+def test_injected_noise_is_another_work_on_each_side_in_every_pair() -> None:
+    seen: list[tuple[str, int]] = []
+
+    class Asked(FakeExecutor):
+        def __init__(self, side: str) -> None:
+            super().__init__({"a": 0.01})
+            self.side = side
+
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
+            worker = super().start()
+            ask = worker.ask
+
+            def remembered(do: str, timeout: float, **arguments: object) -> object:
+                if do == "prepare":
+                    seen.append((self.side, arguments["handicap"].repeats))  # type: ignore[attr-defined]
+                return ask(do, timeout, **arguments)
+
+            worker.ask = remembered  # type: ignore[method-assign]
+            return worker
+
+    one = duel(Asked("base"), Asked("new"))
+    one.noise = iter([(Handicap(1), Handicap(2)), (Handicap(0), Handicap(4)), (Handicap(5), Handicap(5))])
+    for _ in range(3):
+        one.fight([], seed=0)
+    assert sorted(seen[:2]) == [("base", 1), ("new", 2)]
+    assert sorted(seen[2:4]) == [("base", 0), ("new", 4)]
+    assert sorted(seen[4:]) == [("base", 5), ("new", 5)]
 
 
 def test_the_same_speed_is_ok_after_the_screening() -> None:
@@ -148,7 +177,7 @@ class Short(FakeExecutor):
         super().__init__({"a": 0.01})
         self.started, self.pairs, self.status = -1, pairs, status
 
-    def start(self):  # type: ignore[no-untyped-def]
+    def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
         self.started += 1
         self.fail = {"a": ("turn", WorkerFailed(self.status, "no more"))} if self.started in self.pairs else {}
         return super().start()
@@ -182,7 +211,7 @@ def growing(peaks: list[int]) -> FakeExecutor:
     """Weighs one of these after the other."""
 
     class Scales(FakeExecutor):
-        def start(self):  # type: ignore[no-untyped-def]
+        def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 

@@ -4,53 +4,37 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbench.analysis.signed_rank import upper
 from tbench.gate.judge import (
     Evidence,
     cleared,
     inside,
     judged,
     open_after_first_look,
-    suspicion,
     to_confirm,
     undecided,
+    waiting,
 )
-from tbench.gate.rule import Rule, with_tolerance
+from tbench.gate.noise import KINDS, bimodal, drift, source
+from tbench.gate.rule import LOOKS, RIGOROUS, Rule, with_tolerance
+from tbench.gate.simulation import Draw, noisy, normal, opinions, simulated
 
 RULE = Rule()
 RUNS = 400
-Draw = Callable[[], float]
 
 
 def gate(draws: dict[str, Draw], rule: Rule = RULE) -> dict[str, str]:
     """A whole run on differences that `draws` give."""
-    cases = {name: Evidence() for name in draws}
-    for name, one in cases.items():
-        while undecided(one, rule):
-            one.screen.append(draws[name]())
-    suspects = {name: one for name, one in cases.items() if suspicion(one.screen, rule)}
-    for one in suspects.values():
-        one.planned = to_confirm(one, rule, len(suspects))
-    confirm(draws, suspects, {name: one.planned for name, one in suspects.items()}, rule)
-    further = open_after_first_look(suspects, rule)
-    confirm(draws, {name: suspects[name] for name in further}, dict.fromkeys(further, rule.most), rule)
-    return {name: found.opinion for name, found in judged(cases, rule).items()}
-
-
-def confirm(draws: dict[str, Draw], suspects: dict[str, Evidence], wanted: dict[str, int], rule: Rule) -> None:
-    for name, one in suspects.items():
-        while len(one.confirm) < wanted[name] and not cleared(one, rule):
-            one.confirm.append(draws[name]())
-
-
-def normal(chance: random.Random, slowdown: float, spread: float) -> Draw:
-    return lambda: chance.gauss(math.log1p(slowdown), spread)
+    return dict(opinions(draws, rule))
 
 
 def heavy(chance: random.Random, slowdown: float, spread: float) -> Draw:
@@ -134,7 +118,7 @@ def test_what_a_first_look_shows_stands_and_what_it_leaves_open_gets_a_second() 
 
 
 def test_a_suspect_that_is_cleared_goes_no_further() -> None:
-    tolerated = Evidence([0.2] * 6, [0.001 * k for k in range(-3, 4)], planned=12)
+    tolerated = Evidence([0.2] * 6, [0.001 * k for k in range(-6, 6)], planned=20)
     assert open_after_first_look({"a": tolerated}, RULE) == set()
 
 
@@ -178,3 +162,120 @@ def test_a_run_has_time_for_each_of_its_cases_and_a_minute_at_least() -> None:
     assert not undecided(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE, late=True)
     assert undecided(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE)
     assert undecided(Evidence([0.0]), RULE, late=True)
+
+
+def rules() -> st.SearchStrategy[Rule]:
+    """Any rule whose numbers are in order."""
+    numbers = st.lists(st.integers(1, 200), min_size=4, max_size=4).map(sorted)
+    return numbers.map(lambda n: Rule(screen=n[0], look_on=n[1], least=n[2], most=n[3]))
+
+
+@given(rules(), st.integers(1, 300))
+def test_looks_rise_from_the_first_pairs_to_the_most(rule: Rule, planned: int) -> None:
+    screening, confirmation = rule.screening_looks, rule.confirmation_looks(planned)
+    for looks in (screening, confirmation):
+        assert all(one < other for one, other in pairwise(looks))
+    assert (screening[0], screening[-1]) == (rule.screen, rule.most)
+    assert {rule.least, planned} <= set(confirmation)
+    assert confirmation[-1] == max(planned, rule.most, rule.least)
+
+
+@given(rules(), st.integers(1, 300))
+def test_no_way_that_a_case_can_take_has_more_looks_than_four(rule: Rule, planned: int) -> None:
+    never_accused = len(rule.screening_looks)
+    accused_late = sum(pairs < rule.look_on for pairs in rule.screening_looks) + len(rule.confirmation_looks(planned))
+    assert max(never_accused, accused_late) <= LOOKS
+
+
+@given(rules(), st.integers(1, 300))
+def test_a_look_errs_with_its_share_and_the_first_with_what_six_pairs_can_have(rule: Rule, pairs: int) -> None:
+    assert sum(rule.ok_alpha_of_a_look(n) for n in (rule.screen, *(rule.screen + k for k in (1, 2, 3)))) == (
+        pytest.approx(rule.ok_alpha)
+    )
+    assert 0 < rule.ok_alpha_of_a_look(pairs) <= 1 / 64
+    assert inside([0.01] * 6, RULE)  # a quiet machine needs no more
+
+
+@pytest.mark.parametrize("rule", [RULE, RIGOROUS], ids=["default", "rigorous"])
+def test_an_ok_is_asked_for_at_the_looks_and_never_between(rule: Rule) -> None:
+    calm = [0.001 * (-1) ** k for k in range(rule.most)]
+    for pairs in range(rule.screen, rule.look_on + 1):
+        asked = pairs in rule.screening_looks
+        assert undecided(Evidence(calm[:pairs]), rule) is not asked
+    for pairs in range(rule.look_on, rule.most):
+        assert waiting(Evidence(calm[:pairs]), rule) is (pairs not in rule.screening_looks)
+    planned = rule.least + 5
+    for pairs in range(1, rule.most + 1):
+        assert cleared(Evidence([0.2], calm[:pairs], planned=planned), rule) is (
+            pairs in rule.confirmation_looks(planned)
+        )
+
+
+def test_what_is_open_after_the_last_look_is_not_asked_about_again_with_less() -> None:
+    """Of 60 pairs that show the tolerance at 95% but not at a look's level, the verdict is none."""
+    chance = random.Random(3)
+    draws = ([chance.gauss(0.036, 0.045) for _ in range(60)] for _ in range(400))
+    close = next(one for one in draws if upper(one, 0.95) < RULE.bar and not inside(one, RULE))
+    assert judged({"a": Evidence(close)}, RULE)["a"].opinion == "INCONCLUSIVE"
+    assert judged({"a": Evidence([0.2] * 6, close, planned=12)}, RULE)["a"].opinion == "INCONCLUSIVE"
+
+
+def test_a_case_at_the_tolerance_is_seldom_called_ok() -> None:
+    chance = random.Random(17)
+    seen = sum(gate({"a": normal(chance, RULE.tolerance, 0.045)})["a"] == "OK" for _ in range(RUNS))
+    assert seen / RUNS < RULE.ok_alpha + 2 * math.sqrt(RULE.ok_alpha / RUNS)  # asked after every pair: 21% and more
+
+
+def test_two_per_cent_are_ok() -> None:
+    chance = random.Random(18)
+    assert sum(gate({"a": normal(chance, 0.02, 0.045)})["a"] == "OK" for _ in range(RUNS)) / RUNS >= 0.98
+
+
+def test_what_is_neither_suspect_nor_ok_waits_until_the_suspects_are_confirmed() -> None:
+    order: list[str] = []
+
+    def told(name: str, draw: Draw) -> Draw:
+        def drawn() -> float:
+            order.append(name)
+            return draw()
+
+        return drawn
+
+    chance = random.Random(19)
+    wide = iter([0.1, -0.09, 0.08, -0.1, 0.09, -0.08] * 2)  # no median, and no bound either
+    calm = normal(chance, 0.0, 0.01)
+    found = simulated({"slow": told("s", normal(chance, 0.2, 0.02)), "w": told("w", lambda: next(wide, calm()))}, RULE)
+    assert len(found["slow"].evidence.confirm) >= RULE.least
+    assert len(found["w"].evidence.screen) in RULE.screening_looks[2:]
+    assert not found["w"].evidence.confirm
+    confirmed = order.index("w", len(order) - 1 - order[::-1].index("s"))  # the first of w after the last of s
+    assert order[confirmed:] == ["w"] * (len(found["w"].evidence.screen) - RULE.look_on)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_injected_noise_is_work_that_is_added_and_repeats_with_its_seed(kind: str) -> None:
+    first, again = source(kind, 5), source(kind, 5)
+    drawn = [next(first) for _ in range(2000)]
+    assert drawn == [next(again) for _ in range(2000)]
+    assert all(base >= 0 and new >= 0 for base, new in drawn)
+    assert any(base != new for base, new in drawn) is (kind != "drift")
+    with pytest.raises(ValueError, match="one-sided drift"):
+        source("hail", 1)
+
+
+def test_noise_is_as_it_is_described() -> None:
+    chance = random.Random(6)
+    modes = bimodal(chance, 0.3, 0.1)
+    slow = [new for _, new in (next(modes) for _ in range(4000))]
+    assert set(slow) == {0.0, 0.1}
+    assert slow.count(0.1) / len(slow) == pytest.approx(0.3, abs=0.03)
+    wander = drift(chance, both=False, rho=0.9, wander=0.04, level=0.5)
+    offsets = [new - base for base, new in (next(wander) for _ in range(20_000))]
+    assert statistics.pstdev(offsets) == pytest.approx(0.04, rel=0.1)
+    assert statistics.correlation(offsets[:-1], offsets[1:]) == pytest.approx(0.9, abs=0.03)
+
+
+def test_processes_with_two_speeds_never_make_the_same_code_red() -> None:
+    chance = random.Random(20)
+    seen = Counter(gate({"a": noisy(normal(chance, 0.0, 0.025), bimodal(chance))})["a"] for _ in range(RUNS // 2))
+    assert not seen["SLOWER"]

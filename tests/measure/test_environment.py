@@ -60,6 +60,15 @@ def test_one_thread_on_one_core_is_all_there_is() -> None:
     assert said(replace(QUIET, cores=1, threads=1)) == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "what"), [("passive", "short calls take up"), ("ACTIVE", "keeps a worker's threads")]
+)
+def test_a_policy_of_openmp_that_others_do_not_have_is_said(policy: str, what: str) -> None:
+    (sentence,) = said(QUIET, OMP_WAIT_POLICY=policy)
+    assert what in sentence
+    assert "unset it" in sentence
+
+
 @pytest.mark.parametrize("variable", ["CUDA_LAUNCH_BLOCKING", "PYTORCH_NO_CUDA_MEMORY_CACHING"])
 def test_variables_that_slow_cuda_down_matter_there_only(variable: str) -> None:
     (sentence,) = said(QUIET_GPU, **{variable: "1"})
