@@ -17,7 +17,8 @@ from torch import Tensor
 # Random numbers are drawn once for this many elements and repeated: a cache of a gigabyte is filled at the speed of a
 # copy. The number is prime, so that no two rows, blocks or heads are alike.
 PERIOD = 1_048_583
-NUDGED = 32  # elements at the start, at the end and anywhere
+NUDGED = 32  # elements at the start, at the end and anywhere, of tensors with more than SMALL bytes
+SMALL = 2**22
 
 
 @cache
@@ -55,7 +56,10 @@ def holds(x: Tensor, drawn: Tensor) -> bool:
 
 
 def nudge(x: Tensor, generator: torch.Generator) -> None:
-    """Give a few elements other standard normal values: what was computed of the old ones is out of date."""
+    """Give a few elements other standard normal values, a small tensor all: what was computed is out of date."""
+    if x.nbytes <= SMALL:
+        fill(x, generator)
+        return
     with torch.no_grad():
         flat = x.view(-1)
         width = min(NUDGED, flat.numel())

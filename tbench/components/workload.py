@@ -69,7 +69,7 @@ class Workload(Protocol):
         ...
 
     def nudge(self, index: int) -> None:
-        """Change a few elements of set `index`: quickly, for it happens between samples."""
+        """Change set `index`: quickly, for it happens between samples. Large inputs change in a few elements only."""
         ...
 
     def close(self) -> None:

@@ -267,7 +267,7 @@ class Session:
         """See that a result was compared and that none is remembered; weigh memory if asked (a pass of its own)."""
         from tbench.measure import sampler
 
-        if not hasattr(self, "expectation"):  # the turn that was to do it was not taken
+        if weigh or not hasattr(self, "expectation"):  # the first round; or the turn that was to do it was not taken
             self.compare(sampler.take_turn(self.device, self.ring, self.calls, 0.0, self.expect).witness)
         memory: Memory | None = None
         if weigh:

@@ -7,6 +7,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tbench.components import data
 from tbench.components.data import NUDGED, PERIOD, fill, holds, nudge
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -101,7 +102,9 @@ def test_data_have_the_deviation_and_the_mean_that_are_asked_for() -> None:
 def test_a_nudge_changes_the_ends_and_a_few_others(dtype: torch.dtype, count: int, seed: int) -> None:
     x = random(count, dtype)
     before, address = x.clone(), x.data_ptr()
-    nudge(x, generator(seed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "SMALL", 0)
+        nudge(x, generator(seed))
     assert (x.shape, x.dtype, x.data_ptr()) == (before.shape, dtype, address)
     changed = (x != before).nonzero().ravel().tolist()
     assert changed
@@ -110,9 +113,16 @@ def test_a_nudge_changes_the_ends_and_a_few_others(dtype: torch.dtype, count: in
     assert bool(x.isfinite().all())
 
 
+def test_a_small_tensor_changes_everywhere() -> None:
+    x = random(10_000)
+    before = x.clone()
+    nudge(x, generator(1))
+    assert float((x != before).float().mean()) > 0.99
+
+
 def test_the_first_and_the_last_elements_change() -> None:
     """What is told by a few elements alone is mostly told by these."""
-    x = random(10_000)
+    x = random(data.SMALL // 4 + 1)
     before = x.clone()
     nudge(x, generator(1))
     assert bool((x[:NUDGED] != before[:NUDGED]).all())

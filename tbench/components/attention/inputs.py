@@ -12,7 +12,7 @@ from tbench.components.attention.problem import Problem
 from tbench.components.data import fill, holds, nudge
 
 # In data for checks: scores whose exponential overflows float32 (past 88) in some queries, and keys with a mean.
-LARGE, KEY_MEAN = 40.0, 0.5  # times as large; of keys whose standard deviation is 1
+LARGE, KEY_MEAN = 120.0, 0.5  # times as large; of keys whose standard deviation is 1
 LARGE_EVERY, LARGE_FIRST = 8, 3  # rows; where there is one row only, every second head
 
 
