@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

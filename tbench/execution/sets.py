@@ -1,8 +1,9 @@
 """How many sets of inputs a case is timed on. No torch.
 
-With one set, a kernel that remembers its last result would be the fastest of all, so timed calls go through several.
-Cold, they are so many that a call finds nothing of its own in the last-level cache: twice the cache lies between two
-uses of a set, as a model's other layers do.
+With one set, a kernel that remembers its last result would be the fastest of all, so timed calls go through several,
+unless these would drive each other out of the last-level cache, where one alone stays in it: a hot row shall be hot.
+Cold, they are so many that a call finds nothing of its own in that cache: twice the cache lies between two uses of a
+set, as a model's other layers do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 from tbench.records import Sampling, Work
 
 HOT = 3
+HOT_SHARE = 0.5  # of the last-level cache that several hot sets may take
 COLD = 2.0  # times the last-level cache
 MOST = 4096
 
@@ -21,6 +23,8 @@ def count(work: Work, phase: str, sampling: Sampling, cache_bytes: int, room: in
     wanted = HOT
     if sampling.cold(phase):
         wanted = max(HOT, math.ceil(COLD * cache_bytes / max(1.0, work.bytes)))
+    elif HOT * work.bytes > HOT_SHARE * cache_bytes and work.bytes <= cache_bytes:
+        wanted = 1
     return 1 + max(0, min(MOST, wanted, 1 + int(room // max(1.0, work.bytes))) - 1)
 
 

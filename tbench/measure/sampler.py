@@ -19,6 +19,8 @@ MOST_CALLS = 1_000_000  # in one sample, whatever the clock says
 GROWTH = 10  # of a batch from one attempt to the next: the first calls may be unlike the rest
 WARM_BATCH_SECONDS = 5e-3  # how far submission may run ahead of the device while warming up
 REWARM_SHARE = 0.2  # of a visit's time
+FEW = 3  # sets of hot inputs
+HEATED = 5e-3  # seconds of a call: waking a thread, 50 µs, is less than 1% of a longer one
 LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 
 
@@ -37,8 +39,9 @@ class Samples:
 class Ring:
     """The calls of a case, one for each set of its inputs, in turn.
 
-    `nudge(index)` changes a few elements of a set. `once`: every set is used once, and renewed, between two samples
-    (its call writes over it); otherwise only where a sample is no longer than one time round.
+    `nudge(index)` changes a set; it is called before every use where a sample has one call, or its sets are many: then
+    no result can be used twice. (Of few sets and several calls, `remembering` is asked.) `once`: a sample uses a set
+    once at most, for its call writes over it. Before short samples the set used last is called once more.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Ring:
     ) -> None:
         self.calls, self.nudge, self.once = tuple(calls), nudge, once
         self.position = 0
+        self.pace = math.inf  # seconds of a call, once it is known
 
     @property
     def most(self) -> int:
@@ -58,10 +62,14 @@ class Ring:
 
     def take(self, calls: int, nudge: bool = True) -> Call:
         """What gives the next `calls` calls, one each time it is called."""
-        start, self.position = self.position, (self.position + calls) % len(self.calls)
-        if nudge and calls <= len(self.calls):
-            for ahead in range(calls):
-                self.nudge((start + ahead) % len(self.calls))
+        sets = len(self.calls)
+        start, self.position = self.position, (self.position + calls) % sets
+        if nudge and (calls == 1 or sets == 1 or self.once or FEW < sets >= calls):
+            for ahead in range(min(calls, sets)):
+                self.nudge((start + ahead) % sets)
+        if self.pace < HEATED and (calls <= sets or sets == 1):
+            # Meanwhile threads may have gone to sleep.
+            self.calls[start - 1]()
         # All of this runs in C: 70 ns a call, where an object of our own would take three times as long.
         return partial(next, map(call, cycle((*self.calls[start:], *self.calls[:start]))))
 
@@ -78,6 +86,7 @@ def calibrate(device: Device, ring: Ring, sampling: Sampling) -> int:
         if device.sample_seconds <= seconds * calls < sampling.warmup:
             seconds = min(seconds, device.time(ring.take(calls), calls).seconds)
         if seconds * calls >= device.sample_seconds or calls >= ring.most:
+            ring.pace = seconds
             return calls
         needed = math.ceil(device.sample_seconds / seconds) if seconds > 0 else MOST_CALLS
         calls = min(ring.most, GROWTH * calls, max(2 * calls, needed))
@@ -116,13 +125,14 @@ def take_turn(
     began = device.now()
     first = True
     while True:
-        sample = device.time(ring.take(calls), calls)
+        # Its result goes at once: alive during the next sample, it would take a place in the cache, or in memory.
+        sample = device.time(ring.take(calls), calls)._replace(result=None)
         elapsed = device.now() - began
         warming = elapsed < REWARM_SHARE * seconds or (first and elapsed < seconds)
         first = False
         if warming:
             continue
-        taken.append(sample._replace(result=None))  # results are as large as inputs
+        taken.append(sample)
         if elapsed >= (1 + REWARM_SHARE) * seconds:
             break
     telemetry = difference(before, device.snapshot()) if before else {}
@@ -138,7 +148,7 @@ def take_turn(
     return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None, witness)
 
 
-FRESH_TRIES, MAY_DIFFER, FEW = 15, 5, 3
+FRESH_TRIES, MAY_DIFFER = 15, 5
 REMEMBERS = 1.5  # times as long with other data as with the same again
 LEAST_SAVED, LONGEST_FRESH = 2e-6, 1e-3  # seconds a call
 
@@ -147,28 +157,47 @@ def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float
     """How many times as long calls take on data that has just changed as on the same data again.
 
     A try changes all sets but one, calls that one to have everything else warm, and then the others; and once more with
-    as much change in the one, none in the others. None unless nearly all tries of two series say so, which load by
+    as much change in the one, none in the others. A single set is called after a change, and again after as long a
+    wait. None unless nearly all tries of two series say so, which load by
     other programs does not bring about; for slow calls (`fastest`: seconds of one, as timed); and where sets are so
     many that none is used twice in a sample: each changes before it is used again.
     """
     sets = len(ring.calls)
-    if sets < 2 or fastest > LONGEST_FRESH or FEW < sets >= calls:
+    if fastest > LONGEST_FRESH or FEW < sets >= calls:
         return None
     ratios: list[float] = []
     for number in range(2 * FRESH_TRIES):
-        fresh, again = 0.0, 0.0
-        same, *others = [ring.calls[(number + index) % sets] for index in range(sets)]
-        quiet = Ring(others)
-        for changed in (True, False):
-            for index in range(1, sets):
-                ring.nudge((number + (index if changed else 0)) % sets)
-            device.time(same, sets)
-            seconds = device.time(quiet.take(len(others), nudge=False), len(others)).seconds
-            fresh, again = (seconds, again) if changed else (fresh, seconds)
+        fresh, again = around(device, ring, number) if sets > 1 else alone(device, ring)
         ratios.append(fresh / again if fresh - again > LEAST_SAVED else 1.0)
         if sum(ratio <= REMEMBERS for ratio in ratios) > MAY_DIFFER:
             return None
     return statistics.median(ratios)
+
+
+def alone(device: Device, ring: Ring) -> tuple[float, float]:
+    """Seconds of a call on changed data, and on the same data again."""
+    (only,) = ring.calls
+    began = device.now()
+    ring.nudge(0)
+    wait = device.now() - began
+    fresh = device.time(only, 1).seconds
+    ends = device.now() + wait
+    while device.now() < ends:
+        pass
+    return fresh, device.time(only, 1).seconds
+
+
+def around(device: Device, ring: Ring, number: int) -> tuple[float, float]:
+    """Seconds of a call on changed data, and on the same data again: the mean over all sets but one."""
+    sets = len(ring.calls)
+    same, *others = [ring.calls[(number + index) % sets] for index in range(sets)]
+    quiet, seconds = Ring(others), []
+    for changed in (True, False):
+        for index in range(1, sets):
+            ring.nudge((number + (index if changed else 0)) % sets)
+        device.time(same, sets)
+        seconds.append(device.time(quiet.take(len(others), nudge=False), len(others)).seconds)
+    return seconds[0], seconds[1]
 
 
 def launch_bound(seconds: Sequence[float], host_seconds: Sequence[float]) -> bool:

@@ -188,19 +188,42 @@ def test_calls_go_through_the_sets_in_turn_whatever_the_samples(sets: int, sampl
     assert seen == list(itertools.islice(itertools.cycle(range(sets)), len(seen)))
 
 
-def test_sets_change_between_samples_where_a_sample_is_one_time_round_at_most() -> None:
-    sets = Sets(ScriptedDevice(), 3)
+def test_many_sets_change_between_samples_where_a_sample_is_one_time_round_at_most() -> None:
+    sets = Sets(ScriptedDevice(), 5)
     ring = sets.ring()
     ring.take(2)
     assert sets.taken() == ["n0", "n1"]
-    ring.take(2)
-    assert sets.taken() == ["n2", "n0"]
-    ring.take(3)
-    assert sets.taken() == ["n1", "n2", "n0"]
-    ring.take(4)  # a set is met twice inside the sample, where nothing can change it
+    ring.take(4)
+    assert sets.taken() == ["n2", "n3", "n4", "n0"]
+    ring.take(6)  # a set is met twice inside the sample, where nothing can change it
     assert sets.taken() == []
     ring.take(1, nudge=False)
     assert sets.taken() == []
+
+
+def test_few_sets_change_before_single_calls_only_and_one_set_before_every_sample() -> None:
+    few, one = Sets(ScriptedDevice(), 3), Sets(ScriptedDevice(), 1)
+    for ring, sets, calls, changed in (
+        (few.ring(), few, 1, ["n0"]),
+        (few.ring(), few, 2, []),
+        (one.ring(), one, 1, ["n0"]),
+        (one.ring(), one, 9, ["n0"]),
+    ):
+        ring.take(calls)
+        assert sets.taken() == changed
+
+
+def test_before_short_samples_the_set_used_last_is_called_once_more() -> None:
+    called: list[int] = []
+    ring = Ring([lambda index=index: called.append(index) for index in range(3)])
+    ring.take(2)
+    assert called == []  # how long a call takes is not known yet
+    ring.pace = 1e-4
+    ring.take(1)
+    assert called == [1]
+    ring.pace = 1.0
+    ring.take(1)
+    assert called == [1]
 
 
 def test_a_sample_of_calls_that_write_over_their_inputs_is_one_time_round() -> None:
@@ -294,7 +317,6 @@ def test_what_saves_less_than_the_clock_is_worth_is_not_told() -> None:
     ("sets", "calls", "fastest"),
     [
         pytest.param(3, 1, 2 * LONGEST_FRESH, id="slow calls, before each of which data change anyway"),
-        pytest.param(1, 50, 1e-6, id="a single set: there is nothing to go to in between"),
         pytest.param(8, 8, 1e-6, id="so many sets that none is used twice in a sample"),
     ],
 )
