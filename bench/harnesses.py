@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,12 @@ from typing import Any
 
 from operations import described
 
+from tbench.analysis.derive import Row, derive
 from tbench.analysis.run import Run
-from tbench.records import Case
+from tbench.catalog import get as get_component
+from tbench.execution.executor import Executor
+from tbench.execution.rounds import Draft, Group, measure_group
+from tbench.records import Case, Sampling
 
 BENCH = Path(__file__).parent
 TIMEOUT = 900.0
@@ -124,11 +129,28 @@ def ask_tbench(question: Question) -> Answer:
         quick = ["--quick"] if question.quick else []
         run(["-m", "tbench", "run", file, "--device", case.device, "-o", folder / "run", *quick], question)
         (row,) = Run.read(folder / "run").rows
+    return answered(row)
+
+
+def ask_engine(executor: Executor, question: Question) -> Answer:
+    """The same measurement, by workers of an executor that is there already: what it says, not how soon."""
+    case, component = question.case, get_component(question.case.component)
+    draft = Draft(case, None, component.work_of(case), component.predict_bytes(case))
+    seed = random.randrange(2**31)
+    sampling = Sampling(allocator="default" if question.allocator == "default" else "kept")
+    (measured,) = measure_group(Group((case,)), {case: draft}, executor, sampling, seed)
+    (row,) = derive([measured])
+    return answered(row)
+
+
+def answered(row: Row) -> Answer:
+    """A row's latency as it is printed. Raises Failed."""
     if row.latency is None:
         raise Failed(f"{row.status}: {row.measurement.reason}")
-    found, measured = row.latency, row.measurement
+    found = row.latency
     width = "no interval" if found.relative_half_width is None else f"±{found.relative_half_width:.2%}"
-    return Answer(found.estimate, f"{width}, {found.n_rounds} rounds, {measured.stopped}", found.low, found.high)
+    told = f"{width}, {found.n_rounds} rounds, {row.measurement.stopped}"
+    return Answer(found.estimate, told, found.low, found.high)
 
 
 def in_one_process(name: str) -> Callable[[Question], Answer]:

@@ -23,16 +23,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harnesses import HARNESSES, Failed, Harness, Question, ask_tbench
+from harnesses import HARNESSES, Failed, Harness, Question, ask_engine, ask_tbench
 from operations import Named, peer_cases
 from peer_tables import markdown, verdicts
 
+from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.measure import machine
 from tbench.store import jsonfile
@@ -195,11 +197,15 @@ def main(asked_for: argparse.Namespace) -> int:
             ask_tbench(Question(cases[0].case, where["threads"], asked_for.allocator, quick=True))
         except Failed as failure:
             raise SystemExit(f"tbench does not run here: {failure}") from None
-    for step in steps:
-        question = Question(step.named.case, where["threads"], asked_for.allocator, asked_for.quick)
-        answer = asked(step, HARNESSES[step.harness], question)
-        print(told(answer), flush=True)
-        store.add(answer)
+    with LocalExecutor() if asked_for.repeats_only else nullcontext() as executor:
+        for step in steps:
+            question = Question(step.named.case, where["threads"], asked_for.allocator, asked_for.quick)
+            harness = HARNESSES[step.harness]
+            if executor is not None:
+                harness = replace(harness, ask=partial(ask_engine, executor))
+            answer = asked(step, harness, question)
+            print(told(answer), flush=True)
+            store.add(answer)
     store.write()
     print(store.tables.read_text(encoding="utf-8"))
     failures = any(answer.get("failure") for answer in store.answers)
