@@ -18,7 +18,7 @@ from torch import Tensor
 # copy. The number is prime, so that no two rows, blocks or heads are alike.
 PERIOD = 1_048_583
 NUDGED = 32  # elements at the start, at the end and anywhere, of tensors with more than SMALL bytes
-SMALL = 2**22
+SMALL = 2**18
 
 
 @cache

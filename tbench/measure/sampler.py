@@ -20,7 +20,6 @@ GROWTH = 10  # of a batch from one attempt to the next: the first calls may be u
 WARM_BATCH_SECONDS = 5e-3  # how far submission may run ahead of the device while warming up
 REWARM_SHARE = 0.2  # of a visit's time
 FEW = 3  # sets of hot inputs
-HEATED = 5e-3  # seconds of a call: waking a thread, 50 µs, is less than 1% of a longer one
 LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 
 
@@ -41,7 +40,8 @@ class Ring:
 
     `nudge(index)` changes a set; it is called before every use where a sample has one call, or its sets are many: then
     no result can be used twice. (Of few sets and several calls, `remembering` is asked.) `once`: a sample uses a set
-    once at most, for its call writes over it. Before short samples the set used last is called once more.
+    once at most, for its call writes over it.
+    Where several change, the set used last is called once more before the sample.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class Ring:
     ) -> None:
         self.calls, self.nudge, self.once = tuple(calls), nudge, once
         self.position = 0
-        self.pace = math.inf  # seconds of a call, once it is known
 
     @property
     def most(self) -> int:
@@ -67,9 +66,8 @@ class Ring:
         if nudge and (calls == 1 or sets == 1 or self.once or FEW < sets >= calls):
             for ahead in range(min(calls, sets)):
                 self.nudge((start + ahead) % sets)
-        if self.pace < HEATED and (calls <= sets or sets == 1):
-            # Meanwhile threads may have gone to sleep.
-            self.calls[start - 1]()
+            if calls > 1:  # so many changes take a while, and threads may have gone to sleep
+                self.calls[start - 1]()
         # All of this runs in C: 70 ns a call, where an object of our own would take three times as long.
         return partial(next, map(call, cycle((*self.calls[start:], *self.calls[:start]))))
 
@@ -86,7 +84,6 @@ def calibrate(device: Device, ring: Ring, sampling: Sampling) -> int:
         if device.sample_seconds <= seconds * calls < sampling.warmup:
             seconds = min(seconds, device.time(ring.take(calls), calls).seconds)
         if seconds * calls >= device.sample_seconds or calls >= ring.most:
-            ring.pace = seconds
             return calls
         needed = math.ceil(device.sample_seconds / seconds) if seconds > 0 else MOST_CALLS
         calls = min(ring.most, GROWTH * calls, max(2 * calls, needed))

@@ -213,17 +213,13 @@ def test_few_sets_change_before_single_calls_only_and_one_set_before_every_sampl
         assert sets.taken() == changed
 
 
-def test_before_short_samples_the_set_used_last_is_called_once_more() -> None:
+def test_where_several_sets_change_the_one_used_last_is_called_before_the_sample() -> None:
     called: list[int] = []
-    ring = Ring([lambda index=index: called.append(index) for index in range(3)])
-    ring.take(2)
-    assert called == []  # how long a call takes is not known yet
-    ring.pace = 1e-4
+    ring = Ring([lambda index=index: called.append(index) for index in range(5)])
     ring.take(1)
-    assert called == [1]
-    ring.pace = 1.0
-    ring.take(1)
-    assert called == [1]
+    assert called == []
+    ring.take(3)
+    assert called == [0]
 
 
 def test_a_sample_of_calls_that_write_over_their_inputs_is_one_time_round() -> None:
