@@ -39,9 +39,8 @@ class Ring:
     """The calls of a case, one for each set of its inputs, in turn.
 
     `nudge(index)` changes a set; it is called before every use where a sample has one call, or its sets are many: then
-    no result can be used twice. (Of few sets and several calls, `remembering` is asked.) `once`: a sample uses a set
-    once at most, for its call writes over it.
-    Where several change, the set used last is called once more before the sample.
+    no result can be used twice. (Of few sets and several calls, `remembering` is asked.) The set used last is then called
+    once more. `once`: a sample uses a set once at most, for its call writes over it.
     """
 
     def __init__(
