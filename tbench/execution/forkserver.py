@@ -7,7 +7,8 @@ context exists when it forks.
 
     parent → server   b"fork" + channel        server → parent   pid of the worker on that channel
     parent → server   b"split" + socket        server → parent   pid of a copy of this server on that socket
-    parent → server   b"warm" + channel        server → parent   b"warm", once the channel is closed
+    parent → server   b"warm" + channel        server → parent   b"warm", once the channel is closed and no thread of it
+                                                                 is left; b"busy" where one stays
     parent → server   b"wait PID"              server → parent   wait status (blocks until that worker ended)
 
 A copy that has been warmed is a *template*: it answers the channel as a worker does, but in a thread that ends, and
@@ -26,11 +27,15 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
+
+
+LONGEST_END = 5.0  # seconds for threads to end
 
 
 def main(descriptor: int, modules: Sequence[str]) -> None:
@@ -68,10 +73,11 @@ def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socke
                 children.add(pid)
                 control.sendall(b"%d\n" % pid)
             elif message.startswith(b"warm"):
+                before = threads()
                 thread = threading.Thread(target=serve, args=(Connection(descriptors[0]),))
                 thread.start()
                 thread.join()
-                control.sendall(b"warm\n")
+                control.sendall(b"warm\n" if settled(before) else b"busy\n")
             else:
                 pid = int(message.split()[1])
                 _, status = os.waitpid(pid, 0)
@@ -82,6 +88,23 @@ def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socke
             for end in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     end(pid, signal.SIGKILL)
+
+
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def settled(before: int) -> bool:
+    """Wait until no more threads are left than there were: whether that came about.
+
+    A thread that has been joined is still ending, and OpenMP's go with it: what they hold in a fork stays locked.
+    """
+    ends = time.monotonic() + LONGEST_END
+    while threads() > before:
+        if time.monotonic() > ends:
+            return False
+        time.sleep(1e-3)
+    return True
 
 
 def own_group(pid: int) -> None:

@@ -86,7 +86,8 @@ class Server:
         finally:
             channel.close()
         with self._turn:
-            self._receive(WAIT_SECONDS)
+            if self._receive(WAIT_SECONDS).strip() != b"warm":
+                raise WorkerFailed("error", "threads were left in the template, and a fork would have none of them")
 
     def wait(self, pid: int) -> int:
         """Wait status of a process that has ended or is about to."""
