@@ -34,7 +34,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-
 LONGEST_END = 5.0  # seconds for threads to end
 
 

@@ -39,8 +39,8 @@ class Ring:
     """The calls of a case, one for each set of its inputs, in turn.
 
     `nudge(index)` changes a set; it is called before every use where a sample has one call, or its sets are many: then
-    no result can be used twice. (Of few sets and several calls, `remembering` is asked.) The set used last is then called
-    once more. `once`: a sample uses a set once at most, for its call writes over it.
+    no result can be used twice. (Of few sets and several calls, `remembering` is asked.) The set used last is then
+    called once more. `once`: a sample uses a set once at most, for its call writes over it.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ def take_turn(
     not kept, nor is the first one unless it alone takes the whole visit's time.
 
     `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
-    the set that its last call will use new contents; what that call gives is the samples' `witness`.
+    the set that its last call will use new contents; what that call gives is the samples' `witness`. Where one call
+    alone takes as long as the visit, it is that one, and it is kept.
     """
     taken: list[Timed] = []
     before = device.snapshot()
