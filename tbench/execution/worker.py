@@ -60,6 +60,7 @@ def serve(channel: Connection) -> None:
 
 
 ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
+SLOW = 4  # visits that finding the batch takes, and so a call alone one or more
 FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
 BURDEN_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
 
@@ -156,6 +157,7 @@ class Session:
         with self.spending("warmup"):
             began = time.perf_counter()
             self.calls = sampler.calibrate(self.device, self.ring, sampling)
+            self.slow = self.calls == 1 and time.perf_counter() - began >= SLOW * sampling.turn_time
             remaining = sampling.warmup - (time.perf_counter() - began)
             if remaining > 0:  # a slow call has warmed up by being timed once
                 sampler.warm_up(self.device, self.ring, remaining)
@@ -193,7 +195,9 @@ class Session:
             self.device.synchronize()
         samples = scattering.below(
             self.scattering.depth if self.scattering else 0,
-            lambda: sampler.take_turn(self.device, self.ring, self.calls, seconds, self.expect if witness else None),
+            lambda: sampler.take_turn(
+                self.device, self.ring, self.calls, seconds, self.expect if witness else None, self.slow
+            ),
         )
         self.fastest = min(self.fastest, *samples.seconds)
         if witness:

@@ -106,7 +106,12 @@ def warm_up(device: Device, ring: Ring, seconds: float) -> None:
 
 
 def take_turn(
-    device: Device, ring: Ring, calls: int, seconds: float, prepare: Callable[[int], None] | None = None
+    device: Device,
+    ring: Ring,
+    calls: int,
+    seconds: float,
+    prepare: Callable[[int], None] | None = None,
+    slow: bool = False,
 ) -> Samples:
     """Samples of `calls` calls each for about `seconds`, at least one, after warming up again.
 
@@ -114,16 +119,23 @@ def take_turn(
     not kept, nor is the first one unless it alone takes the whole visit's time.
 
     `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
-    the set that its last call will use new contents; what that call gives is the samples' `witness`. Where one call
-    alone takes as long as the visit, it is that one, and it is kept.
+    the set that its last call will use new contents; what that call gives is the samples' `witness`. Of `slow` calls,
+    which alone take as long as a visit, the first sample is the one, and is kept.
     """
     taken: list[Timed] = []
+    witness = None
+    watched = slow and prepare is not None  # the first sample is the witness
+    if slow and prepare is not None:
+        prepare(ring.last(calls))
     before = device.snapshot()
     began = device.now()
     first = True
     while True:
-        # Its result goes at once: alive during the next sample, it would take a place in the cache, or in memory.
-        sample = device.time(ring.take(calls), calls)._replace(result=None)
+        sample = device.time(ring.take(calls, nudge=not watched), calls)
+        if watched:
+            witness, watched = sample.result, False
+        # Results go at once: alive during the next sample, one would take a place in the cache, or in memory.
+        sample = sample._replace(result=None)
         elapsed = device.now() - began
         warming = elapsed < REWARM_SHARE * seconds or (first and elapsed < seconds)
         first = False
@@ -133,8 +145,7 @@ def take_turn(
         if elapsed >= (1 + REWARM_SHARE) * seconds:
             break
     telemetry = difference(before, device.snapshot()) if before else {}
-    witness = None
-    if prepare is not None:
+    if prepare is not None and not slow:
         prepare(ring.last(calls))
         witness = device.time(ring.take(calls, nudge=False), calls).result
     times = [one.seconds for one in taken]
@@ -155,8 +166,7 @@ def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float
 
     A try changes all sets but one, calls that one to have everything else warm, and then the others; and once more with
     as much change in the one, none in the others. A single set is called after a change, and again after as long a
-    wait. None unless nearly all tries of two series say so, which load by
-    other programs does not bring about; for slow calls (`fastest`: seconds of one, as timed); and where sets are so
+    wait. None unless nearly all tries of two series say so, which load by other programs does not bring about; for slow calls (`fastest`: seconds of one, as timed); and where sets are so
     many that none is used twice in a sample: each changes before it is used again.
     """
     sets = len(ring.calls)

@@ -320,3 +320,13 @@ def test_data_change_in_both_kinds_of_tries_alike() -> None:
     remembering(device, sets.ring(), 10, 1e-3)
     first = "".join(sets.log[: 2 * (2 + 3 + 2)])
     assert first == "n1n2" + "c0c0c0" + "c1c2" + "n0n0" + "c0c0c0" + "c1c2"
+
+
+def test_of_slow_calls_the_first_sample_is_the_witness_and_is_kept() -> None:
+    device = ScriptedDevice()
+    sets = Sets(device, 3, seconds=0.5)
+    prepared: list[int] = []
+    samples = take_turn(device, sets.ring(), 1, 0.05, prepared.append, slow=True)
+    assert (prepared, samples.witness) == ([0], 0)
+    assert len(samples.seconds) == 1
+    assert sets.taken() == ["c0"]  # no further call, and no change of what was prepared
