@@ -19,7 +19,7 @@ from typing import Any
 from tbench.catalog import COMPONENTS, get
 from tbench.components.registry import Axis, Component
 from tbench.components.workload import Check
-from tbench.records import Case, Value, Work
+from tbench.records import Case, Sampling, Value, Work
 from tbench.scenario.axes import resolve
 
 SEED = 1
@@ -161,13 +161,18 @@ def keep_memory() -> None:
 
 def call(described: str, allocator: str) -> Callable[[], Any]:
     """What tbench times for a case (as JSON), set up in this process from the same seed, on as many sets of inputs."""
-    from tbench.execution.sets import HOT
+    from tbench.catalog import get
+    from tbench.execution.sets import count
     from tbench.execution.worker import built
+    from tbench.measure.device import open_device
     from tbench.measure.sampler import Ring
 
     if allocator == "kept":
         keep_memory()
-    return Ring(built(Case.from_dict(json.loads(described)), SEED, HOT).calls).take(sys.maxsize)
+    case = Case.from_dict(json.loads(described))
+    work, device = get(case.component).work_of(case), open_device(case.device)
+    sets = count(work, case.phase, Sampling(), device.cache_bytes(), device.free_bytes() // 8) if work else 1
+    return Ring(built(case, SEED, sets).calls).take(sys.maxsize)
 
 
 def waiting_call(described: str, allocator: str) -> Callable[[], Any]:

@@ -196,7 +196,13 @@ class Session:
         samples = scattering.below(
             self.scattering.depth if self.scattering else 0,
             lambda: sampler.take_turn(
-                self.device, self.ring, self.calls, seconds, self.expect if witness else None, self.slow
+                self.device,
+                self.ring,
+                self.calls,
+                seconds,
+                self.expect if witness else None,
+                self.slow,
+                self.sampling.allocator == "kept",
             ),
         )
         self.fastest = min(self.fastest, *samples.seconds)

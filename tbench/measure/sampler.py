@@ -20,6 +20,8 @@ GROWTH = 10  # of a batch from one attempt to the next: the first calls may be u
 WARM_BATCH_SECONDS = 5e-3  # how far submission may run ahead of the device while warming up
 REWARM_SHARE = 0.2  # of a visit's time
 FEW = 3  # sets of hot inputs
+FAULT_SECONDS, FAULT_SHARE = 5e-7, 0.02  # of a page, at least; of a sample
+MOST_UNSETTLED = 2  # samples of a visit
 LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 
 
@@ -112,6 +114,7 @@ def take_turn(
     seconds: float,
     prepare: Callable[[int], None] | None = None,
     slow: bool = False,
+    settles: bool = False,
 ) -> Samples:
     """Samples of `calls` calls each for about `seconds`, at least one, after warming up again.
 
@@ -121,7 +124,11 @@ def take_turn(
     `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
     the set that its last call will use new contents; what that call gives is the samples' `witness`. Of `slow` calls,
     which alone take as long as a visit, the first sample is the one, and is kept.
+
+    `settles`: the allocator keeps what is freed. As long as it still has to take fresh memory, which depends on where
+    small blocks happen to lie, a call is warming up: two samples of a visit at most are not kept for that.
     """
+    left = MOST_UNSETTLED if settles else 0
     taken: list[Timed] = []
     witness = None
     watched = slow and prepare is not None  # the first sample is the witness
@@ -141,6 +148,9 @@ def take_turn(
         first = False
         if warming:
             continue
+        if left and unsettled(sample, calls):
+            left -= 1
+            continue
         taken.append(sample)
         if elapsed >= (1 + REWARM_SHARE) * seconds:
             break
@@ -156,6 +166,11 @@ def take_turn(
     return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None, witness)
 
 
+def unsettled(sample: Timed, calls: int) -> bool:
+    """Whether more than a little of a sample's time went into fresh pages of memory."""
+    return (sample.faults or 0) * FAULT_SECONDS > FAULT_SHARE * sample.seconds * calls
+
+
 FRESH_TRIES, MAY_DIFFER = 15, 5
 REMEMBERS = 1.5  # times as long with other data as with the same again
 LEAST_SAVED, LONGEST_FRESH = 2e-6, 1e-3  # seconds a call
@@ -166,8 +181,9 @@ def remembering(device: Device, ring: Ring, calls: int, fastest: float) -> float
 
     A try changes all sets but one, calls that one to have everything else warm, and then the others; and once more with
     as much change in the one, none in the others. A single set is called after a change, and again after as long a
-    wait. None unless nearly all tries of two series say so, which load by other programs does not bring about; for slow calls (`fastest`: seconds of one, as timed); and where sets are so
-    many that none is used twice in a sample: each changes before it is used again.
+    wait. None unless nearly all tries of two series say so, which load by other programs does not bring about; for slow
+    calls (`fastest`: seconds of one, as timed); and where sets are so many that none is used twice in a sample: each
+    changes before it is used again.
     """
     sets = len(ring.calls)
     if fastest > LONGEST_FRESH or FEW < sets >= calls:

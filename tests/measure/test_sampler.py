@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tbench.measure.device import Call, Timed
 from tbench.measure.sampler import (
     LONGEST_FRESH,
     MOST_CALLS,
@@ -330,3 +331,34 @@ def test_of_slow_calls_the_first_sample_is_the_witness_and_is_kept() -> None:
     assert (prepared, samples.witness) == ([0], 0)
     assert len(samples.seconds) == 1
     assert sets.taken() == ["c0"]  # no further call, and no change of what was prepared
+
+
+@pytest.mark.parametrize(("settles", "kept"), [(True, [0.5]), (False, [1.0])])
+def test_a_call_that_still_takes_fresh_memory_is_warm_up_where_the_allocator_keeps_it(
+    settles: bool, kept: list[float]
+) -> None:
+    device = ScriptedDevice()
+    faults = iter([10**6, 0, 0, 0])
+
+    def timed(fn: Call, calls: int) -> Timed:
+        pages = next(faults)
+        seconds = 1.0 if pages else 0.5
+        device.clock += seconds
+        return Timed(seconds, None, pages, fn())
+
+    device.time = timed  # type: ignore[method-assign]
+    samples = take_turn(device, Ring([lambda: None]), 1, 0.05, settles=settles)
+    assert list(samples.seconds) == kept
+
+
+def test_fresh_memory_that_never_ends_is_kept_after_two_samples() -> None:
+    device = ScriptedDevice()
+
+    def timed(fn: Call, calls: int) -> Timed:
+        device.clock += 1.0
+        return Timed(1.0, None, 10**6, fn())
+
+    device.time = timed  # type: ignore[method-assign]
+    samples = take_turn(device, Ring([lambda: None]), 1, 0.05, settles=True)
+    assert (samples.seconds, samples.faults) == ((1.0,), 1e6)
+    assert device.clock > 2.9
