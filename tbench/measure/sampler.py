@@ -131,7 +131,8 @@ def take_turn(
     left = MOST_UNSETTLED if settles else 0
     taken: list[Timed] = []
     witness = None
-    watched = slow and prepare is not None  # the first sample is the witness
+    watched = slow and prepare is not None  # the first sample is the witness, and what it used must stay as it is
+    waiting = watched
     if slow and prepare is not None:
         prepare(ring.last(calls))
     before = device.snapshot()
@@ -139,8 +140,8 @@ def take_turn(
     first = True
     while True:
         sample = device.time(ring.take(calls, nudge=not watched), calls)
-        if watched:
-            witness, watched = sample.result, False
+        if waiting:
+            witness, waiting = sample.result, False
         # Results go at once: alive during the next sample, one would take a place in the cache, or in memory.
         sample = sample._replace(result=None)
         elapsed = device.now() - began

@@ -362,3 +362,19 @@ def test_fresh_memory_that_never_ends_is_kept_after_two_samples() -> None:
     samples = take_turn(device, Ring([lambda: None]), 1, 0.05, settles=True)
     assert (samples.seconds, samples.faults) == ((1.0,), 1e6)
     assert device.clock > 2.9
+
+
+def test_what_a_witness_was_made_of_stays_as_it_is_until_it_is_compared() -> None:
+    """Also where more samples follow on the same set: the first took fresh memory."""
+    device = ScriptedDevice()
+    sets = Sets(device, 1, seconds=0.5)
+    honest = device.time
+    faults = iter([10**6, 0])
+
+    def timed(fn: Call, calls: int) -> Timed:
+        return honest(fn, calls)._replace(faults=next(faults))
+
+    device.time = timed  # type: ignore[method-assign]
+    samples = take_turn(device, sets.ring(), 1, 0.05, lambda index: None, slow=True, settles=True)
+    assert samples.witness == 0
+    assert sets.taken() == ["c0", "c0"]
