@@ -213,8 +213,8 @@ def test_dry_run_measures_nothing_and_tells_everything(
 def test_a_failing_case_is_a_row_and_exit_code_4(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def with_hostile(modules: Sequence[str]) -> LocalExecutor:
-        return LocalExecutor(modules=[*modules, "tests.execution.hostile_server"])
+    def with_hostile(modules: Sequence[str], templates: bool) -> LocalExecutor:
+        return LocalExecutor(modules=[*modules, "tests.execution.hostile_server"], templates=templates)
 
     monkeypatch.setitem(runner.EXECUTORS, "local", with_hostile)
     kernels = "kernel=naive,test-segfault,test-wrong,test-unsupported,test-oom"
