@@ -37,9 +37,11 @@ def register() -> None:
 def registered() -> Iterator[None]:
     """Known to this process too, for formulas and scenarios, while it lasts."""
     register()
-    yield
-    for name in VARIANTS:
-        del ATTENTION.variants[name]
+    try:
+        yield
+    finally:
+        for name in VARIANTS:
+            del ATTENTION.variants[name]
 
 
 def naive(problem: Any) -> Callable[..., Any]:
