@@ -7,7 +7,7 @@
 `samples` is the time inside the clock. `warmup` also holds the first fifth of every turn, which is not kept; `overhead`
 is what tbench adds to a case; `between` is what no case is charged for: drawing progress and saving. Wall time is that
 of run.json, in whole seconds and from the first case on: a suite of a few seconds says little. What comes before
-(importing torch, looking at the machine) is told if the suite is run here, and not counted. Not for suites with
+(importing torch, looking at the machine) is printed if the suite is run here, but not counted. Not for suites with
 experiments, which run side by side. Exits 1 if samples are less than half.
 """
 

@@ -11,9 +11,9 @@ difference to the variance"; Young 1941, "On randomness in ordered sequences"). 
 of the R − 1 others, asked two-sided at 0.2%, and is further from each of them than they are from each other (so that
 heavy tails are not taken for it): many machines slow down, or speed up, as they get warm.
 
-By simulation wander is told of 0.3–1.1% of cases whose rounds are independent, whatever the kind of noise, at 8 to 18
-rounds. It finds a ramp of 5% over 8, 12 or 18 rounds with 1% of noise in 42, 73 and 91%, one of 10% always; a
-slow random walk (autocorrelation 0.8, 3%) in 10, 29 and 55%: there may be some where nothing is told. Both signs
+In simulation wander is reported for 0.3–1.1% of cases whose rounds are independent, whatever the kind of noise, at 8 to
+18 rounds. It finds a ramp of 5% over 8, 12 or 18 rounds with 1% of noise in 42, 73 and 91%, one of 10% always; a
+slow random walk (autocorrelation 0.8, 3%) in 10, 29 and 55%: no note does not mean no drift. Both signs
 together are told of 0.2–1.4% of cases at 5 to 18 rounds, 2.6% where noise is exponential, and 3–5% where 15% of rounds
 are hit by something else (the first as well as any other: then it did stand apart). A first round 10% slower is found
 in 44% at 5 rounds with 1% of noise, in 98% from 8 on.

@@ -136,9 +136,7 @@ class Session:
         found = state.current()
         know_threads(self.device)
         with self.spending("setup"):
-            self.workload = self.built(case, seed, work, room)
-            if handicap is not None:
-                self.workload.calls = [handicapped(call, handicap, case.device) for call in self.workload.calls]
+            self.workload = self.built(case, seed, work, room, handicap)
         with self.spending("first_call"):
             self.workload.calls[0]()
             self.device.synchronize()
@@ -150,7 +148,7 @@ class Session:
             self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
         check = self.check(seed + 1) if first else None
         if self.workload.overwrites:
-            self.workload = self.built(case, seed, work, room, FRESH)
+            self.workload = self.built(case, seed, work, room, handicap, FRESH)
             self.workload.overwrites = True
             self.remarks.append("writes over its inputs, as it may; every timed call gets fresh ones")
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
@@ -170,7 +168,9 @@ class Session:
             "error_limit": check and check.limit,
         }
 
-    def built(self, case: Case, seed: int, work: Work, room: int, sets: int | None = None) -> Workload:
+    def built(
+        self, case: Case, seed: int, work: Work, room: int, handicap: Handicap | None, sets: int | None = None
+    ) -> Workload:
         """The case on several sets of inputs (`sets`, or as many as its caches want), as far as there is room."""
         cache_bytes = self.device.cache_bytes()
         fitting = inputs.count(work, case.phase, self.sampling, cache_bytes, room)
@@ -179,7 +179,10 @@ class Session:
         cold = self.sampling.cold(case.phase)
         if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
             self.remarks.append("not cold: there is no memory for inputs that fill the last-level cache; free some")
-        return built(case, seed, fitting, cold)
+        workload = built(case, seed, fitting, cold)
+        if handicap is not None:
+            workload.calls = [handicapped(call, handicap, case.device) for call in workload.calls]
+        return workload
 
     def turn(self, round: int, turn: int, seconds: float, witness: bool = False) -> Turn:
         """Samples for `seconds` (at least one), after a short warm-up: others had the machine since.

@@ -238,7 +238,7 @@ def running(tasks: list[str]) -> bool:
     """Whether any of these threads is computing, or waiting for a processor or a disk."""
     for task in tasks:
         try:
-            with open(f"{TASKS}/{task}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            with open(f"{TASKS}/{task}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 (polled)
                 if file.read().rpartition(")")[2].split()[0] in "RD":
                     return True
         except OSError:
