@@ -4,7 +4,7 @@
     python bench/suite_time.py --options --quick   # the same with options of `tbench run`
     python bench/suite_time.py RUN_FOLDER          # a finished run that was not resumed
 
-`samples` is the time inside the clock. `warmup` also holds the first fifth of every turn, which is not kept; `overhead`
+`samples` is the time inside the clock. `warmup` also holds a turn's samples that are not kept; `overhead`
 is what tbench adds to a case; `between` is what no case is charged for: drawing progress and saving. Wall time is that
 of run.json, in whole seconds and from the first case on: a suite of a few seconds says little. What comes before
 (importing torch, looking at the machine) is printed if the suite is run here, but not counted. Not for suites with

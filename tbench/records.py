@@ -314,9 +314,9 @@ class Sampling:
     max_time: float = 3.0
     min_rounds: int = 5
     max_rounds: int = 12
-    warmup: float = 0.05
-    turns: int = 4
-    turn_time: float = 0.05
+    warmup: float = 0.02
+    turns: int = 2
+    turn_time: float = 0.1
     timeout: float = 120.0
     cache: Literal["auto", "hot", "cold"] = "auto"
     allocator: Literal["kept", "default"] = "kept"

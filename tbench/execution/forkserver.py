@@ -48,6 +48,8 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     control.sendall(b"ready\n")
     while (copy := answer(control, serve)) is not None:
         control = copy
+    sys.stderr.flush()
+    os._exit(0)  # to take torch down again would be most of a second, for which the user waits
 
 
 def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socket.socket | None:

@@ -175,18 +175,23 @@ def play_round(
                     handicap=draft.handicap,
                     room=draft.room,
                     crowded=draft.crowded,
+                    expected=expected(draft),
                 )
                 or {}
             )
-        for turn in range(sampling.turns):
+        turns, seconds = sampling.turns, sampling.turn_time
+        if len(visits) == 1:  # nobody to alternate with, and nothing to warm up again after
+            share = min(visits[0].busy, sampling.max_time / sampling.min_rounds)
+            turns, seconds = 1, max(turns * seconds, share)
+        for turn in range(turns):
             forward = (turn + number) % 2 == 0
-            witness = turn == derived_seed(seed, entrants[0][0].case, number) % sampling.turns
+            witness = turn == derived_seed(seed, entrants[0][0].case, number) % turns
             for visit in visits if forward else reversed(visits):
                 # Slow cases: two turns (one each way) are a round, once they have used their share of the time.
                 if turn >= 2 and visit.sampled >= sampling.max_time / sampling.min_rounds:
                     continue
                 update(visit.draft.case, f"round {number + 1}: turn {turn + 1}")
-                taken = visit.ask("turn", round=number, turn=turn, seconds=sampling.turn_time, witness=witness)
+                taken = visit.ask("turn", round=number, turn=turn, seconds=seconds, witness=witness)
                 if taken is not None:
                     visit.turns.append(taken)
         for visit in visits:
@@ -272,6 +277,12 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None = None) -> None:
         draft.stopped = "max_time"
     elif len(rounds) >= sampling.max_rounds:
         draft.stopped = "max_rounds"
+
+
+def expected(draft: Draft) -> float | None:
+    """Seconds of a call (of all its layers) as the rounds so far have it."""
+    seconds = [sum(turn.seconds) / len(turn.seconds) * turn.calls for turn in draft.turns]
+    return min(seconds, default=None)
 
 
 def result(draft: Draft) -> Measurement:

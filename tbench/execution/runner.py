@@ -29,6 +29,7 @@ from tbench.store import RunFolder
 from tbench.threads import worker_threads
 
 CEILINGS_SECONDS = 120.0
+FOR_GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # a process's first gradient imports it: half a second
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
 
 
@@ -137,9 +138,13 @@ def at_home(scenario: Scenario, executor: Executor) -> Executor:
 
 
 def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
-    """Modules that variants of these scenarios want imported once, in the server, instead of in every worker."""
-    wanted = (get_component(part.component).variant_of(case).preload for part in parts for case in part.cases)
-    return tuple(dict.fromkeys(module for modules in wanted for module in modules))
+    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
+    wanted: dict[str, None] = {}
+    for case in (case for part in parts for case in part.cases):
+        wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
+        if case.phase == "forward_backward":
+            wanted[FOR_GRADIENTS] = None
+    return tuple(wanted)
 
 
 def run(

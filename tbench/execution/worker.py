@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 def preload() -> None:
     """Import in the server what every worker needs, without computing anything (that would start threads)."""
-    import torch.fx.experimental.symbolic_shapes  # the first gradient of a process imports it: half a second
     import torch.nn.attention
     import torch.profiler  # noqa: F401
 
@@ -60,7 +59,7 @@ def serve(channel: Connection) -> None:
 
 
 ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
-SLOW = 4  # visits that finding the batch takes, and so a call alone one or more
+SLOW = 1  # visits that a call alone takes
 FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
 BURDEN_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
 
@@ -114,11 +113,13 @@ class Session:
         handicap: Handicap | None = None,
         room: int | None = None,
         crowded: bool = False,
+        expected: float | None = None,
     ) -> dict[str, Any]:
         """Build the workload, check it on fresh data (first round), find the batch size and warm up.
 
         `room`: bytes for sets of inputs beyond the first. `crowded`: memory that is only kept for later calls is given
-        back between turns, for the processes beside this one need it.
+        back between turns, for the processes beside this one need it. `expected`: seconds of a call as other processes
+        have timed it; what is slow need not be called to find that out.
         """
         from tbench.measure import allocator, device, sampler, state
 
@@ -154,10 +155,13 @@ class Session:
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
         with self.spending("warmup"):
             began = time.perf_counter()
-            self.calls = sampler.calibrate(self.device, self.ring, sampling)
-            self.slow = self.calls == 1 and time.perf_counter() - began >= SLOW * sampling.turn_time
-            remaining = sampling.warmup - (time.perf_counter() - began)
-            if remaining > 0:  # a slow call has warmed up by being timed once
+            slow = SLOW * sampling.turn_time
+            known = expected is not None and expected >= slow
+            self.calls = 1 if known else sampler.calibrate(self.device, self.ring, sampling)
+            spent = time.perf_counter() - began
+            self.slow = known or (self.calls == 1 and spent >= slow)
+            remaining = sampling.warmup - spent
+            if remaining > 0 and not self.slow:  # a slow call has warmed up by being called once
                 sampler.warm_up(self.device, self.ring, remaining)
         self.released = self.device.release()
         self.device.rest()

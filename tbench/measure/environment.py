@@ -93,7 +93,7 @@ def capture(device: str) -> Environment:
     return Environment(
         device=device,
         python=platform.python_version(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),  # torch's own kind of string would have the parent import torch
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=cpu,
         cores=situation.cores,

@@ -18,7 +18,7 @@ from tbench.records import Sampling
 MOST_CALLS = 1_000_000  # in one sample, whatever the clock says
 GROWTH = 10  # of a batch from one attempt to the next: the first calls may be unlike the rest
 WARM_BATCH_SECONDS = 5e-3  # how far submission may run ahead of the device while warming up
-REWARM_SHARE = 0.2  # of a visit's time
+REWARM_SECONDS = 0.01  # of a visit, and what it takes longer
 FEW = 3  # sets of hot inputs
 FAULT_SECONDS, FAULT_SHARE = 5e-7, 0.02  # of a page, at least; of a sample
 MOST_UNSETTLED = 2  # samples of a visit
@@ -118,8 +118,8 @@ def take_turn(
 ) -> Samples:
     """Samples of `calls` calls each for about `seconds`, at least one, after warming up again.
 
-    Other processes had the machine since the last turn: samples that end within the first fifth of the visit are
-    not kept, nor is the first one unless it alone takes the whole visit's time.
+    Other processes had the machine since the last turn: samples that end within the first hundredth of a second
+    are not kept, nor is the first one unless it alone takes the whole visit's time.
 
     `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
     the set that its last call will use new contents; what that call gives is the samples' `witness`. Of `slow` calls,
@@ -145,7 +145,7 @@ def take_turn(
         # Results go at once: alive during the next sample, one would take a place in the cache, or in memory.
         sample = sample._replace(result=None)
         elapsed = device.now() - began
-        warming = elapsed < REWARM_SHARE * seconds or (first and elapsed < seconds)
+        warming = elapsed < min(REWARM_SECONDS, seconds) or (first and elapsed < seconds)
         first = False
         if warming:
             continue
@@ -153,7 +153,7 @@ def take_turn(
             left -= 1
             continue
         taken.append(sample)
-        if elapsed >= (1 + REWARM_SHARE) * seconds:
+        if elapsed >= seconds + min(REWARM_SECONDS, seconds):
             break
     telemetry = difference(before, device.snapshot()) if before else {}
     if prepare is not None and not slow:

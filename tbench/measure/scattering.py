@@ -28,7 +28,7 @@ import torch
 SIZES = tuple(2**power for power in range(6, 14))  # in bytes: less than what the allocator would map on its own
 BLOCKS = 64  # of a size, at most: a MiB in all at the very most
 STEP, STEPS = 64, 1900  # bytes of the one of any size: cache lines, below what the allocator would map
-PAGES = 512  # at most: two MiB, the size of a huge page
+PAGES = 4096  # at most: 16 MiB, more than the holes that loading libraries leaves between mappings
 DEPTH = 32
 
 Answer = TypeVar("Answer")

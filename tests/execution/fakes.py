@@ -22,7 +22,8 @@ def draft(of: Case, baseline: Case | None = None) -> Draft:
 class FakeExecutor:
     """`speed[kernel]` is the true time of a call; `fail[kernel]` = (request, failure) to raise there.
 
-    `log` holds (kernel, request) in the order the requests came; `alive` counts processes not yet closed.
+    `log` holds (kernel, request) in the order the requests came; `expected` what each process was told of a call's
+    time; `alive` counts processes not yet closed.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class FakeExecutor:
     ) -> None:
         self.speed, self.noise, self.fail, self.on = speed, noise, fail or {}, on
         self.log: list[tuple[str, str]] = []
+        self.expected: list[tuple[str, float | None]] = []
         self.alive = 0
         self.random = random.Random(7)
 
@@ -57,6 +59,7 @@ class FakeWorker:
         if do == "prepare":
             self.kernel = str(arguments["case"]["kernel"])
             self.first = arguments["first"]
+            executor.expected.append((self.kernel, arguments["expected"]))
         executor.log.append((self.kernel, do))
         executor.on(self.kernel, do)
         at, failure = executor.fail.get(self.kernel, ("", None))

@@ -14,7 +14,9 @@ from tbench.execution.rounds import Group, derived_seed, measure_group, sampled_
 from tbench.records import Case, Measurement, Sampling
 from tests.execution.fakes import FakeExecutor, case, draft
 
-QUICK = Sampling(target=0.05, min_time=0.0, max_time=1.0, min_rounds=3, max_rounds=6, warmup=0.0, turn_time=0.01)
+QUICK = Sampling(
+    target=0.05, min_time=0.0, max_time=1.0, min_rounds=3, max_rounds=6, warmup=0.0, turns=4, turn_time=0.01
+)
 
 
 def measure(kernels: str, executor: FakeExecutor, sampling: Sampling = QUICK, **more: object) -> dict[str, Measurement]:
@@ -34,6 +36,20 @@ def test_turns_alternate_and_the_direction_flips_between_rounds() -> None:
     executor = FakeExecutor({"a": 0.01, "b": 0.01, "c": 0.01})
     measure("abc", executor)
     assert turns_in_order(executor) == "abccbaabccba" + "cbaabccbaabc" + "abccbaabccba"
+
+
+def test_who_has_nobody_to_alternate_with_has_one_turn_a_round_as_long_as_all() -> None:
+    executor = FakeExecutor({"a": 0.001})
+    measured = measure("a", executor)["a"]
+    assert turns_in_order(executor) == "aaa"
+    assert [len(turn.seconds) for turn in measured.turns] == [40] * 3
+
+
+def test_what_is_known_of_a_call_is_told_to_the_next_process() -> None:
+    executor = FakeExecutor({"a": 2.0, "b": 0.001})
+    measure("ab", executor)
+    assert executor.expected[:2] == [("a", None), ("b", None)]
+    assert executor.expected[2:4] == [("a", pytest.approx(2.0)), ("b", pytest.approx(0.001))]
 
 
 def test_every_round_is_a_fresh_process_checked_again_and_only_the_first_is_weighed() -> None:
@@ -57,16 +73,16 @@ def test_stops_when_the_interval_is_inside_the_target() -> None:
 def test_says_which_condition_was_not_met() -> None:
     noisy = FakeExecutor({"a": 0.001}, noise=0.9)
     assert measure("a", noisy)["a"].stopped == "max_rounds"
-    slow = FakeExecutor({"a": 2.0}, noise=0.9)
-    measured = measure("a", slow)["a"]
+    slow = FakeExecutor({"a": 2.0, "b": 2.0}, noise=0.9)
+    measured = measure("ab", slow)["b"]
     assert measured.stopped == "max_time"
     assert {turn.round for turn in measured.turns} == {0, 1, 2}
     assert len(measured.turns) == 6  # two turns a round once a case has used its share of the time
 
 
 def test_a_slow_case_takes_five_rounds_of_two_turns() -> None:
-    sampling = Sampling(target=1e-9, max_time=3.0, min_time=0.0)
-    measured = measure("a", FakeExecutor({"a": 2.0}, noise=0.5), sampling)["a"]
+    sampling = Sampling(target=1e-9, max_time=3.0, min_time=0.0, turns=4)
+    measured = measure("ab", FakeExecutor({"a": 2.0, "b": 2.0}, noise=0.5), sampling)["b"]
     assert [(turn.round, turn.turn) for turn in measured.turns] == [(r, t) for r in range(5) for t in range(2)]
     assert measured.stopped == "max_time"
 
@@ -126,8 +142,8 @@ def test_a_failure_is_one_row_and_the_others_go_on(step: str, victim: str) -> No
 
 
 def test_turns_taken_before_a_failure_are_kept() -> None:
-    executor = FakeExecutor({"a": 0.01}, fail={"a": ("finish", WorkerFailed("wrong", "differs"))})
-    measured = measure("a", executor)["a"]
+    executor = FakeExecutor({"a": 0.01, "b": 0.01}, fail={"a": ("finish", WorkerFailed("wrong", "differs"))})
+    measured = measure("ab", executor)["a"]
     assert measured.status == "wrong"
     assert len(measured.turns) == 4
 
@@ -156,7 +172,7 @@ def test_a_resumed_group_goes_on_with_the_next_round() -> None:
         Group((case("a"),)), {case("a"): resumed}, executor, Sampling(max_rounds=8, target=1e-9, turn_time=0.01), seed=1
     )[0]
     assert again.turns[: len(first.turns)] == first.turns
-    assert [turn.round for turn in again.turns[len(first.turns) :: 4]] == [6, 7]
+    assert [turn.round for turn in again.turns[len(first.turns) :]] == [6, 7]
     assert again.memory == first.memory
 
 

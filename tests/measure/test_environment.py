@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,6 +88,11 @@ def test_this_machine_is_described() -> None:
     assert here.device_uuid is None
     assert (here.load is None) == ("load" in here.unavailable)
     assert Environment.from_dict(here.to_dict()) == here
+
+
+def test_a_description_can_be_read_without_torch() -> None:
+    """torch's kind of string for its version had the command line import all of torch, two seconds a run."""
+    assert b"torch." not in pickle.dumps(capture("cpu"))
 
 
 def test_a_gpu_is_described_and_what_it_refuses_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
