@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_only_the_worker_side_imports_torch(path: Path) -> None:
     if own.startswith(tuple(WITH_TORCH)):
         return
     assert not {module for module in imported(path) if module.split(".")[0] == "torch"}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither at the top nor inside functions: whoever reads a file need not have read who uses it."""
+    paths = {name_of(path): path for path in modules()}
+    needs: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        found = {module if module in paths else module.rpartition(".")[0] for module in imported(path)}
+        needs[name] = (found & paths.keys()) - {name}
+    try:
+        tuple(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
 
 
 def loaded_by(code: str, heavy: str) -> set[str]:

@@ -33,7 +33,7 @@ def problem(**given: Any) -> Problem:
 @contextmanager
 def built(case: Case, seed: int = 1) -> Iterator[AttentionWorkload]:
     """A case, set up, and closed after."""
-    workload = AttentionWorkload(case, seed)
+    workload = ATTENTION.workload(case, seed)
     try:
         yield workload
     finally:

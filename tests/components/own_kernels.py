@@ -78,9 +78,7 @@ def put(path: Path, text: str) -> None:
 
 def checked(of: Case, seed: int = 3) -> Check:
     """Set up, called and compared, as a worker does it."""
-    build = get(of.component).workload
-    assert build is not None
-    made = build(of, 1)
+    made = get(of.component).workload(of, 1)
     try:
         made.call()
         found: Check = made.check(seed)

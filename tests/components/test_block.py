@@ -10,7 +10,6 @@ import torch
 from tbench.components.block import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.ladder import DESIGNS, STEPS
-from tbench.components.block.workload import BlockWorkload
 from tbench.components.feedforward.formulas import inner_size
 from tbench.components.registry import Impossible
 from tbench.measure import memory
@@ -29,7 +28,7 @@ def case(phase: str = "forward", dtype: str = "float32", **given: Value) -> Case
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_design_agrees_with_the_reference(design: str, phase: str, dtype: str) -> None:
-    workload = BlockWorkload(case(phase, dtype, design=design), 1)
+    workload = BLOCK.workload(case(phase, dtype, design=design), 1)
     for seed in (2, 3):
         check = workload.check(seed)
         assert check.passed, check
@@ -44,14 +43,14 @@ def test_every_combination_of_switches_agrees(phase: str) -> None:
     ):
         switches = {"placement": placement, "norm": norm, "activation": activation, "position": position}
         one = case(phase, **switches, kernel=kernel, kv_heads=kv_heads)
-        check = BlockWorkload(one, 1).check(5)
+        check = BLOCK.workload(one, 1).check(5)
         assert check.passed, (one.id, check)
 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("name", ["query", "value", "out", "up", "down", "gate", "norm1", "norm2"])
 def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: str) -> None:
-    workload = BlockWorkload(case(phase), 1)
+    workload = BLOCK.workload(case(phase), 1)
     (one,) = workload.sets
     original = one.block
     one.block = lambda x, w: original(x, {**w, name: w[name] * 1.5})  # type: ignore[assignment]
@@ -59,7 +58,7 @@ def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: s
 
 
 def test_a_block_that_sees_the_future_is_noticed() -> None:
-    workload = BlockWorkload(case(kernel="naive"), 1)
+    workload = BLOCK.workload(case(kernel="naive"), 1)
     workload.attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
     assert workload.design.kv_heads == 1
     assert not workload.check(2).passed
@@ -128,7 +127,7 @@ def test_gated_layers_have_widths_that_processors_like() -> None:
 @pytest.mark.parametrize("design", ["2017", "2024"])
 def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
     one = case(phase, design=design, batch=1, seq_len=512, hidden=256)
-    workload = BlockWorkload(one, 1)
+    workload = BLOCK.workload(one, 1)
     workload.call()
     weighed = memory.peak(open_device("cpu"), workload).peak_bytes
     assert weighed is not None
@@ -137,8 +136,8 @@ def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
 
 def test_work_grows_as_it_should() -> None:
     assert BLOCK.work is not None
-    forward, training = (BLOCK.work(case(phase, design="2017")) for phase in ("forward", "forward_backward"))
+    forward, training = (BLOCK.work_of(case(phase, design="2017")) for phase in ("forward", "forward_backward"))
     assert training.flops == 3 * forward.flops
-    token = BLOCK.work(case("decode", design="2017"))
+    token = BLOCK.work_of(case("decode", design="2017"))
     assert token.kv_cache_bytes == 2 * 2 * 4 * 100 * 8 * 4
     assert token.bytes > token.kv_cache_bytes

@@ -7,16 +7,17 @@ matrix products of forward and backward are counted as multiply and add.
 
 from __future__ import annotations
 
-from tbench.components.attention.problem import Problem, layers
-from tbench.records import Case, Work
+from collections.abc import Sequence
+
+from tbench.components.attention.problem import Problem
+from tbench.records import Work
 
 FORWARD = 4  # FLOPs per pair and head dimension: scores = q kᵀ, out = weights v
 BACKWARD = 8  # dv, d weights, dq, dk; kernels that compute the scores once more (10) have no credit for it
 
 
-def work(case: Case) -> Work:
+def work(every: Sequence[Problem]) -> Work:
     """FLOPs and bytes of one call; for a stack of layers, the mean over its layers."""
-    every = layers(case)
     flops = sum(layer_flops(problem) for problem in every) / len(every)
     moved = sum(layer_bytes(problem) for problem in every) / len(every)
     held = sum(cache_bytes(problem) for problem in every) // len(every) if every[0].decode else None
@@ -68,10 +69,9 @@ def input_bytes(p: Problem) -> int:
     return query_bytes(p) * (2 if p.backward else 1) + cache_bytes(p)
 
 
-def resident_bytes(case: Case) -> int:
+def resident_bytes(every: Sequence[Problem]) -> int:
     """Inputs of a case. A stack shares them in prefill and training; in decode each layer has a cache of its own,
     and the mean is counted."""
-    every = layers(case)
     if not every[0].decode:
         return input_bytes(every[0])
     return query_bytes(every[0]) + sum(cache_bytes(problem) for problem in every) // len(every)

@@ -11,14 +11,12 @@ from torch import Tensor
 
 from tbench.components.attention import formulas, oracle
 from tbench.components.attention import inputs as making
-from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
-from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.problem import Problem
 from tbench.components.compare import blame, own, require_forms, require_untouched
 from tbench.components.data import fill
-from tbench.components.registry import Kernel
+from tbench.components.registry import Kernel, Variant
 from tbench.components.workload import Check
-from tbench.records import Case
 
 
 class Layer:
@@ -95,9 +93,7 @@ class AttentionWorkload:
 
     overwrites = False
 
-    def __init__(self, case: Case, seed: int, sets: int = 1) -> None:
-        variant = ATTENTION.variant_of(case)
-        problems = layers(case)
+    def __init__(self, problems: Sequence[Problem], variant: Variant, seed: int, sets: int = 1) -> None:
         kernels: dict[str, tuple[Problem, Kernel]] = {}
         for one in problems:  # layers of the same pattern use one kernel
             if alike(one) not in kernels:
@@ -115,7 +111,7 @@ class AttentionWorkload:
             notes.append(f"mean of a stack of {self.layers} layers, one of them full")
         self.notes = tuple(dict.fromkeys(notes))
         held = sum(tensor.nbytes for problem, _ in kernels.values() for tensor in problem.held)
-        self.resident_bytes = formulas.resident_bytes(case) + held
+        self.resident_bytes = formulas.resident_bytes(problems) + held
         self.contexts = [problem.contexts for problem, _ in kernels.values()]
 
     def made(self, kernels: Sequence[tuple[Problem, Kernel]], layout: str) -> list[Layer]:

@@ -10,8 +10,8 @@ from tbench.components.block import formulas
 from tbench.components.block.design import GATED, Design
 from tbench.components.block.ladder import CUSTOM, DESIGNS, name_of
 from tbench.components.feedforward.formulas import matched_width
-from tbench.components.registry import Axis, Component, Impossible, Kernel
-from tbench.records import Case, Value
+from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant
+from tbench.records import Value
 
 NORMS, ACTIVATIONS = ("layernorm", "rmsnorm"), ("relu", "swiglu")
 AXES = (
@@ -57,10 +57,10 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
+def build(design: Design, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
     from tbench.components.block.workload import BlockWorkload
 
-    return BlockWorkload(case, seed, sets, apart)
+    return BlockWorkload(design, variant, seed, sets, apart)
 
 
 def own(place: str, design: Design) -> Kernel:
@@ -75,8 +75,9 @@ BLOCK = Component(
     phases=("forward", "forward_backward", "decode"),
     variant_axis="kernel",
     complete=complete,
+    problem=Design.of,
     work=formulas.work,
-    predict_bytes=formulas.predict_bytes,
-    workload=workload,
+    peak=lambda design, variant: formulas.peak_bytes(design),
+    build=build,
     own=own,
 )

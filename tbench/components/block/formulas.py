@@ -10,11 +10,10 @@ from tbench.components.attention import formulas as attention
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import layers
 from tbench.components.block.design import Design
-from tbench.records import Case, Work
+from tbench.records import Work
 
 
-def work(case: Case) -> Work:
-    design = Design.of(case)
+def work(design: Design) -> Work:
     inside = design.attention_case()
     tokens = design.batch * design.queries
     products = (6 if design.backward else 2) * design.matrix_parameters * tokens
@@ -34,9 +33,8 @@ def resident_bytes(design: Design) -> int:
     return design.itemsize * (design.parameters + streams * tokens * design.hidden) + cache
 
 
-def predict_bytes(case: Case) -> int:
+def peak_bytes(design: Design) -> int:
     """Roughly: forward, the larger of attention's and the feed-forward layer's moment; backward, what is kept."""
-    design = Design.of(case)
     tokens, e = design.batch * design.queries, design.itemsize
     problem = layers(design.attention_case())[0]
     variant = ATTENTION.variants.get(design.kernel)  # None: the user's own, of which nothing is known

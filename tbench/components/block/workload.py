@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 
 from tbench.components.block import formulas, reference
-from tbench.components.block.component import BLOCK
 from tbench.components.block.design import Design
 from tbench.components.block.model import ATTENTION, Block
 from tbench.components.compare import Rows, array, blame, loosened, own, require_form, require_untouched, worst
 from tbench.components.data import fill, holds, nudge
-from tbench.components.registry import Kernel
+from tbench.components.registry import Kernel, Variant
 from tbench.components.workload import Check
-from tbench.records import Case
 
 MOST_ROWS = 16
 CHAIN = 2.0  # of the limit of a single operation: a block is a chain of them
@@ -68,16 +66,16 @@ class BlockWorkload:
     notes: tuple[str, ...] = ()
     overwrites = False
 
-    def __init__(self, case: Case, seed: int, sets: int = 1, apart: bool = False) -> None:
-        self.design = design = Design.of(case)
-        self.attend: Kernel = BLOCK.variant_of(case).factory(design)
+    def __init__(self, design: Design, variant: Variant, seed: int, sets: int = 1, apart: bool = False) -> None:
+        self.design = design
+        self.attend: Kernel = variant.factory(design)
         self.generator = torch.Generator(design.device).manual_seed(seed)
         self.sets: list[Set] = []
         for number in range(sets):
             self.sets.append(Set(self, self.weights() if apart or number == 0 else self.sets[0].w))
             self.sets[-1].fill(self.generator)
         self.calls: Sequence[Callable[[], Any]] = self.sets
-        self.ran = str(case["kernel"])
+        self.ran = variant.name
         self.resident_bytes = formulas.resident_bytes(design)
 
     def empty(self, *size: int) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Any
 from tbench.components.feedforward import formulas
 from tbench.components.feedforward.formulas import ACTIVATIONS, FeedForward
 from tbench.components.own import kernel
-from tbench.components.registry import Axis, Component, Impossible, Kernel
-from tbench.records import Case, Value, Work
+from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant, beside
+from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -35,21 +35,10 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-def work(case: Case) -> Work:
-    return formulas.work(FeedForward(case))
+def build(layer: FeedForward, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+    from tbench.components.feedforward import workload
 
-
-def predict_bytes(case: Case) -> int:
-    """Bytes at the peak: what is there before the call, and what the variant needs at most beside it."""
-    workspace = FEEDFORWARD.variant_of(case).workspace
-    layer = FeedForward(case)
-    return formulas.resident_bytes(layer) + (workspace(layer) if workspace else 0)
-
-
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
-    from tbench.components.feedforward.workload import build
-
-    return build(case, seed, sets, apart)
+    return workload.build(layer, variant, seed, sets, apart)
 
 
 def own(place: str, layer: FeedForward) -> Kernel:
@@ -64,8 +53,9 @@ FEEDFORWARD = Component(
     phases=("forward", "forward_backward"),
     variant_axis="kernel",
     complete=complete,
-    work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    problem=FeedForward,
+    work=formulas.work,
+    peak=beside(formulas.resident_bytes),
+    build=build,
     own=own,
 )

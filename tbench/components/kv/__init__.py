@@ -6,28 +6,12 @@ bytes are; both on PyTorch's meta device, which has shapes but no memory, so tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from tbench.components.kv.caching import SCHEMA, cache
 from tbench.components.registry import Axis, Component, Impossible
 from tbench.records import Case, Value
-
-SCHEMA = {"type": "string", "pattern": r"^(full|rolling:\d+)$", "examples": ["full", "rolling:4096"]}
-
-
-def cache(value: Any) -> str:
-    """`full`, or `rolling:4096` for a cache that keeps the last 4096 tokens. Raises ValueError."""
-    if isinstance(value, str) and (value == "full" or kept(value)):
-        return value
-    raise ValueError(f"{value!r} is no cache; write full, or rolling:4096 to keep the last 4096 tokens")
-
-
-def kept(text: str) -> int | None:
-    """Tokens that a cache keeps at most; None where it keeps all."""
-    found = re.fullmatch(r"rolling:([1-9]\d{0,8})", text)
-    return int(found[1]) if found else None
-
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -64,7 +48,7 @@ KV = Component(
     phases=("decode",),
     variant_axis="method",
     complete=complete,
-    predict_bytes=lambda case: 2**20,  # shapes only
+    peak=lambda case, variant: 2**20,  # shapes only
     experiment=True,
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tbench.components.kv import kept
+from tbench.components.kv.caching import kept
 from tbench.records import Case
 
 
