@@ -17,14 +17,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
     "threads": set(),
-    "store": {"errors", "records"},
-    "components": {"errors", "records", "threads"},
-    "training": {"errors", "records", "components"},
+    "store": {"errors", "records", "model"},
+    "model": {"errors", "records"},
+    "components": {"errors", "records", "threads", "model"},
+    "training": {"errors", "records", "model", "components"},
     "catalog": {"components", "training"},
-    "scenario": {"errors", "records", "components", "catalog"},
+    "scenario": {"errors", "records", "model", "components", "catalog"},
     "measure": {"threads", "errors", "records", "components"},
     "analysis": {"errors", "records", "store"},
-    "claims": {"errors", "records", "store", "analysis"},
+    "claims": {"errors", "records", "model", "store", "analysis"},
     "report": {"errors", "records", "analysis", "store"},
     "comparison": {"errors", "records", "store", "analysis", "report"},
     "execution": {
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"errors", "records", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
-WITH_TORCH = {"components", "training", "measure", "execution.worker"}
+WITH_TORCH = {"model", "components", "training", "measure", "execution.worker"}
 
 
 def modules() -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tbench.gate.calibration import SUMMARY, Summary
 from tbench.gate.rates import Rate
-from tbench.gate.rule import Rule
+from tbench.gate.rule import rule_for
 from tbench.gate.run import CALIBRATIONS
 from tbench.gate.sides import Asked, read
 from tbench.gate.trials import Programme
@@ -31,7 +31,7 @@ def calibrate(
     name = read(asked, scenario).name
     folder = Path(output) if output else CALIBRATIONS / name
     asked = Asked(scenario, folder, device=device, select=select, overrides=overrides, quick=quick)
-    summary, trials = carried_out(asked, programme, seed=seed, rule=Rule(), tell=tell)
+    summary, trials = carried_out(asked, programme, seed=seed, rule=rule_for(asked.quick), tell=tell)
     print(f"{name}: {len(trials)} trials, {summary.seconds:.0f} s each")
     for line in lines(summary):
         print(line)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tbench.components.problem import Problem
 from tbench.components.registry import Axis, Component, Kernel, Variant
-from tbench.components.setting import Setting
 from tbench.records import Value, Work
 
 AXES = (
@@ -23,7 +23,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-class Matrix(Setting):
+class Matrix(Problem):
     """A square matrix x, and for the product another."""
 
     @property

@@ -119,15 +119,34 @@ class Component:
         return self.build(self.problem(case), self.variant_of(case), seed, sets, apart)
 
     def variant(self, name: str, **declared: Any) -> Callable[[Factory], Factory]:
-        """Register the decorated factory under `name`."""
+        """Register the decorated factory under `name`; `declared` are fields of `Variant`. Raises ValueError for a
+        declaration that no case could fit, and TypeError for what is no field."""
 
         def register(factory: Factory) -> Factory:
-            if name in self.variants:
-                raise ValueError(f"{self.name} has two variants named {name!r}")
-            self.variants[name] = Variant(name, factory, **declared)
+            made = Variant(name, factory, **declared)
+            self.require_sound(made)
+            self.variants[name] = made
             return factory
 
         return register
+
+    def require_sound(self, variant: Variant) -> None:
+        """Raises ValueError where a declaration contradicts the component or itself."""
+        whose = f"{self.name} {self.variant_axis}={variant.name}"
+        if variant.name in self.variants:
+            raise ValueError(f"{self.name} has two variants named {variant.name!r}")
+        if not variant.name or place(variant.name) is not None:
+            raise ValueError(f"{whose}: a name without a colon is needed, or it reads as the place of a custom kernel")
+        if not callable(variant.factory):
+            raise ValueError(f"{whose}: the factory cannot be called")
+        if not variant.about.strip():
+            raise ValueError(f"{whose}: `about` says in a sentence what it is")
+        for field_, known in (("devices", ("cpu", "cuda")), ("phases", self.phases), ("dtypes", DTYPES)):
+            given = getattr(variant, field_)
+            if isinstance(given, str) or not set(given) <= set(known) or (not given and field_ != "phases"):
+                raise ValueError(f"{whose}: {field_} is {given!r}; give a tuple of {', '.join(known)}")
+        if any(not (isinstance(pair, tuple) and len(pair) == 2) for pair in variant.requires):
+            raise ValueError(f"{whose}: requires is {variant.requires!r}; give pairs (module, distribution)")
 
     def variant_of(self, case: Case) -> Variant:
         """The case's variant; the user's own where the case names a place. Raises KeyError."""

@@ -13,7 +13,7 @@ from tbench.gate.edits import prints, without_edited
 from tbench.gate.gate import Arena, arena, decide, result
 from tbench.gate.origin import origins, remarks
 from tbench.gate.outcome import Result
-from tbench.gate.rule import RIGOROUS, Rule, with_tolerance
+from tbench.gate.rule import Rule, rule_for, with_tolerance
 from tbench.gate.save import Folder, refuse_result
 from tbench.gate.sides import Asked, sides, state
 from tbench.records import Measurement
@@ -73,7 +73,7 @@ def run(
         for note in notes:
             tell(f"note: {note}")
         earlier = calibrated(place, asked.quick, tell)
-        rule = ruled(Rule() if not asked.rigorous else RIGOROUS, tolerance, earlier, tell)
+        rule = ruled(rule_for(asked.quick, asked.rigorous), tolerance, earlier, tell)
         sigmas: Mapping[str, float] = earlier.sigmas if earlier else {}
         header = {"seed": seed, "select": list(asked.select), "command": list(command), "cases": ids(place)}
         watching.folder = Folder(asked.out, place.sides, header)

@@ -16,7 +16,7 @@ KERNELS = '''\
 import torch
 import torch.nn.functional as F
 from tbench.components.position import kernels
-from tbench.components.position.encodings import apply_rope, rope_tables
+from tbench.model.encodings import apply_rope, rope_tables
 
 def attend(q, k, v, *, causal):
     group = q.shape[1] // k.shape[1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.attention import formulas, own
-from tbench.components.attention.pattern import SCHEMA, parse
-from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.problem import AttentionProblem, layers
 from tbench.components.registry import Axis, Component, Impossible, Variant
+from tbench.model.config import uneven
+from tbench.model.pattern import SCHEMA, parse
 from tbench.records import Value
 
 AXES = (
@@ -27,20 +28,18 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     heads = values["heads"]
     kv_heads = values.setdefault("kv_heads", heads)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     return values
 
 
-def peak(problems: tuple[Problem, ...], variant: Variant) -> int:
+def peak(problems: tuple[AttentionProblem, ...], variant: Variant) -> int:
     """Bytes at the peak: what is there before the call, and of the largest layer the outputs and the workspace."""
     extra = (variant.workspace(problem) if variant.workspace else 0 for problem in problems)
     outputs = [formulas.query_bytes(problem) + formulas.gradient_bytes(problem) for problem in problems]
     return formulas.resident_bytes(problems) + max(out + more for out, more in zip(outputs, extra, strict=True))
 
 
-def build(problems: tuple[Problem, ...], variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+def build(problems: tuple[AttentionProblem, ...], variant: Variant, seed: int, sets: int, apart: bool) -> Any:
     from tbench.components.attention.workload import AttentionWorkload
 
     return AttentionWorkload(problems, variant, seed, sets)  # there are no parameters to share

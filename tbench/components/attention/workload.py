@@ -12,7 +12,7 @@ from torch import Tensor
 from tbench.components.attention import formulas, oracle
 from tbench.components.attention import inputs as making
 from tbench.components.attention.inputs import Inputs
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.compare import blame, own, require_forms, require_untouched
 from tbench.components.data import fill
 from tbench.components.registry import Kernel, Variant
@@ -22,7 +22,7 @@ from tbench.components.workload import Check
 class Layer:
     """One layer's operation on one set of inputs; calling it does what is timed and returns the results."""
 
-    def __init__(self, problem: Problem, attend: Kernel, inputs: Inputs) -> None:
+    def __init__(self, problem: AttentionProblem, attend: Kernel, inputs: Inputs) -> None:
         self.problem, self.attend, self.inputs = problem, attend, inputs
 
     def __call__(self) -> tuple[Any, ...]:
@@ -93,8 +93,8 @@ class AttentionWorkload:
 
     overwrites = False
 
-    def __init__(self, problems: Sequence[Problem], variant: Variant, seed: int, sets: int = 1) -> None:
-        kernels: dict[str, tuple[Problem, Kernel]] = {}
+    def __init__(self, problems: Sequence[AttentionProblem], variant: Variant, seed: int, sets: int = 1) -> None:
+        kernels: dict[str, tuple[AttentionProblem, Kernel]] = {}
         for one in problems:  # layers of the same pattern use one kernel
             if alike(one) not in kernels:
                 kernels[alike(one)] = (one, variant.factory(one))
@@ -114,7 +114,7 @@ class AttentionWorkload:
         self.resident_bytes = formulas.resident_bytes(problems) + held
         self.contexts = [problem.contexts for problem, _ in kernels.values()]
 
-    def made(self, kernels: Sequence[tuple[Problem, Kernel]], layout: str) -> list[Layer]:
+    def made(self, kernels: Sequence[tuple[AttentionProblem, Kernel]], layout: str) -> list[Layer]:
         """The layers of one set of inputs."""
         inputs: Inputs | None = None
         steps = []
@@ -155,7 +155,7 @@ class AttentionWorkload:
             contexts.close()
 
 
-def alike(problem: Problem) -> str:
+def alike(problem: AttentionProblem) -> str:
     return f"{problem.pattern.text} {problem.keys}"
 
 

@@ -5,31 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.feedforward import formulas
-from tbench.components.feedforward.formulas import ACTIVATIONS, FeedForward
+from tbench.components.feedforward.formulas import FeedForward
 from tbench.components.own import kernel
 from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant, beside
+from tbench.model.config import CHOICES, GATED, matched_width
 from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
     Axis("seq_len", "int", "tokens of a sequence"),
     Axis("hidden", "int", "size of a token's vector"),
-    Axis("activation", "choice", "what lies between the products", default="swiglu", choices=ACTIVATIONS),
-    Axis(
-        "width",
-        "choice",
-        "inner size: same is 4 · hidden; matched is 2/3 of it for gated layers, as many parameters as the others have",
-        default="matched",
-        choices=("matched", "same"),
-    ),
+    Axis("activation", "choice", "what lies between the products", default="swiglu", choices=CHOICES["activation"]),
+    Axis("ffn_hidden", "int", "width inside [4 · hidden; with a gate about 2/3 of it, for equally many parameters]"),
     Axis("kernel", "choice", "how it is computed", default="default"),
 )
 
 
 def complete(values: dict[str, Any]) -> dict[str, Value]:
-    """Raises Impossible where two thirds of the width cannot match the parameters, and KeyError without `hidden`."""
-    hidden, gated = values["hidden"], values["activation"] in formulas.GATED
-    if gated and values["width"] == "matched" and formulas.matched_width(4 * hidden) is None:
+    """The width inside where it is not given. Raises Impossible where two thirds of 4 · hidden cannot match the
+    parameters, and KeyError without `hidden`."""
+    hidden, gated = values["hidden"], values["activation"] in GATED
+    width = values.setdefault("ffn_hidden", matched_width(4 * hidden, gated))
+    if width is None:
         least = formulas.LEAST_MATCHED
         raise Impossible("hidden", f"{hidden} is too small to match parameters within 1%; write {least} or more")
     return values

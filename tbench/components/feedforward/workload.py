@@ -17,8 +17,8 @@ KINK = 1e-5  # an inner value this close to ReLU's kink may be on either side of
 
 
 def build(layer: FeedForward, variant: Variant, seed: int, sets: int, apart: bool) -> RowWise:
-    into = ((layer.inner, layer.hidden), 1 / sqrt(layer.hidden))
-    out = ((layer.hidden, layer.inner), 1 / sqrt(layer.inner))
+    into = ((layer.ffn_hidden, layer.hidden), 1 / sqrt(layer.hidden))
+    out = ((layer.hidden, layer.ffn_hidden), 1 / sqrt(layer.ffn_hidden))
     operation = Operation(
         inputs={"x": (layer.batch, layer.seq_len, layer.hidden)},
         parameters=({"w_gate": into, "w_up": into, "w_out": out} if layer.gated else {"w_in": into, "w_out": out}),

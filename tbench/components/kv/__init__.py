@@ -1,7 +1,7 @@
 """Keys and values as a quantity: how many matrices, how many bytes a token, how much of a model's memory. No torch.
 
-Nothing is timed here. The projections are real modules whose parameters are counted, the cache is a real tensor whose
-bytes are; both on PyTorch's meta device, which has shapes but no memory, so that a model of any size can be counted.
+Nothing is timed or allocated here: the shapes are those of the block that is timed (`tbench.model.config`), so
+a model of any size can be counted. A test holds them against the parameters of released models, to the last one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from tbench.components.kv.caching import SCHEMA, cache
 from tbench.components.registry import Axis, Component, Impossible
+from tbench.model.config import CHOICES, uneven
 from tbench.records import Case, Value
 
 AXES = (
@@ -22,7 +23,12 @@ AXES = (
     Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
     Axis("head_dim", "int", "size of a head"),
     Axis("ffn_hidden", "int", "width inside the feed-forward layer", default=None),
-    Axis("ffn_matrices", "int", "matrices of the feed-forward layer: 3 if gated, else 2", default=3),
+    Axis("activation", "choice", "a gated one has a third matrix", "swiglu", CHOICES["activation"]),
+    Axis("norm", "choice", "normalisation", "rmsnorm", CHOICES["norm"]),
+    Axis("bias", "choice", "which matrices have a bias", "none", CHOICES["bias"]),
+    Axis("position_encoding", "choice", "a learned one is a table", "rope", CHOICES["position_encoding"]),
+    Axis("max_positions", "int", "rows of a learned table", default=1),
+    Axis("tied_embeddings", "bool", "the output matrix is the embedding", default=False),
     Axis("cache", "cache", "what the KV cache keeps: full, or rolling:N", "full", parse=cache, schema=SCHEMA),
     Axis("vocab", "int", "tokens known to the model"),
     Axis("method", "choice", "how the figures are had", default="counted"),
@@ -35,9 +41,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     kv_heads = values.setdefault("kv_heads", heads)
     values.setdefault("ffn_hidden", 4 * hidden)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     return values
 
 
@@ -53,7 +57,7 @@ KV = Component(
 )
 
 
-@KV.variant("counted", about="parameters of real modules and bytes of real tensors, without memory behind them")
+@KV.variant("counted", about="parameters by their shapes, and the bytes of a cache")
 def counted(case: Case, seed: int) -> Mapping[str, Any]:
     from tbench.components.kv.counting import count
 

@@ -8,6 +8,7 @@ from tbench.components.own import kernel
 from tbench.components.position import formulas
 from tbench.components.position.formulas import ENCODINGS, Position
 from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant, beside
+from tbench.model.config import uneven
 from tbench.records import Value
 
 AXES = (
@@ -35,9 +36,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     heads, head_dim = values["heads"], values["head_dim"]
     kv_heads = values.setdefault("kv_heads", heads)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     if values["encoding"] in ("rope", "rope-interpolated", "sinusoidal") and head_dim % 2:
         raise Impossible("head_dim", f"{values['encoding']} works on pairs, and {head_dim} is odd; write an even one")
     return values

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from tbench.components.position.encodings import BASE, alibi_slopes, apply_rope, rope_tables
 from tbench.components.position.formulas import INTERPOLATION, Position
 from tbench.components.registry import Variant
 from tbench.components.rowwise import Operation, RowWise
+from tbench.model.encodings import BASE, alibi_slopes, apply_rope, rope_tables
 
 Tensors = Mapping[str, Tensor]
 
