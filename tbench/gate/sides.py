@@ -19,7 +19,7 @@ from tbench.execution.runner import Machine, preloaded
 from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
 from tbench.records import Case, Environment
 from tbench.scenario import Scenario, expand, load
-from tbench.scenario.source import STDIN
+from tbench.yamlfile.source import STDIN
 
 RESULTS = Path("results")  # what tbench wrote is nobody's change
 

@@ -14,8 +14,8 @@ from typing import Any
 from tbench.components.own import FORMS, PATTERN, place
 from tbench.components.registry import DTYPES, Axis, Component, Impossible
 from tbench.records import Value
-from tbench.scenario.mistakes import did_you_mean, shown
 from tbench.scenario.presets import PRESETS
+from tbench.yamlfile.mistakes import did_you_mean, shown
 
 LARGEST = 10**12
 COUNTERPART = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing

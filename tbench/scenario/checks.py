@@ -9,9 +9,9 @@ from typing import Any
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value, text
 from tbench.scenario.axes import COUNTERPART, Missing
-from tbench.scenario.mistakes import Loc, Mistakes, shown
 from tbench.scenario.mode import Mode, Origin
 from tbench.scenario.model import Given, Scenario, case_of, is_at, matches, overlaid
+from tbench.yamlfile.mistakes import Loc, Mistakes, shown
 
 MOST_CASES = 20_000
 MODE_OPTION = {"": "", "quick": " with --quick", "rigorous": " with --rigorous"}

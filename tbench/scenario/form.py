@@ -13,8 +13,8 @@ from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.scenario.axes import Word, vocabulary
 from tbench.scenario.leaf import SKIPPED, Section, leaf
-from tbench.scenario.mistakes import shown
 from tbench.scenario.sampling import sampling_model
+from tbench.yamlfile.mistakes import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from tbench.scenario.reader import REFUSED
+from tbench.yamlfile.reader import REFUSED
 
 SAID = "said"  # type of an error whose message is for the user as it is
 PASSED_OVER = "refused"  # type of an error that has been told already

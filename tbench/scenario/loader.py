@@ -13,12 +13,12 @@ from tbench.records import Value
 from tbench.scenario import overrides as setting
 from tbench.scenario import own
 from tbench.scenario.axes import COUNTERPART, vocabulary
-from tbench.scenario.mistakes import Mistakes, did_you_mean, shown
 from tbench.scenario.mode import MODES, Mode, ModeName
 from tbench.scenario.model import Scenario
 from tbench.scenario.overrides import Override
-from tbench.scenario.reader import REFUSED, Document, read
-from tbench.scenario.source import STDIN, contents, folder_of, is_file, nearby, shown_path
+from tbench.yamlfile.mistakes import Mistakes, did_you_mean, shown
+from tbench.yamlfile.reader import REFUSED, Document, read
+from tbench.yamlfile.source import STDIN, contents, folder_of, is_file, nearby, shown_path
 
 DEEPEST_SUITE = 4
 

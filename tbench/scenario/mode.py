@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from tbench.records import Sampling, Value
 from tbench.scenario.axes import COUNTERPART
-from tbench.scenario.mistakes import Loc, Mistakes
 from tbench.scenario.presets import PRESETS
+from tbench.yamlfile.mistakes import Loc, Mistakes
 
 ModeName = Literal["", "quick", "rigorous"]
 MODES: tuple[ModeName, ...] = ("", "quick", "rigorous")

@@ -14,7 +14,7 @@ from tbench import catalog
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value
 from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
-from tbench.scenario.source import folder_of
+from tbench.yamlfile.source import folder_of
 
 Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
 ANYWHERE = ""  # the device of a case before one is chosen

@@ -9,8 +9,8 @@ from typing import Any
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario.axes import Word
-from tbench.scenario.mistakes import did_you_mean, shown
-from tbench.scenario.reader import REFUSED, read
+from tbench.yamlfile.mistakes import did_you_mean, shown
+from tbench.yamlfile.reader import REFUSED, read
 
 
 @dataclass(frozen=True)

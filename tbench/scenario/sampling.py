@@ -12,7 +12,7 @@ from pydantic import create_model
 
 from tbench.records import Sampling
 from tbench.scenario.leaf import SKIPPED, Section, leaf
-from tbench.scenario.mistakes import shown
+from tbench.yamlfile.mistakes import shown
 
 ABOUT_SAMPLING = {
     "target": "relative half-width of the 95% interval of the median at which to stop",

@@ -11,9 +11,9 @@ from tbench.catalog import COMPONENTS
 from tbench.errors import NothingSelected, UsageError
 from tbench.records import Case, Value, text
 from tbench.scenario.axes import Word, vocabulary
-from tbench.scenario.mistakes import did_you_mean, shown
 from tbench.scenario.model import ANYWHERE, Scenario, is_at
-from tbench.scenario.scalars import Trap, read_plain
+from tbench.yamlfile.mistakes import did_you_mean, shown
+from tbench.yamlfile.scalars import Trap, read_plain
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 OF_A_CASE = ("component", "device")  # beside the axes

@@ -11,9 +11,9 @@ from tbench.components.registry import Component
 from tbench.scenario.axes import vocabulary
 from tbench.scenario.form import scenario_model, suite_model, top_keys
 from tbench.scenario.leaf import PASSED_OVER, SAID, Section
-from tbench.scenario.mistakes import Loc, Mistakes, did_you_mean, shown
-from tbench.scenario.reader import REFUSED
 from tbench.scenario.sampling import sampling_model
+from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
+from tbench.yamlfile.reader import REFUSED
 
 WANTED = {"list_type": "a list", "model_type": "a mapping", "dict_type": "a mapping"}
 

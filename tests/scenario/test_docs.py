@@ -87,7 +87,7 @@ def test_every_figure_of_sampling() -> None:
 )
 def test_pictures_of_patterns(line: str) -> None:
     from tbench.components.attention.pattern import parse, pattern
-    from tbench.scenario.reader import read
+    from tbench.yamlfile.reader import read
 
     written, word, picture = re.findall(r"`([^`]+)`", line)
     assert parse(read(f"pattern: {written}".encode(), "f").data["pattern"]) == word

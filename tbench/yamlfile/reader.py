@@ -13,9 +13,9 @@ from typing import Any, Final
 import yaml
 
 from tbench.errors import ScenarioError
-from tbench.scenario.mistakes import Loc, Mistakes, Place, shown
-from tbench.scenario.scalars import Scalar, Trap, read_plain
-from tbench.scenario.source import decoded
+from tbench.yamlfile.mistakes import Loc, Mistakes, Place, shown
+from tbench.yamlfile.scalars import Scalar, Trap, read_plain
+from tbench.yamlfile.source import decoded
 
 MAX_DEPTH = 12
 MAX_NODES = 20_000  # after aliases are expanded

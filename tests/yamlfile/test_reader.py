@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.errors import ScenarioError
-from tbench.scenario.reader import MAX_DEPTH, REFUSED, read
-from tbench.scenario.scalars import Trap, read_plain
-from tbench.scenario.source import MAX_BYTES
+from tbench.yamlfile.reader import MAX_DEPTH, REFUSED, read
+from tbench.yamlfile.scalars import Trap, read_plain
+from tbench.yamlfile.source import MAX_BYTES
 
 
 def refused(source: str | bytes) -> str:

@@ -1,4 +1,4 @@
-"""The text of a scenario: bytes of a file or of standard input, checked to be clean UTF-8."""
+"""The text of a YAML file: bytes of a file or of standard input, checked to be clean UTF-8."""
 
 from __future__ import annotations
 
