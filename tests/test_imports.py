@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenario": {"errors", "records", "components", "catalog", "yamlfile"},
     "measure": {"threads", "errors", "records", "components"},
     "analysis": {"errors", "records", "store"},
-    "claims": {"errors", "records", "store", "analysis"},
+    "claims": {"errors", "records", "yamlfile", "store", "analysis"},
     "report": {"errors", "records", "analysis", "store"},
     "comparison": {"errors", "records", "store", "analysis", "report"},
     "execution": {
