@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tbench.scenario.loader import load as load
     from tbench.scenario.model import Scenario as Scenario
-    from tbench.scenario.selection import expand as expand
+    from tbench.scenario.options import expand as expand
 
-HOMES = {"load": "loader", "Scenario": "model", "expand": "selection"}
+HOMES = {"load": "loader", "Scenario": "model", "expand": "options"}
 __all__ = ["Scenario", "expand", "load"]
 
 

@@ -34,14 +34,13 @@ def overlaps(data: Mapping[str, Any], mistakes: Mistakes) -> None:
         first, second = sorted((places["kv_heads"][0], places["kv_sharing"][0]), key=lambda loc: mistakes.place(loc))
         mistakes.add(second, f"kv_heads and kv_sharing are one axis ({at(mistakes, first)}); remove one", at_key=True)
     entries: list[tuple[Loc, Any]] = [((name,), data.get(name)) for name in ("baseline", "quick", "rigorous")]
-    entries += [(("include", index), entry) for index, entry in enumerate(listed(data.get("include")))]
+    included = data.get("include")
+    entries += [
+        (("include", index), entry) for index, entry in enumerate(included if isinstance(included, list) else ())
+    ]
     for loc, entry in entries:
         if isinstance(entry, dict) and {"kv_heads", "kv_sharing"} <= set(entry):
             mistakes.add(loc, "kv_heads and kv_sharing are one axis; remove one")
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def at(mistakes: Mistakes, loc: Loc) -> str:

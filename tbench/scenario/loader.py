@@ -10,12 +10,11 @@ from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
-from tbench.scenario import overrides as setting
-from tbench.scenario import own
+from tbench.scenario import user_kernels
 from tbench.scenario.axes import COUNTERPART, vocabulary
 from tbench.scenario.mode import MODES, Mode, ModeName
 from tbench.scenario.model import Scenario
-from tbench.scenario.overrides import Override
+from tbench.scenario.options import Override
 from tbench.yamlfile.mistakes import Mistakes, did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED, Document, read
 from tbench.yamlfile.source import STDIN, contents, folder_of, is_file, nearby, shown_path
@@ -33,7 +32,7 @@ def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, r
     if quick and rigorous:
         raise UsageError("--quick and --rigorous exclude each other; give one of them")
     mode: ModeName = "quick" if quick else "rigorous" if rigorous else ""
-    wanted = [setting.parse(text) for text in overrides]
+    wanted = [Override.read(text) for text in overrides]
     named = [override.axis for override in wanted]
     for override in wanted:
         if named.count(override.axis) > 1:
@@ -58,7 +57,7 @@ class Loader:
         return self.single(document, path, in_suite=bool(within))
 
     def suite(self, document: Document, path: str, within: tuple[Path, ...]) -> Scenario:
-        from tbench.scenario.validation import validated
+        from tbench.scenario.form import validated
 
         mistakes = document.mistakes
         form = validated(document.data, None, mistakes)
@@ -103,7 +102,7 @@ class Loader:
 
     def single(self, document: Document, path: str, in_suite: bool) -> Scenario:
         from tbench.scenario import checks
-        from tbench.scenario.validation import validated
+        from tbench.scenario.form import validated
 
         data, mistakes = document.data, document.mistakes
         component = component_of(document)
@@ -111,7 +110,7 @@ class Loader:
         form = validated(data, component, mistakes)
         checks.overlaps(data, mistakes)
         mistakes.raise_if_any()
-        form = own.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
+        form = user_kernels.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
         checks.repetitions(form, mistakes)
         mistakes.raise_if_any()
         # Without --set every mode is checked, so that a mistake shows before the mode is first used.
@@ -140,7 +139,7 @@ class Loader:
                 continue
             made.append((override, values))
             if override.axis == component.variant_axis:
-                troubles = own.troubles(values, self.folder)
+                troubles = user_kernels.troubles(values, self.folder)
                 mistakes.elsewhere += [f"{override.label}: {override.axis}: {trouble}" for trouble in troubles]
         return made
 

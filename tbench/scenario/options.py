@@ -1,4 +1,7 @@
-"""`-k 'axis=value,value axis2=value'`: which cases of a scenario are wanted."""
+"""What the command line says of a scenario's axes, in the words of the file.
+
+`--set axis=a,b` replaces an axis; `-k 'axis=value,value axis2=value'` says which of the cases are wanted.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,69 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tbench.catalog import COMPONENTS
-from tbench.errors import NothingSelected, UsageError
+from tbench.errors import NothingSelected, ScenarioError, UsageError
 from tbench.records import Case, Value, text
 from tbench.scenario.axes import Word, vocabulary
 from tbench.scenario.model import ANYWHERE, Scenario, is_at
 from tbench.yamlfile.mistakes import did_you_mean, shown
+from tbench.yamlfile.reader import REFUSED
+from tbench.yamlfile.reader import read as read_yaml
 from tbench.yamlfile.scalars import Trap, read_plain
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 OF_A_CASE = ("component", "device")  # beside the axes
+
+
+@dataclass(frozen=True)
+class Override:
+    """One `--set`: `values` as they were read, not yet checked against an axis."""
+
+    axis: str
+    values: tuple[Any, ...]
+    label: str  # stands before its mistakes, in place of file:line:column
+
+    def parsed(self, words: dict[str, Word]) -> tuple[Value, ...]:
+        """The canonical values. Raises ValueError with the axis named."""
+        if self.axis not in words:
+            raise ValueError(f"unknown axis {shown(self.axis)}{did_you_mean(self.axis, words)}")
+        made: list[Value] = []
+        for value in self.values:
+            try:
+                canonical = words[self.axis].parse(value)
+            except ValueError as error:
+                raise ValueError(f"{self.axis}: {error}") from None
+            if canonical in made:
+                raise ValueError(f"{self.axis}: {shown(canonical)} is given twice")
+            made.append(canonical)
+        return tuple(made)
+
+    @staticmethod
+    def read(said: str) -> Override:
+        """Read `seq_len=512,1024`, `pattern=[full, {window: 256}]`, `pattern=full,window:256`. Raises UsageError."""
+        axis, equals, values = said.partition("=")
+        axis, values = axis.strip(), values.strip()
+        label = f"--set {said}"
+        if not equals or not axis or not values:
+            raise UsageError(f"{label}: write axis=value or axis=a,b")
+        as_list = values if values.startswith("[") else f"[{values}]"
+        try:
+            document = read_yaml(f"values: {as_list}".encode("utf-8", "replace"), "")
+        except ScenarioError as error:
+            raise UsageError(f"{label}: {unplaced(error)}") from None
+        found = document.data.get("values")
+        if document.mistakes.found:
+            raise UsageError(f"{label}: {'; '.join(message for _, message in document.mistakes.found)}")
+        if set(document.data) != {"values"} or not isinstance(found, list) or not found or REFUSED in found:
+            raise UsageError(f"{label}: write axis=value or axis=a,b")
+        return Override(axis, tuple(found), label)
+
+
+def unplaced(error: ScenarioError) -> str:
+    """An error of the reader without its place, which is one in a text the user has not written."""
+    return re.sub(r"^:\d+:\d+: ", "", str(error).splitlines()[0])
 
 
 @dataclass(frozen=True)
