@@ -10,13 +10,46 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tbench.catalog import get as get_component
-from tbench.execution.rounds import Draft, Group
-from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
+from tbench.records import Case, Ceilings, Handicap, Measurement, Sampling, Status, Turn, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
 ROOM = 2  # of what is left, one part may be further sets of inputs
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are compared with `baseline` (one of them, or None) and therefore measured in turns."""
+
+    cases: tuple[Case, ...]
+    baseline: Case | None = None
+    room: int | None = None  # bytes that each process may use for further sets of inputs
+    crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
+
+
+@dataclass
+class Draft:
+    """A case while it is being measured."""
+
+    case: Case
+    baseline: str | None
+    work: Work | None
+    predicted_bytes: int
+    notes: tuple[str, ...] = ()
+    measurement: Measurement | None = None  # everything up to the last complete round
+    stopped: str = ""
+    handicap: Handicap | None = None  # made worse on purpose
+    room: int | None = None  # as its group's
+    crowded: bool = False
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return self.measurement.turns if self.measurement else ()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.stopped) or (self.measurement is not None and self.measurement.status != "ok")
 
 
 @dataclass(frozen=True)

@@ -15,51 +15,18 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tbench.analysis.stopping import decided, looks, precise
 from tbench.analysis.turns import by_round, paired
 from tbench.execution.executor import Executor, Worker, WorkerFailed
-from tbench.records import Case, Handicap, Measurement, Memory, Sampling, Turn, Work
+from tbench.execution.plan import Draft, Group
+from tbench.records import Case, Measurement, Memory, Sampling, Turn
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
 FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
-
-
-@dataclass(frozen=True)
-class Group:
-    """Cases that are compared with `baseline` (one of them, or None) and therefore measured in turns."""
-
-    cases: tuple[Case, ...]
-    baseline: Case | None = None
-    room: int | None = None  # bytes that each process may use for further sets of inputs
-    crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
-
-
-@dataclass
-class Draft:
-    """A case while it is being measured."""
-
-    case: Case
-    baseline: str | None
-    work: Work | None
-    predicted_bytes: int
-    notes: tuple[str, ...] = ()
-    measurement: Measurement | None = None  # everything up to the last complete round
-    stopped: str = ""
-    handicap: Handicap | None = None  # made worse on purpose
-    room: int | None = None  # as its group's
-    crowded: bool = False
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        return self.measurement.turns if self.measurement else ()
-
-    @property
-    def finished(self) -> bool:
-        return bool(self.stopped) or (self.measurement is not None and self.measurement.status != "ok")
 
 
 class Visit:

@@ -15,8 +15,7 @@ from tbench.analysis.derive import implausible
 from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
-from tbench.execution.at import At
-from tbench.execution.executor import Executor, WorkerFailed
+from tbench.execution.executor import At, Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock

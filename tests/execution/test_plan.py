@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from tbench.components.attention import ATTENTION
 from tbench.execution import plan
-from tbench.execution.plan import NOT_TOGETHER, Plan
-from tbench.execution.rounds import Group
+from tbench.execution.plan import NOT_TOGETHER, Group, Plan
 from tbench.records import Case, Ceilings, Sampling
 from tests.components.cases import attention
 
