@@ -5,7 +5,7 @@ resolve the device → lock it → look at the machine → plan → measure grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from tbench.execution.plan import Plan
 from tbench.execution.rounds import measure_group
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement
-from tbench.scenario import Scenario, expand
+from tbench.scenario import Scenario, by_part
 from tbench.store import RunFolder
 from tbench.threads import worker_threads
 
@@ -114,7 +114,7 @@ def prepared(
     with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
-        cases = expand(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
+        shares = by_part(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
         with device_lock(device, warn) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
@@ -122,24 +122,23 @@ def prepared(
             free = machine.free_bytes(device)
             baselines: dict[Case, Case | None] = {}
             plans = []
-            for part in parts:
-                own = [case for case in cases if case not in baselines and case in set(expand(part, device))]
-                baselines.update({case: part.baseline_case(case) for case in own})
-                pairs = [(case, baselines[case]) for case in own]
-                plans.append(planning.make(pairs, part.sampling, free, environment.ceilings))
-            yield Prepared(device, environment, plans, baselines), at_home(scenario, executor)
+            for part, cases in shares:
+                compared = {case: part.baseline_case(case) for case in cases}
+                plans.append(planning.make(compared.items(), part.sampling, free, environment.ceilings))
+                baselines |= compared
+            yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
 
 
-def at_home(scenario: Scenario, executor: Executor) -> Executor:
-    """Workers that find the scenario's own kernels, where it has some."""
-    own = any(get_component(case.component).is_own(case) for case in scenario.cases)
+def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
+    """Workers that find the scenario's own kernels, where these cases have some."""
+    own = any(get_component(case.component).is_own(case) for case in cases)
     return At(executor, scenario.folder) if own else executor
 
 
 def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
     """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
     wanted: dict[str, None] = {}
-    for case in (case for part in parts for case in part.cases):
+    for case in (point.on("cpu") for part in parts for point in part.points):
         wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
         if case.phase == "forward_backward":
             wanted[FOR_GRADIENTS] = None

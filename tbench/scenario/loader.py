@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
@@ -12,7 +11,7 @@ from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario import user_kernels
 from tbench.scenario.axes import COUNTERPART, vocabulary
-from tbench.scenario.mode import MODES, Mode, ModeName
+from tbench.scenario.mode import MODES, Mode, ModeName, mode_of
 from tbench.scenario.model import Scenario
 from tbench.scenario.options import Override
 from tbench.yamlfile.mistakes import Mistakes, did_you_mean, shown
@@ -89,11 +88,12 @@ class Loader:
 
     def fits_somewhere(self, parts: Sequence[Scenario], mistakes: Mistakes) -> None:
         """An override must fit one part of a suite at least."""
+        vocabularies = [vocabulary(COMPONENTS[name]) for name in dict.fromkeys(part.component for part in parts)]
         for override in self.overrides:
             refused: list[str] = []
-            for part in parts:
+            for words in vocabularies:
                 try:
-                    override.parsed(vocabulary(COMPONENTS[part.component]))
+                    override.parsed(words)
                     break
                 except ValueError as error:
                     refused.append(str(error))
@@ -113,14 +113,21 @@ class Loader:
         form = user_kernels.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
         checks.repetitions(form, mistakes)
         mistakes.raise_if_any()
+        lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
         # Without --set every mode is checked, so that a mistake shows before the mode is first used.
+        made: dict[ModeName, Mode] = {}
         scenarios: dict[ModeName, Scenario] = {}
-        unused = set(range(len(form.get("exclude", []))))
+        used: set[int] = set()
         for name in (self.mode,) if replaced else MODES:
-            mode = made_mode(name, form, data, replaced, mistakes)
-            scenarios[name] = assembled(form, mode, path, mistakes)
-            unused -= checks.Checker(component, mode, name, not replaced, mistakes).check(scenarios[name])
-        for index in unused if not replaced else ():
+            made[name] = mode_of(name, form, data, replaced, mistakes)
+            scenarios[name] = made[name].scenario(form, path, lines)
+            if name and not replaced and made[name].has_cases_of(made[""]):
+                if not mistakes.any():
+                    scenarios[name].with_points(scenarios[""].points)
+            else:
+                used |= checks.Checker(component, made[name], not replaced, mistakes).check(scenarios[name])
+        unused = () if replaced or mistakes.any() else set(range(len(form.get("exclude", [])))) - used
+        for index in unused:
             mistakes.add(("exclude", index), "this matches no case; correct it or remove it")
         mistakes.raise_if_any()
         return scenarios[self.mode]
@@ -130,9 +137,10 @@ class Loader:
     ) -> list[tuple[Override, tuple[Value, ...]]]:
         """The overrides with their values. In a suite, those that fit this part."""
         made = []
+        words = vocabulary(component)
         for override in self.overrides:
             try:
-                values = override.parsed(vocabulary(component))
+                values = override.parsed(words)
             except ValueError as error:
                 if not in_suite:
                     mistakes.elsewhere.append(f"{override.label}: {error}")
@@ -142,39 +150,6 @@ class Loader:
                 troubles = user_kernels.troubles(values, self.folder)
                 mistakes.elsewhere += [f"{override.label}: {override.axis}: {trouble}" for trouble in troubles]
         return made
-
-
-def made_mode(
-    name: ModeName,
-    form: dict[str, Any],
-    order: dict[str, Any],
-    replaced: list[tuple[Override, tuple[Value, ...]]],
-    mistakes: Mistakes,
-) -> Mode:
-    from tbench.scenario.mode import made
-
-    mode = made(name, form, order, mistakes)
-    for override, values in replaced:
-        mode.replace(override.axis, values, [override.label] * len(values))
-    return mode
-
-
-def assembled(form: dict[str, Any], mode: Mode, path: str, mistakes: Mistakes) -> Scenario:
-    lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
-    return Scenario(
-        name=form["name"],
-        title=form.get("title", form["name"]),
-        description=form.get("description", ""),
-        component=form["component"],
-        fixed=mode.fixed,
-        sweep=mode.sweep,
-        include=tuple(entry for _, entry in mode.include),
-        exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for entry in form.get("exclude", [])),
-        baseline=form.get("baseline", {}),
-        sampling=mode.sampling,
-        path=path,
-        lines=lines,
-    )
 
 
 def component_of(document: Document) -> Component:

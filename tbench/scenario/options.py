@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from tbench.catalog import COMPONENTS
 from tbench.errors import NothingSelected, ScenarioError, UsageError
 from tbench.records import Case, Value, text
 from tbench.scenario.axes import Word, vocabulary
-from tbench.scenario.model import ANYWHERE, Scenario, is_at
+from tbench.scenario.model import Given, Point, Scenario, is_one_of
 from tbench.yamlfile.mistakes import did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
 from tbench.yamlfile.reader import read as read_yaml
@@ -23,6 +22,7 @@ from tbench.yamlfile.scalars import Trap, read_plain
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 OF_A_CASE = ("component", "device")  # beside the axes
+MOST_TOLD = 12  # values of an axis, where one that no case has was asked for
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Override:
         """The canonical values. Raises ValueError with the axis named."""
         if self.axis not in words:
             raise ValueError(f"unknown axis {shown(self.axis)}{did_you_mean(self.axis, words)}")
-        made: list[Value] = []
+        made: dict[Value, None] = {}
         for value in self.values:
             try:
                 canonical = words[self.axis].parse(value)
@@ -45,7 +45,7 @@ class Override:
                 raise ValueError(f"{self.axis}: {error}") from None
             if canonical in made:
                 raise ValueError(f"{self.axis}: {shown(canonical)} is given twice")
-            made.append(canonical)
+            made[canonical] = None
         return tuple(made)
 
     @staticmethod
@@ -82,13 +82,11 @@ class Term:
     values: tuple[Value, ...]
     label: str
 
-    def takes(self, scenario: Scenario, case: Case) -> bool:
+    def takes(self, point: Point, given: Given, device: str) -> bool:
+        """`given`: what the scenario says of the point."""
         if self.axis == "device":  # `cuda` is any of them
-            return bool({case.device, case.device.split(":")[0]} & set(self.values))
-        if self.axis == "component":
-            return case.component in self.values
-        given = scenario.points[dataclasses.replace(case, device=ANYWHERE)]
-        return any(is_at(given, case, self.axis, value) for value in self.values)
+            return not {device, device.split(":")[0]}.isdisjoint(self.values)
+        return is_one_of(given, point, self.axis, self.values)
 
 
 def expand(scenario: Scenario, device: str = "cpu", select: Sequence[str] = ()) -> list[Case]:
@@ -98,40 +96,56 @@ def expand(scenario: Scenario, device: str = "cpu", select: Sequence[str] = ()) 
     For a suite: the cases of its parts, each once. Raises UsageError for an axis or a value that no case could
     have, NothingSelected where no case is left.
     """
+    return [case for _, cases in by_part(scenario, device, select) for case in cases]
+
+
+def by_part(scenario: Scenario, device: str, select: Sequence[str] = ()) -> list[tuple[Scenario, list[Case]]]:
+    """What `expand` gives, by the part (or the scenario itself) that each case is of."""
     parts = scenario.parts or (scenario,)
-    terms = [term for entry in select for term in parsed(entry, parts)]
-    every = [(part, dataclasses.replace(case, device=device)) for part in parts for case in part.points]
-    chosen = [case for part, case in every if all(term.takes(part, case) for term in terms)]
-    if not chosen:
-        raise NothingSelected(nothing_left(terms, every))
-    return list(dict.fromkeys(chosen))
+    terms = parsed(select, parts)
+    taken: set[Point] = set()
+    found = []
+    for part in parts:
+        points = [
+            point
+            for point, given in part.points.items()
+            if point not in taken and all(term.takes(point, given, device) for term in terms)
+        ]
+        taken.update(points)
+        found.append((part, [point.on(device) for point in points]))
+    if not taken:
+        raise NothingSelected(nothing_left(terms, parts, device))
+    return found
 
 
-def parsed(entry: str, parts: Sequence[Scenario]) -> list[Term]:
+def parsed(select: Sequence[str], parts: Sequence[Scenario]) -> list[Term]:
+    """The terms of every `-k`. Raises UsageError."""
+    names = dict.fromkeys(part.component for part in parts) if select else {}
+    vocabularies = [vocabulary(COMPONENTS[name]) for name in names]
+    return [term for entry in select for term in terms_of(entry, vocabularies)]
+
+
+def terms_of(entry: str, vocabularies: Sequence[Mapping[str, Word]]) -> Iterator[Term]:
     """The terms of one `-k`."""
-    words = entry.split()
-    if not words:
+    label = f"-k {entry!r}"
+    if not entry.split():
         raise UsageError("-k '': write axis=value, e.g. -k 'kernel=flash seq_len=1024'")
-    return [term for word in words for term in parsed_word(word, f"-k {entry!r}", parts)]
+    for word in entry.split():
+        axis, equals, values = word.partition("=")
+        component, slash, phase = axis.partition("/")
+        if not equals and slash:  # the head of an identity
+            pairs = [("component", component), ("phase", phase)]
+        elif equals and axis and values:
+            pairs = [(axis, values)]
+        else:
+            raise UsageError(f"{label}: {shown(word)} is not axis=value")
+        for name, several in pairs:
+            meanings = (value for one in several.split(",") for value in meant(name, one, label, vocabularies))
+            yield Term(name, tuple(meanings), label)
 
 
-def parsed_word(word: str, label: str, parts: Sequence[Scenario]) -> list[Term]:
-    axis, equals, values = word.partition("=")
-    component, slash, phase = axis.partition("/")
-    if not equals and slash:  # the head of an identity
-        return [term(part, value, label, parts) for part, value in (("component", component), ("phase", phase))]
-    if not equals or not axis or not values:
-        raise UsageError(f"{label}: {shown(word)} is not axis=value")
-    return [term(axis, values, label, parts)]
-
-
-def term(axis: str, values: str, label: str, parts: Sequence[Scenario]) -> Term:
-    return Term(axis, tuple(value for one in values.split(",") for value in meant(axis, one, label, parts)), label)
-
-
-def meant(axis: str, value: str, label: str, parts: Sequence[Scenario]) -> list[Value]:
+def meant(axis: str, value: str, label: str, vocabularies: Sequence[Mapping[str, Word]]) -> list[Value]:
     """What a value may mean, in any of the components at hand. Raises UsageError if it means nothing."""
-    components = dict.fromkeys(part.component for part in parts)
     if axis == "component":
         if value not in COMPONENTS:
             raise UsageError(f"{label}: {shown(value)} is not a component{did_you_mean(value, COMPONENTS)}")
@@ -140,7 +154,6 @@ def meant(axis: str, value: str, label: str, parts: Sequence[Scenario]) -> list[
         if not DEVICE.fullmatch(value):
             raise UsageError(f"{label}: {shown(value)} is not a device; write cpu or cuda:0")
         return [value]
-    vocabularies = [vocabulary(COMPONENTS[name]) for name in components]
     words = [words[axis] for words in vocabularies if axis in words]
     if not words:
         known = dict.fromkeys(name for names in vocabularies for name in names)
@@ -166,18 +179,15 @@ def canonical(word: Word, value: str) -> Value:
         return word.parse(value)  # `null` and `1e3` may be names
 
 
-def nothing_left(terms: Sequence[Term], every: Sequence[tuple[Scenario, Case]]) -> str:
+def nothing_left(terms: Sequence[Term], parts: Sequence[Scenario], device: str) -> str:
     """Why nothing is left: a term that takes no case, with what there is, or terms that no case meets together."""
+    every = [(point, given) for part in parts for point, given in part.points.items()]
     for term in terms:
-        if not any(term.takes(part, case) for part, case in every):
-            there = dict.fromkeys(text(value) for part, case in every for value in having(part, case, term.axis))
-            what = f"{term.axis} is {', '.join(there)}" if there else f"no case has {term.axis}"
+        if not any(term.takes(point, given, device) for point, given in every):
+            having = dict.fromkeys(given.get(term.axis, point.get(term.axis)) for point, given in every)
+            there = [device] if term.axis == "device" else [text(value) for value in having if value is not None]
+            more = f" and {len(there) - MOST_TOLD} more" if len(there) > MOST_TOLD else ""
+            what = f"{term.axis} is {', '.join(there[:MOST_TOLD])}{more}" if there else f"no case has {term.axis}"
             return f"{term.label}: no case has {term.axis}={','.join(map(text, term.values))}; {what}"
     told = " and ".join(f"{term.axis}={','.join(map(text, term.values))}" for term in terms)
     return f"no case has {told} together; drop one of them"
-
-
-def having(scenario: Scenario, case: Case, axis: str) -> list[Value]:
-    given = scenario.points[dataclasses.replace(case, device=ANYWHERE)]
-    value = given.get(axis, case.get(axis))
-    return [] if value is None else [value]

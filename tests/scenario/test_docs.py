@@ -34,14 +34,14 @@ def rows(heading: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if "parts:" not in example])
 def test_examples_load(loads: Loads, example: str) -> None:
     for mode in ({}, {"quick": True}, {"rigorous": True}):
-        assert loads(example, **mode).cases
+        assert loads(example, **mode).points
 
 
 def test_what_the_example_of_modes_says(loads: Loads) -> None:
     (example,) = (example for example in EXAMPLES if "quick:" in example)
     assert loads(example).sampling.max_time == 8
     assert loads(example, quick=True).sampling.max_time == 1
-    assert {case["seq_len"] for case in loads(example, quick=True).cases} == {512, 1024}
+    assert {point.get("seq_len") for point in loads(example, quick=True).points} == {512, 1024}
 
 
 def test_every_key() -> None:
