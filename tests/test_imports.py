@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
     "threads": set(),
+    "listener": {"records"},
     "yamlfile": {"errors"},
     "store": {"errors", "records"},
     "components": {"errors", "records", "threads"},
@@ -25,15 +26,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure": {"threads", "errors", "records", "components"},
     "analysis": {"errors", "records", "store"},
     "claims": {"errors", "records", "yamlfile", "store", "analysis"},
-    "report": {"errors", "records", "analysis", "store"},
+    "report": {"errors", "records", "listener", "analysis", "store"},
     "comparison": {"errors", "records", "store", "analysis", "report"},
     "execution": {
-        *("threads", "errors", "records", "store", "components", "catalog", "scenario", "measure", "analysis"),
+        *("threads", "errors", "records", "listener", "store"),
+        *("components", "catalog", "scenario", "measure", "analysis"),
     },
     "gate": {
         *(
             "errors",
             "records",
+            "listener",
             "store",
             "catalog",
             "scenario",
@@ -45,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "yamlfile",
         ),
     },
-    "api": {"errors", "records", "store", "scenario", "execution", "analysis", "claims", "report"},
+    "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
 WITH_TORCH = {"components", "training", "measure", "execution.worker"}

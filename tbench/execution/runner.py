@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tbench.analysis.derive import implausible
 from tbench.catalog import get as get_component
@@ -21,6 +21,7 @@ from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
 from tbench.execution.rounds import measure_group
+from tbench.listener import Listener
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement
 from tbench.scenario import Scenario, by_part
@@ -30,17 +31,6 @@ from tbench.threads import worker_threads
 CEILINGS_SECONDS = 120.0
 FOR_GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # a process's first gradient imports it: half a second
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
-
-
-class Listener(Protocol):
-    """Who wants to know how a run goes on (the terminal, a notebook)."""
-
-    def start(self, cases: int, seconds: float | None) -> None: ...
-    def warn(self, message: str) -> None: ...
-    def begin(self, cases: Sequence[Case]) -> None: ...
-    def update(self, case: Case, state: str) -> None: ...
-    def done(self, measurement: Measurement) -> None: ...
-    def finish(self) -> None: ...
 
 
 class Machine:
