@@ -131,18 +131,18 @@ def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int
     All of them are alive at once, one computes: their inputs add up, only one workspace must be there. A case that does
     not fit beside its baseline is measured alone, and has no speed-up.
     """
-    together: list[Case] = []
+    together: set[Case] = set()
     alone: list[Case] = []
     resident, largest = 0.0, 0.0
     for case in sorted(members, key=lambda member: member != baseline):
         inputs = min(minimum(case).bytes, peak[case])
         if resident + inputs + max(largest, peak[case] - inputs) <= budget:
             resident, largest = resident + inputs, max(largest, peak[case] - inputs)
-            together.append(case)
+            together.add(case)
         else:
             alone.append(case)
-    together.sort(key=list(members).index)
-    return [grouped(together, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
+    first = [case for case in members if case in together]
+    return [grouped(first, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
 
 
 def grouped(cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int) -> Group:
@@ -158,7 +158,7 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     for case in group.cases:
         baseline = baselines[case]
         work = minimum(case)
-        apart = baseline is not None and baseline not in group.cases and baseline in baselines
+        apart = baseline is not None and baseline != group.baseline and baseline in baselines
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
         memory = plan.predicted_bytes[case]

@@ -99,14 +99,13 @@ def measure_group(
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
     judge_group(group, drafts, sampling)
     while True:
-        unfinished = [case for case in group.cases if not drafts[case].finished]
-        if not unfinished:
+        if all(drafts[case].finished for case in group.cases):
             return [result(drafts[case]) for case in group.cases]
         base = group.baseline
         # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
         # (naive attention beside a window's) until they have had their time. The others then go on alone.
-        keep_base = base is not None and base not in unfinished and not spent(drafts[base], sampling)
-        active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
+        keep_base = base is not None and drafts[base].finished and not spent(drafts[base], sampling)
+        active = [case for case in group.cases if not drafts[case].finished or (keep_base and case == base)]
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
         judge_group(group, drafts, sampling)
