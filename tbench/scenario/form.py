@@ -152,10 +152,11 @@ def suite_model() -> type[Section]:
     return create_model("Suite", __base__=Section, **fields)
 
 
-def top_keys() -> list[str]:
+@cache
+def top_keys() -> tuple[str, ...]:
     """Every key that may stand at the left edge of a file, a scenario's or a suite's."""
     models = [*map(scenario_model, COMPONENTS.values()), suite_model()]
-    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+    return tuple(dict.fromkeys(key for model in models for key in model.model_fields))
 
 
 @cache
