@@ -8,7 +8,7 @@ from typing import Any
 
 from tbench.components.registry import Component, Impossible
 from tbench.records import Value, text
-from tbench.scenario.axes import COUNTERPART, Missing
+from tbench.scenario.axes import ALIAS, Missing
 from tbench.scenario.mode import Mode, Origin
 from tbench.scenario.model import Given, Point, Scenario, attempt, is_one_of, matches, overlaid
 from tbench.yamlfile.mistakes import Loc, Mistakes, shown
@@ -120,7 +120,7 @@ class Checker:
             return entry or (
                 "component",
             ), f"{names} {'is' if len(trouble.names) == 1 else 'are'} not given; add to {where}"
-        for name in (trouble.axis, COUNTERPART.get(trouble.axis, ""), "model"):
+        for name in (trouble.axis, ALIAS.get(trouble.axis, ""), "model"):
             if entry is not None and (*entry, name) in self.mistakes.values:
                 return (*entry, name), f"{name}: {trouble}"
             if name in given and (name, given[name]) in self.mode.origin:

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.records import Sampling
-from tbench.scenario.axes import Word, vocabulary
+from tbench.scenario.axes import AxisField, axis_fields
 from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
 
@@ -59,12 +59,12 @@ def validated(data: Mapping[str, Any], component: Component | None, mistakes: Mi
     What is wrong goes to `mistakes`; then the result is empty.
     """
     model = suite_model() if component is None else scenario_model(component)
-    words = () if component is None else tuple(vocabulary(component))
+    axes = () if component is None else tuple(axis_fields(component))
     try:
         form: dict[str, Any] = model.model_validate(data).model_dump(exclude_unset=True)
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
-            tell(error, model, words, mistakes)
+            tell(error, model, axes, mistakes)
         return {}
     return form
 
@@ -111,25 +111,25 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
 
 def scenario_model(component: Component) -> type[Section]:
     """A scenario file that measures `component`."""
-    words = vocabulary(component)
+    axes = axis_fields(component)
     title = component.name.title().replace("_", "").replace("-", "")
 
-    def value(word: Word) -> Any:
-        return leaf(word.parse, dict(word.schema))
+    def value(axis: AxisField) -> Any:
+        return value_type(axis.parse, dict(axis.schema))
 
-    def values(word: Word) -> Any:
-        return list_of(value(word), min_length=1, json_schema_extra={"uniqueItems": True})
+    def values(axis: AxisField) -> Any:
+        return list_of(value(axis), min_length=1, json_schema_extra={"uniqueItems": True})
 
-    def section(kind: str, type_of: Callable[[Word], Any], **more: Any) -> Any:
-        fields: dict[str, Any] = {word.name: (type_of(word), SKIPPED) for word in words.values()}
+    def section(kind: str, type_of: Callable[[AxisField], Any], **more: Any) -> Any:
+        fields: dict[str, Any] = {axis.name: (type_of(axis), SKIPPED) for axis in axes.values()}
         return create_model(f"{title}{kind}", __base__=Section, **fields, **more)
 
     fixed, sweep, match = section("Fixed", value), section("Sweep", values), section("Match", one_or_more)
     mode = section("Mode", values, sampling=(sampling_model(), SKIPPED))
     named: Any = Annotated[Literal[component.name], Field(description=component.about)]
-    fields: dict[str, Any] = {**HEAD, "component": (named, ...), "phase": (one_or_more(words["phase"]), SKIPPED)}
-    if "model" in words:
-        fields["model"] = (value(words["model"]), SKIPPED)
+    fields: dict[str, Any] = {**HEAD, "component": (named, ...), "phase": (one_or_more(axes["phase"]), SKIPPED)}
+    if "model" in axes:
+        fields["model"] = (value(axes["model"]), SKIPPED)
     fields |= {
         "fixed": optional(fixed, "axes with one value"),
         "sweep": optional(sweep, "axes with several values: their product, in this order, the last fastest"),
@@ -146,7 +146,7 @@ def scenario_model(component: Component) -> type[Section]:
 @cache
 def suite_model() -> type[Section]:
     """A scenario file that lists others."""
-    file = leaf(part, {"type": "string"})
+    file = value_type(part, {"type": "string"})
     parts = list_of(file, min_length=1, description="scenario files, relative to this one")
     fields: dict[str, Any] = {**HEAD, "parts": (parts, ...)}
     return create_model("Suite", __base__=Section, **fields)
@@ -169,15 +169,15 @@ def sampling_model() -> type[Section]:
         hint = hints[field.name]
         if hint is int:
             schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER, "description": about}
-            fields[field.name] = (leaf(count, schema), SKIPPED)
+            fields[field.name] = (value_type(count, schema), SKIPPED)
         elif hint is float:
             low = "minimum" if field.name in MAY_BE_ZERO else "exclusiveMinimum"
             highest = 1 if field.name == "target" else LARGEST_NUMBER
             schema = {"type": "number", low: 0, "maximum": highest, "description": about}
-            fields[field.name] = (leaf(number(low == "minimum", highest), schema), SKIPPED)
+            fields[field.name] = (value_type(number(low == "minimum", highest), schema), SKIPPED)
         else:
             choices = get_args(hint)
-            fields[field.name] = (leaf(one_of(choices), {"enum": list(choices), "description": about}), SKIPPED)
+            fields[field.name] = (value_type(one_of(choices), {"enum": list(choices), "description": about}), SKIPPED)
     return create_model("Sampling", __base__=Section, **fields)
 
 
@@ -210,7 +210,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def leaf(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
+def value_type(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
     """A type whose values go through `parse`, which raises ValueError with a sentence."""
 
     def checked(value: Any) -> Any:
@@ -242,12 +242,12 @@ def list_of(item: Any, **more: Any) -> Any:
     return Annotated[list[item], Field(**more)]
 
 
-def one_or_more(word: Word) -> Any:
+def one_or_more(axis: AxisField) -> Any:
     """A type that takes a value or a list of values, and gives a list."""
-    schema = dict(word.schema)
+    schema = dict(axis.schema)
     several = {"type": "array", "items": schema, "minItems": 1, "uniqueItems": True}
     either = WithJsonSchema({"anyOf": [schema, several]})
-    return Annotated[list_of(leaf(word.parse, schema), min_length=1), BeforeValidator(as_list), either]
+    return Annotated[list_of(value_type(axis.parse, schema), min_length=1), BeforeValidator(as_list), either]
 
 
 def optional(type_: Any, about: str) -> tuple[Any, Any]:
@@ -280,11 +280,11 @@ def part(value: Any) -> str:
 
 
 HEAD: dict[str, Any] = {  # every file has these
-    "version": (leaf(version, {"const": 1, "description": "version of this form"}), ...),
+    "version": (value_type(version, {"const": 1, "description": "version of this form"}), ...),
     "name": (
-        leaf(name, {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "names the run folder"}),
+        value_type(name, {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "names the run folder"}),
         ...,
     ),
-    "title": (leaf(text_line, {"type": "string", "description": "stands over the table"}), SKIPPED),
-    "description": (leaf(text_line, {"type": "string", "description": "what the scenario is for"}), SKIPPED),
+    "title": (value_type(text_line, {"type": "string", "description": "stands over the table"}), SKIPPED),
+    "description": (value_type(text_line, {"type": "string", "description": "what the scenario is for"}), SKIPPED),
 }

@@ -10,7 +10,7 @@ from tbench.components.registry import Component
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario import user_kernels
-from tbench.scenario.axes import COUNTERPART, vocabulary
+from tbench.scenario.axes import ALIAS, axis_fields
 from tbench.scenario.mode import MODES, Mode, ModeName, mode_of
 from tbench.scenario.model import Scenario
 from tbench.scenario.options import Override
@@ -38,7 +38,7 @@ def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, r
             raise UsageError(
                 f"{override.label}: {override.axis} is set twice; give all its values at once, {override.axis}=a,b"
             )
-        if COUNTERPART.get(override.axis) in named:
+        if ALIAS.get(override.axis) in named:
             raise UsageError(f"{override.label}: kv_heads and kv_sharing are one axis; set one of them")
     return Loader(mode, wanted, folder_of(str(path))).load(str(path), ())
 
@@ -88,12 +88,12 @@ class Loader:
 
     def fits_somewhere(self, parts: Sequence[Scenario], mistakes: Mistakes) -> None:
         """An override must fit one part of a suite at least."""
-        vocabularies = [vocabulary(COMPONENTS[name]) for name in dict.fromkeys(part.component for part in parts)]
+        components = [axis_fields(COMPONENTS[name]) for name in dict.fromkeys(part.component for part in parts)]
         for override in self.overrides:
             refused: list[str] = []
-            for words in vocabularies:
+            for axes in components:
                 try:
-                    override.parsed(words)
+                    override.parsed(axes)
                     break
                 except ValueError as error:
                     refused.append(str(error))
@@ -137,10 +137,10 @@ class Loader:
     ) -> list[tuple[Override, tuple[Value, ...]]]:
         """The overrides with their values. In a suite, those that fit this part."""
         made = []
-        words = vocabulary(component)
+        axes = axis_fields(component)
         for override in self.overrides:
             try:
-                values = override.parsed(words)
+                values = override.parsed(axes)
             except ValueError as error:
                 if not in_suite:
                     mistakes.elsewhere.append(f"{override.label}: {error}")

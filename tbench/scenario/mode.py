@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tbench.records import Sampling, Value
-from tbench.scenario.axes import COUNTERPART
+from tbench.scenario.axes import ALIAS
 from tbench.scenario.model import Scenario
 from tbench.scenario.options import Override
 from tbench.scenario.presets import PRESETS
@@ -45,7 +45,7 @@ class Mode:
         """
         self.origin |= {(axis, value): origin for value, origin in zip(values, origins, strict=True)}
         self.replaced.add(axis)
-        names = {axis, COUNTERPART.get(axis, axis)}
+        names = {axis, ALIAS.get(axis, axis)}
         kept = set(values)
         self.include = [
             (loc, entry) for loc, entry in self.include if all(entry[name] in kept for name in names & set(entry))

@@ -13,7 +13,7 @@ from typing import Any
 from tbench import catalog
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value
-from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
+from tbench.scenario.axes import ALIAS, Missing, kv_heads, resolve
 from tbench.yamlfile.source import folder_of
 
 Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
@@ -162,7 +162,7 @@ class Scenario:
 
 def overlaid(given: Mapping[str, Value], more: Mapping[str, Value]) -> Given:
     """`given` with `more` on top; another name of the same axis gives way too."""
-    return {name: value for name, value in given.items() if COUNTERPART.get(name) not in more} | dict(more)
+    return {name: value for name, value in given.items() if ALIAS.get(name) not in more} | dict(more)
 
 
 def point_of(component: Component, given: Given, sampling: Sampling) -> Point:

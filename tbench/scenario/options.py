@@ -13,12 +13,12 @@ from typing import Any
 from tbench.catalog import COMPONENTS
 from tbench.errors import NothingSelected, ScenarioError, UsageError
 from tbench.records import Case, Value, text
-from tbench.scenario.axes import Word, vocabulary
+from tbench.scenario.axes import AxisField, axis_fields
 from tbench.scenario.model import Given, Point, Scenario, is_one_of
 from tbench.yamlfile.mistakes import did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
 from tbench.yamlfile.reader import read as read_yaml
-from tbench.yamlfile.scalars import Trap, read_plain
+from tbench.yamlfile.scalars import AmbiguousScalar, read_plain
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 OF_A_CASE = ("component", "device")  # beside the axes
@@ -33,14 +33,14 @@ class Override:
     values: tuple[Any, ...]
     label: str  # stands before its mistakes, in place of file:line:column
 
-    def parsed(self, words: dict[str, Word]) -> tuple[Value, ...]:
+    def parsed(self, axes: Mapping[str, AxisField]) -> tuple[Value, ...]:
         """The canonical values. Raises ValueError with the axis named."""
-        if self.axis not in words:
-            raise ValueError(f"unknown axis {shown(self.axis)}{did_you_mean(self.axis, words)}")
+        if self.axis not in axes:
+            raise ValueError(f"unknown axis {shown(self.axis)}{did_you_mean(self.axis, axes)}")
         made: dict[Value, None] = {}
         for value in self.values:
             try:
-                canonical = words[self.axis].parse(value)
+                canonical = axes[self.axis].parse(value)
             except ValueError as error:
                 raise ValueError(f"{self.axis}: {error}") from None
             if canonical in made:
@@ -121,11 +121,11 @@ def by_part(scenario: Scenario, device: str, select: Sequence[str] = ()) -> list
 def parsed(select: Sequence[str], parts: Sequence[Scenario]) -> list[Term]:
     """The terms of every `-k`. Raises UsageError."""
     names = dict.fromkeys(part.component for part in parts) if select else {}
-    vocabularies = [vocabulary(COMPONENTS[name]) for name in names]
-    return [term for entry in select for term in terms_of(entry, vocabularies)]
+    components = [axis_fields(COMPONENTS[name]) for name in names]
+    return [term for entry in select for term in terms_of(entry, components)]
 
 
-def terms_of(entry: str, vocabularies: Sequence[Mapping[str, Word]]) -> Iterator[Term]:
+def terms_of(entry: str, components: Sequence[Mapping[str, AxisField]]) -> Iterator[Term]:
     """The terms of one `-k`."""
     label = f"-k {entry!r}"
     if not entry.split():
@@ -140,11 +140,11 @@ def terms_of(entry: str, vocabularies: Sequence[Mapping[str, Word]]) -> Iterator
         else:
             raise UsageError(f"{label}: {shown(word)} is not axis=value")
         for name, several in pairs:
-            meanings = (value for one in several.split(",") for value in meant(name, one, label, vocabularies))
+            meanings = (value for one in several.split(",") for value in meant(name, one, label, components))
             yield Term(name, tuple(meanings), label)
 
 
-def meant(axis: str, value: str, label: str, vocabularies: Sequence[Mapping[str, Word]]) -> list[Value]:
+def meant(axis: str, value: str, label: str, components: Sequence[Mapping[str, AxisField]]) -> list[Value]:
     """What a value may mean, in any of the components at hand. Raises UsageError if it means nothing."""
     if axis == "component":
         if value not in COMPONENTS:
@@ -154,14 +154,14 @@ def meant(axis: str, value: str, label: str, vocabularies: Sequence[Mapping[str,
         if not DEVICE.fullmatch(value):
             raise UsageError(f"{label}: {shown(value)} is not a device; write cpu or cuda:0")
         return [value]
-    words = [words[axis] for words in vocabularies if axis in words]
-    if not words:
-        known = dict.fromkeys(name for names in vocabularies for name in names)
+    fields = [axes[axis] for axes in components if axis in axes]
+    if not fields:
+        known = dict.fromkeys(name for names in components for name in names)
         raise UsageError(f"{label}: unknown axis {shown(axis)}{did_you_mean(axis, [*known, *OF_A_CASE])}")
     found, refused = [], []
-    for word in words:
+    for field in fields:
         try:
-            found.append(canonical(word, value))
+            found.append(canonical(field, value))
         except ValueError as error:
             refused.append(str(error))
     if not found:
@@ -169,14 +169,14 @@ def meant(axis: str, value: str, label: str, vocabularies: Sequence[Mapping[str,
     return found
 
 
-def canonical(word: Word, value: str) -> Value:
+def canonical(field: AxisField, value: str) -> Value:
     """A value as `-k` has it. Raises ValueError."""
     try:
-        return word.parse(read_plain(value))
-    except Trap:
+        return field.parse(read_plain(value))
+    except AmbiguousScalar:
         raise
     except ValueError:
-        return word.parse(value)  # `null` and `1e3` may be names
+        return field.parse(value)  # `null` and `1e3` may be names
 
 
 def nothing_left(terms: Sequence[Term], parts: Sequence[Scenario], device: str) -> str:

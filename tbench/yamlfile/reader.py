@@ -14,7 +14,7 @@ import yaml
 
 from tbench.errors import ScenarioError
 from tbench.yamlfile.mistakes import Loc, Mistakes, Place, shown
-from tbench.yamlfile.scalars import Scalar, Trap, read_plain
+from tbench.yamlfile.scalars import AmbiguousScalar, Scalar, read_plain
 from tbench.yamlfile.source import decoded
 
 MAX_DEPTH = 12
@@ -130,8 +130,8 @@ class Builder:
             return str(event.value)
         try:
             return read_plain(event.value)
-        except Trap as trap:
-            self.mistakes.at(place(event), str(trap))
+        except AmbiguousScalar as problem:
+            self.mistakes.at(place(event), str(problem))
             return REFUSED
 
     def sequence(self, event: Any, depth: int) -> Node:

@@ -10,7 +10,7 @@ import pytest
 
 from tbench.catalog import get
 from tbench.records import Sampling, text
-from tbench.scenario.axes import vocabulary
+from tbench.scenario.axes import axis_fields
 from tbench.scenario.form import top_keys
 from tbench.scenario.mode import SAMPLING
 from tbench.scenario.presets import PRESETS
@@ -51,7 +51,7 @@ def test_every_key() -> None:
 def test_every_axis_and_its_default() -> None:
     component = get("attention")
     table = rows("Axes of attention")
-    assert set(table) == set(vocabulary(component)) - {"model"}
+    assert set(table) == set(axis_fields(component)) - {"model"}
     for axis in component.axes:
         if axis.default is not None:
             assert table[axis.name][1].strip("`") == text(axis.default)
