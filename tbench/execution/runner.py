@@ -5,7 +5,7 @@ resolve the device → lock it → look at the machine → plan → measure grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,24 +164,31 @@ def run(
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
         }
         with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:
-            done = store.done_ids()
-            listener.start(sum(case.id not in done for case in ready.cases), ready.predicted_seconds(done))
+            finished = store.finished()
+            listener.start(sum(case.id not in finished for case in ready.cases), ready.predicted_seconds(finished))
             status = "interrupted"
             try:
-                measure(ready, executor, store, seed, listener)
+                measure(ready, executor, store, finished, seed, listener)
                 status = "complete"
             finally:
                 listener.finish()
                 store.finish(status)
 
 
-def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, listener: Listener) -> None:
-    done = store.done_ids()
+def measure(
+    ready: Prepared,
+    executor: Executor,
+    store: RunFolder,
+    done: Mapping[str, Measurement],
+    seed: int,
+    listener: Listener,
+) -> None:
+    """Measure what is not `done` (by identity) into the store, and save as it goes."""
     for row in ready.left_out:
         if row.case.id not in done:
             store.append(row)
         listener.done(row)
-    begun = {**store.unfinished(), **store.finished()}
+    begun = {**store.unfinished(), **done}
     for plan in ready.plans:
         memory_limit = free_memory_bytes() if ready.device == "cpu" else None
         for group in plan.groups:
@@ -203,7 +210,7 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
                 after_round=store.checkpoint,
             )
             for measurement in measured:
-                old = begun.get(measurement.case.id) if measurement.case.id in done else None
+                old = done.get(measurement.case.id)
                 if old is not None and old.turns == measurement.turns:
                     continue
                 within_limits(measurement, ready, executor, store)

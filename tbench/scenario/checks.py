@@ -105,7 +105,7 @@ class Checker:
         elif self.strict:
             self.baseline(scenario.baseline)
         if not self.mistakes.any():
-            scenario.with_points(self.points)
+            scenario.keep(self.points)
         return used
 
     @property

@@ -123,7 +123,7 @@ class Loader:
             scenarios[name] = made[name].scenario(form, path, lines)
             if name and not replaced and made[name].has_cases_of(made[""]):
                 if not mistakes.any():
-                    scenarios[name].with_points(scenarios[""].points)
+                    scenarios[name].keep(scenarios[""].points)
             else:
                 used |= checks.Checker(component, made[name], not replaced, mistakes).check(scenarios[name])
         unused = () if replaced or mistakes.any() else set(range(len(form.get("exclude", [])))) - used

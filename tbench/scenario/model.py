@@ -99,10 +99,9 @@ class Scenario:
             found.setdefault(point_of(component, given, self.sampling), given)
         return found
 
-    def with_points(self, points: dict[Point, Given]) -> Scenario:
-        """The same scenario, which will not work out again what whoever checked it has made already."""
+    def keep(self, points: dict[Point, Given]) -> None:
+        """Spare `points` from being made again, by whoever has made them to check the scenario."""
         vars(self)["points"] = points  # where `cached_property` looks first
-        return self
 
     def swept(self) -> Iterator[Given]:
         """The whole sweep, last axis fastest."""

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.errors import NothingSelected, UsageError
-from tbench.records import Case
-from tbench.scenario import Scenario, expand
+from tbench.records import Case, Value
+from tbench.scenario import Scenario, by_part, expand
+from tbench.scenario.model import Point
 from tests.scenario.conftest import Loads
 from tests.scenario.toy import SCENARIO, TOY
 
@@ -32,12 +33,42 @@ def test_a_case_is_made_once(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> N
     """Checking, listing and selecting need the same cases, and so do modes that only sample longer."""
     made: list[Any] = []
     complete = TOY.complete
-    monkeypatch.setattr(TOY, "complete", lambda values: made.append(values) or complete(values))
+
+    def counting(values: dict[str, Any]) -> dict[str, Value]:
+        made.append(values)
+        return complete(values)
+
+    monkeypatch.setattr(TOY, "complete", counting)
     scenario = loads(SCENARIO + "quick: {sampling: {max_time: 0.1}}\nrigorous: {seq_len: [8]}\n", quick=True)
     assert len(made) == 4 + 2
     assert len(expand(scenario, "cpu", ["kernel=fast"])) == 2
     assert len(scenario.points) == 4
     assert len(made) == 4 + 2
+
+
+@pytest.mark.parametrize("select", [[], ["kernel=fast"]])
+def test_sharing_out_cases_takes_a_look_at_each(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch, select: list[str]
+) -> None:
+    looks: list[Point] = []
+    hashed = Point.__hash__
+
+    def looking(point: Point) -> int:
+        looks.append(point)
+        return hashed(point)
+
+    monkeypatch.setattr(Point, "__hash__", looking)
+
+    def effort(lengths: int) -> int:
+        scenario = loads(SCENARIO.replace("[16, 32]", str([*range(1, lengths + 1)])))
+        looks.clear()
+        for part, cases in by_part(scenario, "cpu", select):
+            assert all(part.baseline_case(case) for case in cases)
+        return len(looks)
+
+    small = effort(10)
+    assert small >= 10
+    assert effort(40) < 5 * small
 
 
 def test_modes_with_other_conditions_are_other_cases(loads: Loads) -> None:
