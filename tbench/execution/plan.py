@@ -61,6 +61,7 @@ class Plan:
     experiments: tuple[Case, ...]
     left_out: tuple[Measurement, ...]
     predicted_bytes: dict[Case, int]
+    work: dict[Case, Work]  # of what will be timed
     seconds: dict[Case, float]  # per call, predicted; empty without ceilings
     sampling: Sampling
 
@@ -94,7 +95,7 @@ def make(
     left_out: list[Measurement] = []
     experiments: list[Case] = []
     compared: dict[Case, list[Case]] = {}
-    bytes_, seconds = {}, {}
+    bytes_, work, seconds = {}, {}, {}
     for case, baseline in pairs:
         component = get_component(case.component)
         bytes_[case] = component.predict_bytes(case)
@@ -109,13 +110,14 @@ def make(
         if component.experiment:
             experiments.append(case)
             continue
+        work[case] = minimum(case)
         if ceilings is not None:
-            seconds[case] = call_seconds(case, bytes_[case], ceilings)
+            seconds[case] = call_seconds(work[case], case.dtype, bytes_[case], ceilings)
         compared.setdefault(baseline or case, []).append(case)
     groups: list[Group] = []
     for baseline, members in compared.items():
-        groups += fitting(baseline if baseline in members else None, members, bytes_, budget)
-    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, seconds, sampling)
+        groups += fitting(baseline if baseline in members else None, members, bytes_, work, budget)
+    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, work, seconds, sampling)
 
 
 def condition(case: Case) -> str | None:
@@ -125,7 +127,9 @@ def condition(case: Case) -> str | None:
     return f"{case.device} has PyTorch's caching allocator, whatever the C library does; allocator is for CPUs"
 
 
-def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:
+def fitting(
+    baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], work: dict[Case, Work], budget: int
+) -> list[Group]:
     """Split a group whose processes do not fit into memory together.
 
     All of them are alive at once, one computes: their inputs add up, only one workspace must be there. A case that does
@@ -135,7 +139,7 @@ def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int
     alone: list[Case] = []
     resident, largest = 0.0, 0.0
     for case in sorted(members, key=lambda member: member != baseline):
-        inputs = min(minimum(case).bytes, peak[case])
+        inputs = min(work[case].bytes, peak[case])
         if resident + inputs + max(largest, peak[case] - inputs) <= budget:
             resident, largest = resident + inputs, max(largest, peak[case] - inputs)
             together.add(case)
@@ -157,19 +161,17 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     made = {}
     for case in group.cases:
         baseline = baselines[case]
-        work = minimum(case)
         apart = baseline is not None and baseline != group.baseline and baseline in baselines
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
-        memory = plan.predicted_bytes[case]
+        work, memory = plan.work[case], plan.predicted_bytes[case]
         made[case] = Draft(case, compared, work, memory, notes, room=group.room, crowded=group.crowded)
     return made
 
 
-def call_seconds(case: Case, peak: int, ceilings: Ceilings) -> float:
+def call_seconds(work: Work, dtype: str, peak: int, ceilings: Ceilings) -> float:
     """A rough prediction of one call: half the machine's best on the work, and the workspace written and read."""
-    work = minimum(case)
-    ideal = ceilings.seconds(work, case.dtype) or ceilings.seconds(work, "float32") or 0.0
+    ideal = ceilings.seconds(work, dtype) or ceilings.seconds(work, "float32") or 0.0
     workspace = max(0.0, peak - work.bytes)
     return 2 * ideal + 4 * workspace / ceilings.bytes_per_second(float("inf"))
 
