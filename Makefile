@@ -24,7 +24,7 @@ lint: $(VENV)/.test
 
 # All of them, whatever one of them finds; the longest is the last.
 bench: $(VENV)/.test
-	@missed=; for program in overhead suite_time agreement peers; do \
+	@missed=; for program in overhead planning suite_time agreement peers; do \
 	  echo "bench/$$program.py"; $(VENV)/bin/python bench/$$program.py || missed="$$missed $$program"; \
 	done; test -z "$$missed" || { echo "not as it must be:$$missed" >&2; exit 1; }
 

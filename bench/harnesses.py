@@ -24,7 +24,8 @@ from tbench.analysis.derive import Row, derive
 from tbench.analysis.run import Run
 from tbench.catalog import get as get_component
 from tbench.execution.executor import Executor
-from tbench.execution.rounds import Draft, Group, measure_group
+from tbench.execution.plan import Draft, Group
+from tbench.execution.rounds import measure_group
 from tbench.records import Case, Sampling
 
 BENCH = Path(__file__).parent

@@ -17,7 +17,8 @@ from itertools import pairwise
 
 from tbench.catalog import get
 from tbench.execution.local import LocalExecutor
-from tbench.execution.rounds import Draft, Group, measure_group
+from tbench.execution.plan import Draft, Group
+from tbench.execution.rounds import measure_group
 from tbench.records import Case, Measurement, Sampling
 from tbench.scenario.axes import resolve
 

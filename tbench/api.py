@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims.derived import feeds_table, write_table
+from tbench.claims import Assessment
+from tbench.claims.derived import write_table
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
-from tbench.execution.runner import Listener
+from tbench.listener import Listener
 from tbench.report import write_derived
 from tbench.scenario import Scenario, load
 from tbench.store import refuse_taken
@@ -19,18 +20,7 @@ from tbench.store import refuse_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["default_folder", "load", "read_run", "run"]
-
-
-class Silent:
-    """The listener of someone who only wants the result."""
-
-    def start(self, cases: int, seconds: float | None) -> None: ...
-    def warn(self, message: str) -> None: ...
-    def begin(self, cases: Sequence[object]) -> None: ...
-    def update(self, case: object, state: str) -> None: ...
-    def done(self, measurement: object) -> None: ...
-    def finish(self) -> None: ...
+__all__ = ["Listener", "default_folder", "load", "read_run", "run"]
 
 
 def run(
@@ -44,13 +34,15 @@ def run(
     executor: str = "local",
     listener: Listener | None = None,
     command: Sequence[str] = (),
+    claims: Callable[[list[Assessment]], None] = lambda assessments: None,
 ) -> Run:
     """Measure a scenario and return the run.
 
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
-    called as the run goes on. `command`: what to note as the command that repeats the run. Raises ScenarioError,
-    UsageError, NothingSelected, StoreError before anything is measured, and Interrupted after Ctrl-C; what was
-    measured is then in the folder and `resume=True` goes on.
+    called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
+    the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
+    StoreError before anything is measured, and Interrupted after Ctrl-C; what was measured is then in the folder and
+    `resume=True` goes on.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
@@ -70,15 +62,15 @@ def run(
             seed=seed,
             resume=resume,
             executor_name=executor,
-            listener=listener or Silent(),
+            listener=listener or Listener(),
             command=command,
         )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; what was measured is saved. Go on with: --resume -o {folder}") from None
     result = Run.read(folder)
     write_derived(result)
-    if feeds_table(result):
-        write_table(result)
+    if assessments := write_table(result):
+        claims(assessments)
     return result
 
 

@@ -46,9 +46,11 @@ class Case:
         return (("device", self.device), ("dtype", self.dtype), *self.axes)
 
     def __getitem__(self, name: str) -> Value:
-        for axis, value in (("component", self.component), ("phase", self.phase), *self.items()):
+        for axis, value in self.axes:
             if axis == name:
                 return value
+        if name in ("component", "phase", "device", "dtype"):
+            return str(getattr(self, name))
         raise KeyError(name)
 
     def get(self, name: str, default: Value | None = None) -> Value | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,22 +13,24 @@ from tbench.catalog import get as get_component
 from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
-from tbench.records import Case, text
+from tbench.records import Case, Value, text
 from tbench.report import units
 from tbench.scenario import Scenario
 
 PROBE_SECONDS = 180.0  # a variant may compile
 WIDE = 200  # columns, where no terminal says how many there are
 SMALL = 512  # length at which a variant is tried out
+MOST_PROBES = 40
 
 
 def dry_run(scenario: Scenario, request: Request) -> None:
-    """Print the plan of one scenario. Every variant is tried once at a small size, to prove that it runs."""
+    """Print the plan of one scenario. Every variant is tried at a small size, to prove that it runs."""
     with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         cases = list(ready.baselines)
-        varying = [name for name in names(cases) if len({case.get(name) for case in cases}) > 1]
-        constant = [name for name in names(cases) if name not in varying]
+        every = names(cases)
+        varying = [name for name in every if len({case.get(name) for case in cases}) > 1]
+        constant = [name for name in every if name not in varying]
         console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
         console.print(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
         console.print(
@@ -37,7 +40,7 @@ def dry_run(scenario: Scenario, request: Request) -> None:
         for column in ("peak memory", "time", "outlook"):
             table.add_column(column, justify="left" if column == "outlook" else "right", overflow="fold")
         for plan in ready.plans:
-            for case in (case for case in cases if case in plan.predicted_bytes):
+            for case in plan.predicted_bytes:
                 seconds = plan.predicted_seconds(case)
                 table.add_row(
                     *(text(value) if (value := case.get(name)) is not None else "" for name in varying),
@@ -61,23 +64,37 @@ def names(cases: list[Case]) -> list[str]:
 
 
 def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:
-    """For each case `runs`, or why it does not: every variant, pattern and phase is run once, at a small size."""
+    """For each case `runs`, or why it does not, as shown by the small one that stands for it."""
+    standing = small(ready.cases)
     proof: dict[Case, str] = {}
-    for case in ready.cases:
-        small = trial(case)
-        if small in proof:
-            continue
+    for case in dict.fromkeys(standing.values()):
         worker = executor.start()
         try:
-            ran = worker.ask("probe", PROBE_SECONDS, case=small, seed=1)
-            proof[small] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
+            ran = worker.ask("probe", PROBE_SECONDS, case=case, seed=1)
+            proof[case] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
         except WorkerFailed as failure:
-            proof[small] = f"{failure.status}: {failure.reason}"
+            proof[case] = f"{failure.status}: {failure.reason}"
         finally:
             worker.close()
-    return {case: proof[trial(case)] for case in ready.cases}
+    return {case: proof[one] for case, one in standing.items()}
 
 
-def trial(case: Case) -> Case:
-    """The case a probe runs: the same variant, short."""
+def small(cases: Sequence[Case]) -> dict[Case, Case]:
+    """The small case that is run for each: the same, short. Where that makes too many, one for all cases that differ
+    in numbers alone (not in variant, pattern, phase …)."""
+    short = {case: shortened(case) for case in cases}
+    if len(set(short.values())) <= MOST_PROBES:
+        return short
+    first: dict[tuple[Value, ...], Case] = {}
+    kinds = {case: tuple(value for value in identity(case) if type(value) is not int) for case in cases}
+    for case, kind in kinds.items():
+        first.setdefault(kind, short[case])
+    return {case: first[kind] for case, kind in kinds.items()}
+
+
+def identity(case: Case) -> tuple[Value, ...]:
+    return (case.component, case.phase, *(value for _, value in case.items()))
+
+
+def shortened(case: Case) -> Case:
     return case.with_(seq_len=min(SMALL, case.integer("seq_len"))) if "seq_len" in dict(case.axes) else case

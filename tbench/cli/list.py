@@ -48,7 +48,7 @@ def cases(path: str, overrides: Sequence[str], select: Sequence[str], quick: boo
 def named(device: str) -> str:
     """The device to name in identities. `auto` is a guess: only torch could tell for certain."""
     from tbench.errors import UsageError
-    from tbench.scenario.selection import DEVICE
+    from tbench.scenario.options import DEVICE
 
     if device == "auto":
         return "cuda:0" if nvidia_device() else "cpu"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
-from tbench.claims.derived import feeds_table
+from tbench.claims import Assessment
 from tbench.cli.request import Request
-from tbench.cli.table import table
+from tbench.cli.table import show
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
 from tbench.report import render
@@ -33,6 +33,7 @@ def run(paths: Sequence[str], request: Request) -> int:
         return 0
     failed: list[str] = []
     for scenario in scenarios:
+        assessments: list[Assessment] = []
         result = api.run(
             scenario,
             out=folder(scenario, request, several=len(scenarios) > 1),
@@ -43,10 +44,11 @@ def run(paths: Sequence[str], request: Request) -> int:
             executor=request.executor,
             listener=Progress(),
             command=request.command,
+            claims=assessments.extend,
         )
         print(render(result, "text"))
-        if scenario.parts and feeds_table(result):
-            table([str(result.folder)])
+        if scenario.parts and assessments:
+            show(assessments, [result], "en")
         print(f"{result.folder}: results.csv, report.md, measurements.jsonl", file=sys.stderr)
         failed += failures(result)
     if failed:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from tbench.analysis.run import Run
-from tbench.claims import article, assess
+from tbench.claims import Assessment, article, assess
 from tbench.claims.formats import FORMATS, PIPE_WIDTH, text
-from tbench.claims.model import LANGUAGES
+from tbench.claims.model import LANGUAGES, Language
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
@@ -37,11 +37,16 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     if claim is not None:
         sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
     elif format == "text":
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-        sys.stdout.write(text(known, assessments, language, read, width))
+        show(assessments, read, language)
     else:
         sys.stdout.write(FORMATS[format](known, assessments, language, read))
     return 0
+
+
+def show(assessments: Sequence[Assessment], runs: Sequence[Run], language: Language) -> None:
+    """Print the table, as wide as the terminal is."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    sys.stdout.write(text(article(), assessments, language, runs, width))
 
 
 def newest(results: Path) -> list[str]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from tbench.analysis.turns import by_round
 from tbench.catalog import get as get_component
 from tbench.execution.executor import Executor, WorkerFailed
-from tbench.execution.rounds import Draft, Group, measure_group
+from tbench.execution.plan import Draft, Group
+from tbench.execution.rounds import measure_group
 from tbench.records import Case, Sampling, Value
 from tbench.scenario.axes import resolve
 

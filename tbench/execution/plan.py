@@ -10,13 +10,46 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tbench.catalog import get as get_component
-from tbench.execution.rounds import Draft, Group
-from tbench.records import Case, Ceilings, Measurement, Sampling, Status, Work
+from tbench.records import Case, Ceilings, Handicap, Measurement, Sampling, Status, Turn, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
 ROOM = 2  # of what is left, one part may be further sets of inputs
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are compared with `baseline` (one of them, or None) and therefore measured in turns."""
+
+    cases: tuple[Case, ...]
+    baseline: Case | None = None
+    room: int | None = None  # bytes that each process may use for further sets of inputs
+    crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
+
+
+@dataclass
+class Draft:
+    """A case while it is being measured."""
+
+    case: Case
+    baseline: str | None
+    work: Work | None
+    predicted_bytes: int
+    notes: tuple[str, ...] = ()
+    measurement: Measurement | None = None  # everything up to the last complete round
+    stopped: str = ""
+    handicap: Handicap | None = None  # made worse on purpose
+    room: int | None = None  # as its group's
+    crowded: bool = False
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return self.measurement.turns if self.measurement else ()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.stopped) or (self.measurement is not None and self.measurement.status != "ok")
 
 
 @dataclass(frozen=True)
@@ -28,6 +61,7 @@ class Plan:
     experiments: tuple[Case, ...]
     left_out: tuple[Measurement, ...]
     predicted_bytes: dict[Case, int]
+    work: dict[Case, Work]  # of what will be timed
     seconds: dict[Case, float]  # per call, predicted; empty without ceilings
     sampling: Sampling
 
@@ -61,7 +95,7 @@ def make(
     left_out: list[Measurement] = []
     experiments: list[Case] = []
     compared: dict[Case, list[Case]] = {}
-    bytes_, seconds = {}, {}
+    bytes_, work, seconds = {}, {}, {}
     for case, baseline in pairs:
         component = get_component(case.component)
         bytes_[case] = component.predict_bytes(case)
@@ -76,13 +110,14 @@ def make(
         if component.experiment:
             experiments.append(case)
             continue
+        work[case] = minimum(case)
         if ceilings is not None:
-            seconds[case] = call_seconds(case, bytes_[case], ceilings)
+            seconds[case] = call_seconds(work[case], case.dtype, bytes_[case], ceilings)
         compared.setdefault(baseline or case, []).append(case)
     groups: list[Group] = []
     for baseline, members in compared.items():
-        groups += fitting(baseline if baseline in members else None, members, bytes_, budget)
-    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, seconds, sampling)
+        groups += fitting(baseline if baseline in members else None, members, bytes_, work, budget)
+    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, work, seconds, sampling)
 
 
 def condition(case: Case) -> str | None:
@@ -92,24 +127,26 @@ def condition(case: Case) -> str | None:
     return f"{case.device} has PyTorch's caching allocator, whatever the C library does; allocator is for CPUs"
 
 
-def fitting(baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], budget: int) -> list[Group]:
+def fitting(
+    baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], work: dict[Case, Work], budget: int
+) -> list[Group]:
     """Split a group whose processes do not fit into memory together.
 
     All of them are alive at once, one computes: their inputs add up, only one workspace must be there. A case that does
     not fit beside its baseline is measured alone, and has no speed-up.
     """
-    together: list[Case] = []
+    together: set[Case] = set()
     alone: list[Case] = []
     resident, largest = 0.0, 0.0
     for case in sorted(members, key=lambda member: member != baseline):
-        inputs = min(minimum(case).bytes, peak[case])
+        inputs = min(work[case].bytes, peak[case])
         if resident + inputs + max(largest, peak[case] - inputs) <= budget:
             resident, largest = resident + inputs, max(largest, peak[case] - inputs)
-            together.append(case)
+            together.add(case)
         else:
             alone.append(case)
-    together.sort(key=list(members).index)
-    return [grouped(together, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
+    first = [case for case in members if case in together]
+    return [grouped(first, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
 
 
 def grouped(cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int) -> Group:
@@ -124,19 +161,17 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     made = {}
     for case in group.cases:
         baseline = baselines[case]
-        work = minimum(case)
-        apart = baseline is not None and baseline not in group.cases and baseline in baselines
+        apart = baseline is not None and baseline != group.baseline and baseline in baselines
         notes = (NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
-        memory = plan.predicted_bytes[case]
+        work, memory = plan.work[case], plan.predicted_bytes[case]
         made[case] = Draft(case, compared, work, memory, notes, room=group.room, crowded=group.crowded)
     return made
 
 
-def call_seconds(case: Case, peak: int, ceilings: Ceilings) -> float:
+def call_seconds(work: Work, dtype: str, peak: int, ceilings: Ceilings) -> float:
     """A rough prediction of one call: half the machine's best on the work, and the workspace written and read."""
-    work = minimum(case)
-    ideal = ceilings.seconds(work, case.dtype) or ceilings.seconds(work, "float32") or 0.0
+    ideal = ceilings.seconds(work, dtype) or ceilings.seconds(work, "float32") or 0.0
     workspace = max(0.0, peak - work.bytes)
     return 2 * ideal + 4 * workspace / ceilings.bytes_per_second(float("inf"))
 

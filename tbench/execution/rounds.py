@@ -15,51 +15,18 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tbench.analysis.stopping import decided, looks, precise
 from tbench.analysis.turns import by_round, paired
 from tbench.execution.executor import Executor, Worker, WorkerFailed
-from tbench.records import Case, Handicap, Measurement, Memory, Sampling, Turn, Work
+from tbench.execution.plan import Draft, Group
+from tbench.records import Case, Measurement, Memory, Sampling, Turn
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
 FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
-
-
-@dataclass(frozen=True)
-class Group:
-    """Cases that are compared with `baseline` (one of them, or None) and therefore measured in turns."""
-
-    cases: tuple[Case, ...]
-    baseline: Case | None = None
-    room: int | None = None  # bytes that each process may use for further sets of inputs
-    crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
-
-
-@dataclass
-class Draft:
-    """A case while it is being measured."""
-
-    case: Case
-    baseline: str | None
-    work: Work | None
-    predicted_bytes: int
-    notes: tuple[str, ...] = ()
-    measurement: Measurement | None = None  # everything up to the last complete round
-    stopped: str = ""
-    handicap: Handicap | None = None  # made worse on purpose
-    room: int | None = None  # as its group's
-    crowded: bool = False
-
-    @property
-    def turns(self) -> tuple[Turn, ...]:
-        return self.measurement.turns if self.measurement else ()
-
-    @property
-    def finished(self) -> bool:
-        return bool(self.stopped) or (self.measurement is not None and self.measurement.status != "ok")
 
 
 class Visit:
@@ -132,14 +99,13 @@ def measure_group(
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
     judge_group(group, drafts, sampling)
     while True:
-        unfinished = [case for case in group.cases if not drafts[case].finished]
-        if not unfinished:
+        if all(drafts[case].finished for case in group.cases):
             return [result(drafts[case]) for case in group.cases]
         base = group.baseline
         # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
         # (naive attention beside a window's) until they have had their time. The others then go on alone.
-        keep_base = base is not None and base not in unfinished and not spent(drafts[base], sampling)
-        active = [case for case in group.cases if case in unfinished or (keep_base and case == base)]
+        keep_base = base is not None and drafts[base].finished and not spent(drafts[base], sampling)
+        active = [case for case in group.cases if not drafts[case].finished or (keep_base and case == base)]
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
         judge_group(group, drafts, sampling)

@@ -5,43 +5,32 @@ resolve the device → lock it → look at the machine → plan → measure grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tbench.analysis.derive import implausible
 from tbench.catalog import get as get_component
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
-from tbench.execution.at import At
-from tbench.execution.executor import Executor, WorkerFailed
+from tbench.execution.executor import At, Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
 from tbench.execution.rounds import measure_group
+from tbench.listener import Listener
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement
-from tbench.scenario import Scenario, expand
+from tbench.scenario import Scenario, by_part
 from tbench.store import RunFolder
 from tbench.threads import worker_threads
 
 CEILINGS_SECONDS = 120.0
 FOR_GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # a process's first gradient imports it: half a second
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
-
-
-class Listener(Protocol):
-    """Who wants to know how a run goes on (the terminal, a notebook)."""
-
-    def start(self, cases: int, seconds: float | None) -> None: ...
-    def warn(self, message: str) -> None: ...
-    def begin(self, cases: Sequence[Case]) -> None: ...
-    def update(self, case: Case, state: str) -> None: ...
-    def done(self, measurement: Measurement) -> None: ...
-    def finish(self) -> None: ...
 
 
 class Machine:
@@ -115,7 +104,7 @@ def prepared(
     with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
-        cases = expand(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
+        shares = by_part(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
         with device_lock(device, warn) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
@@ -123,24 +112,23 @@ def prepared(
             free = machine.free_bytes(device)
             baselines: dict[Case, Case | None] = {}
             plans = []
-            for part in parts:
-                own = [case for case in cases if case not in baselines and case in set(expand(part, device))]
-                baselines.update({case: part.baseline_case(case) for case in own})
-                pairs = [(case, baselines[case]) for case in own]
-                plans.append(planning.make(pairs, part.sampling, free, environment.ceilings))
-            yield Prepared(device, environment, plans, baselines), at_home(scenario, executor)
+            for part, cases in shares:
+                compared = {case: part.baseline_case(case) for case in cases}
+                plans.append(planning.make(compared.items(), part.sampling, free, environment.ceilings))
+                baselines |= compared
+            yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
 
 
-def at_home(scenario: Scenario, executor: Executor) -> Executor:
-    """Workers that find the scenario's own kernels, where it has some."""
-    own = any(get_component(case.component).is_own(case) for case in scenario.cases)
+def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
+    """Workers that find the scenario's own kernels, where these cases have some."""
+    own = any(get_component(case.component).is_own(case) for case in cases)
     return At(executor, scenario.folder) if own else executor
 
 
 def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
     """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
     wanted: dict[str, None] = {}
-    for case in (case for part in parts for case in part.cases):
+    for case in (point.on("cpu") for part in parts for point in part.points):
         wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
         if case.phase == "forward_backward":
             wanted[FOR_GRADIENTS] = None
@@ -176,24 +164,31 @@ def run(
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
         }
         with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:
-            done = store.done_ids()
-            listener.start(sum(case.id not in done for case in ready.cases), ready.predicted_seconds(done))
+            finished = store.finished()
+            listener.start(sum(case.id not in finished for case in ready.cases), ready.predicted_seconds(finished))
             status = "interrupted"
             try:
-                measure(ready, executor, store, seed, listener)
+                measure(ready, executor, store, finished, seed, listener)
                 status = "complete"
             finally:
                 listener.finish()
                 store.finish(status)
 
 
-def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, listener: Listener) -> None:
-    done = store.done_ids()
+def measure(
+    ready: Prepared,
+    executor: Executor,
+    store: RunFolder,
+    done: Mapping[str, Measurement],
+    seed: int,
+    listener: Listener,
+) -> None:
+    """Measure what is not `done` (by identity) into the store, and save as it goes."""
     for row in ready.left_out:
         if row.case.id not in done:
             store.append(row)
         listener.done(row)
-    begun = {**store.unfinished(), **store.finished()}
+    begun = {**store.unfinished(), **done}
     for plan in ready.plans:
         memory_limit = free_memory_bytes() if ready.device == "cpu" else None
         for group in plan.groups:
@@ -215,7 +210,7 @@ def measure(ready: Prepared, executor: Executor, store: RunFolder, seed: int, li
                 after_round=store.checkpoint,
             )
             for measurement in measured:
-                old = begun.get(measurement.case.id) if measurement.case.id in done else None
+                old = done.get(measurement.case.id)
                 if old is not None and old.turns == measurement.turns:
                     continue
                 within_limits(measurement, ready, executor, store)

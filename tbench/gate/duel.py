@@ -13,7 +13,8 @@ from statistics import fmean
 from tbench.analysis.turns import paired
 from tbench.comparison.memory import grown
 from tbench.execution.executor import Executor
-from tbench.execution.rounds import Draft, play_round
+from tbench.execution.plan import Draft
+from tbench.execution.rounds import play_round
 from tbench.gate.judge import Evidence
 from tbench.records import Case, Handicap, Measurement, Memory, Sampling
 

@@ -13,7 +13,8 @@ from tbench.catalog import get as get_component
 from tbench.errors import NothingSelected
 from tbench.execution import plan as planning
 from tbench.execution.lock import device_lock
-from tbench.execution.rounds import Draft, play_round
+from tbench.execution.plan import Draft
+from tbench.execution.rounds import play_round
 from tbench.execution.runner import Machine
 from tbench.gate import settle
 from tbench.gate.contest import Watcher, contest

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tbench.errors import Inconclusive, ScenarioError, UsageError
-from tbench.execution.at import At
-from tbench.execution.executor import Executor
+from tbench.execution.executor import At, Executor
 from tbench.execution.local import LocalExecutor
 from tbench.execution.runner import Machine, preloaded
 from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
 from tbench.records import Case, Environment
 from tbench.scenario import Scenario, expand, load
-from tbench.scenario.source import STDIN
+from tbench.yamlfile.source import STDIN
 
 RESULTS = Path("results")  # what tbench wrote is nobody's change
 

@@ -27,6 +27,7 @@ from tbench.gate.save import refuse_result, write
 from tbench.gate.settle import NOT_HERE
 from tbench.gate.sides import Asked, read
 from tbench.gate.spots import located
+from tbench.listener import Listener
 from tbench.records import Case, Measurement
 from tbench.report import write_derived
 from tbench.scenario import Scenario, expand
@@ -43,16 +44,11 @@ CANARIES = Scenario(
 )
 
 
-class Quiet:
-    """Listens to a run; passes on warnings and finished cases as lines."""
+class Lines(Listener):
+    """Passes on warnings and finished cases as lines."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
-
-    def start(self, cases: int, seconds: float | None) -> None: ...
-    def begin(self, cases: Sequence[Case]) -> None: ...
-    def update(self, case: Case, state: str) -> None: ...
-    def finish(self) -> None: ...
 
     def warn(self, message: str) -> None:
         self.tell(f"warning: {message}")
@@ -80,7 +76,7 @@ def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], 
                     seed=seed,
                     resume=True,
                     executor_name="local",
-                    listener=Quiet(tell),
+                    listener=Lines(tell),
                     command=command,
                     alone=False,
                 )

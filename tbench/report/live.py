@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tbench.analysis.derive import Row, derive
+from tbench.listener import Listener
 from tbench.records import Case, Measurement, Value, text
 from tbench.report import units
 
@@ -36,8 +37,8 @@ class Shown:
     row: Row | None = None
 
 
-class Progress:
-    """Listens to a run. `console` writes to standard error by default; `quiet` leaves only warnings."""
+class Progress(Listener):
+    """Shows it on a terminal. `console` writes to standard error by default; `quiet` leaves only warnings."""
 
     def __init__(
         self,
@@ -60,7 +61,6 @@ class Progress:
         self._done: dict[str, Measurement] = {}
 
     def start(self, cases: int, seconds: float | None) -> None:
-        """A run of `cases` cases begins, predicted to take `seconds` in all (None: not known)."""
         self._total, self._predicted = cases, seconds
         self._began = self._last_done = self.clock()
         if self.console.is_terminal and not self.quiet:
@@ -72,12 +72,10 @@ class Progress:
         self.console.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
 
     def begin(self, cases: Sequence[Case]) -> None:
-        """A group of compared cases is measured from now on."""
         self._shown.update({case: Shown("waiting") for case in cases})
         self._draw(now=True)
 
     def update(self, case: Case, state: str) -> None:
-        """What a case does now, in a few words."""
         self._shown.setdefault(case, Shown()).state = state
         self._draw()
 
@@ -96,7 +94,7 @@ class Progress:
         self._draw(now=True)
 
     def finish(self) -> None:
-        """The run has ended, whatever the way; the terminal is as it was. Calling it twice is harmless."""
+        """The terminal is as it was. Calling it twice is harmless."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tbench.scenario.loader import load as load
     from tbench.scenario.model import Scenario as Scenario
-    from tbench.scenario.selection import expand as expand
+    from tbench.scenario.options import by_part as by_part
+    from tbench.scenario.options import expand as expand
 
-HOMES = {"load": "loader", "Scenario": "model", "expand": "selection"}
-__all__ = ["Scenario", "expand", "load"]
+HOMES = {"load": "loader", "Scenario": "model", "by_part": "options", "expand": "options"}
+__all__ = ["Scenario", "by_part", "expand", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The words a scenario may use as axes: a component's own, and those every component shares.
+"""The axes a scenario may name: a component's own, and those every component shares.
 
 `phase`, `dtype`: part of every case. `model`: a preset that fills in sizes. `kv_sharing`: kv_heads by name.
 Each axis turns what stands in YAML (or after `--set`, `-k`) into its one canonical value, or says what is wrong.
@@ -15,10 +15,10 @@ from tbench.components.own import FORMS, PATTERN, place
 from tbench.components.registry import DTYPES, Axis, Component, Impossible
 from tbench.model.presets import PRESETS
 from tbench.records import Value
-from tbench.scenario.mistakes import did_you_mean, shown
+from tbench.yamlfile.mistakes import did_you_mean, shown
 
 LARGEST = 10**12
-COUNTERPART = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing
+ALIAS = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing
 KV_SHARING = re.compile(r"mha|mqa|gqa|gqa:[1-9][0-9]{0,11}")
 SPELLINGS = {
     "fp32": "float32",
@@ -32,8 +32,8 @@ SPELLINGS = {
 
 
 @dataclass(frozen=True)
-class Word:
-    """One axis as a scenario may name it. `parse` raises ValueError with a sentence; `schema` is JSON Schema."""
+class AxisField:
+    """One axis as a scenario file may name it. `parse` raises ValueError with a sentence; `schema` is JSON Schema."""
 
     name: str
     help: str
@@ -41,38 +41,40 @@ class Word:
     schema: Mapping[str, Any]
 
 
-def vocabulary(component: Component) -> dict[str, Word]:
+def axis_fields(component: Component) -> dict[str, AxisField]:
     """Every axis a scenario of `component` may fix, sweep or name, in the order it is best written."""
     names = [axis.name for axis in component.axes]
-    words = [
+    fields = [
         choice("phase", component.phases, f"a phase of {component.name}", "what is timed"),
         choice("dtype", DTYPES, "a dtype", "number format of the inputs"),
     ]
     if any(preset.axes(names) for preset in PRESETS.values()):
-        words.append(choice("model", tuple(PRESETS), "a model preset", "a model whose sizes are filled in"))
-    words += [own(component, axis) for axis in component.axes]
+        fields.append(choice("model", tuple(PRESETS), "a model preset", "a model whose sizes are filled in"))
+    fields += [component_field(component, axis) for axis in component.axes]
     if {"heads", "kv_heads"} <= set(names):
         schema = {"type": "string", "pattern": f"^({KV_SHARING.pattern})$", "examples": ["mha", "gqa", "gqa:8", "mqa"]}
-        words.append(Word("kv_sharing", "kv_heads by name: mha, gqa, gqa:N (N KV heads), mqa", kv_sharing, schema))
-    return {word.name: word for word in words}
+        fields.append(
+            AxisField("kv_sharing", "kv_heads by name: mha, gqa, gqa:N (N KV heads), mqa", kv_sharing, schema)
+        )
+    return {field.name: field for field in fields}
 
 
-def own(component: Component, axis: Axis) -> Word:
-    """A component's axis as a word."""
+def component_field(component: Component, axis: Axis) -> AxisField:
+    """An axis of the component."""
     if axis.name == component.variant_axis:
         return variant(component, axis)
     schema = {"description": axis.help, **axis.schema} if axis.schema else None
     if axis.parse is not None:
-        return Word(axis.name, axis.help, axis.parse, schema or {"description": axis.help})
+        return AxisField(axis.name, axis.help, axis.parse, schema or {"description": axis.help})
     if axis.kind == "int":
         counted = {"type": "integer", "minimum": 1, "maximum": LARGEST, "description": axis.help}
-        return Word(axis.name, axis.help, positive_integer, schema or counted)
+        return AxisField(axis.name, axis.help, positive_integer, schema or counted)
     if axis.kind == "bool":
-        return Word(axis.name, axis.help, boolean, schema or {"type": "boolean", "description": axis.help})
+        return AxisField(axis.name, axis.help, boolean, schema or {"type": "boolean", "description": axis.help})
     return choice(axis.name, axis.choices, f"a {axis.name}", axis.help)
 
 
-def variant(component: Component, axis: Axis) -> Word:
+def variant(component: Component, axis: Axis) -> AxisField:
     """The axis of variants: their names, and where the component takes some, the places of the user's own."""
     names = (*component.variants, *component.offered)
     known = choice(axis.name, names, f"a {axis.name} of {component.name}", axis.help)
@@ -90,11 +92,11 @@ def variant(component: Component, axis: Axis) -> Word:
             raise ValueError(f"{error}; one of your own is written {FORMS}" if meant else str(error)) from None
 
     forms = [{"enum": list(names)}, {"type": "string", "pattern": f"^(?:{PATTERN})$", "description": FORMS}]
-    return Word(axis.name, axis.help, parse, {"anyOf": forms, "description": axis.help})
+    return AxisField(axis.name, axis.help, parse, {"anyOf": forms, "description": axis.help})
 
 
-def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> Word:
-    """A word with a list of possible values; `what` completes "… is not …"."""
+def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> AxisField:
+    """An axis with a list of possible values; `what` completes "… is not …"."""
 
     def parse(value: Any) -> Value:
         if isinstance(value, str) and value in choices:
@@ -104,7 +106,7 @@ def choice(name: str, choices: tuple[str, ...], what: str, help: str) -> Word:
             hint = f"; did you mean {SPELLINGS[str(value).lower()]!r}?"
         raise ValueError(f"{shown(value)} is not {what}{hint}")
 
-    return Word(name, help, parse, {"enum": list(choices), "description": help})
+    return AxisField(name, help, parse, {"enum": list(choices), "description": help})
 
 
 def positive_integer(value: Any) -> Value:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tbench.components.registry import Component, Impossible
-from tbench.records import Case, Sampling, Value, text
-from tbench.scenario.axes import COUNTERPART, Missing
-from tbench.scenario.mistakes import Loc, Mistakes, shown
+from tbench.records import Value, text
+from tbench.scenario.axes import ALIAS, Missing
 from tbench.scenario.mode import Mode, Origin
-from tbench.scenario.model import Given, Scenario, case_of, is_at, matches, overlaid
+from tbench.scenario.model import Given, Point, Scenario, attempt, is_one_of, matches, overlaid
+from tbench.yamlfile.mistakes import Loc, Mistakes, shown
 
 MOST_CASES = 20_000
-MODE_OPTION = {"": "", "quick": " with --quick", "rigorous": " with --rigorous"}
 
 
 def overlaps(data: Mapping[str, Any], mistakes: Mistakes) -> None:
@@ -34,14 +33,13 @@ def overlaps(data: Mapping[str, Any], mistakes: Mistakes) -> None:
         first, second = sorted((places["kv_heads"][0], places["kv_sharing"][0]), key=lambda loc: mistakes.place(loc))
         mistakes.add(second, f"kv_heads and kv_sharing are one axis ({at(mistakes, first)}); remove one", at_key=True)
     entries: list[tuple[Loc, Any]] = [((name,), data.get(name)) for name in ("baseline", "quick", "rigorous")]
-    entries += [(("include", index), entry) for index, entry in enumerate(listed(data.get("include")))]
+    included = data.get("include")
+    entries += [
+        (("include", index), entry) for index, entry in enumerate(included if isinstance(included, list) else ())
+    ]
     for loc, entry in entries:
         if isinstance(entry, dict) and {"kv_heads", "kv_sharing"} <= set(entry):
             mistakes.add(loc, "kv_heads and kv_sharing are one axis; remove one")
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def at(mistakes: Mistakes, loc: Loc) -> str:
@@ -56,16 +54,19 @@ def repetitions(form: Mapping[str, Any], mistakes: Mistakes) -> None:
     sections += [(("exclude", index), entry) for index, entry in enumerate(form.get("exclude", []))]
     lists += [((*loc, axis), values) for loc, of in sections for axis, values in of.items() if axis != "sampling"]
     for loc, values in lists:
+        seen: set[Value] = set()
         for index, value in enumerate(values):
-            if value in values[:index]:
+            if value in seen:
                 mistakes.add((*loc, index), f"{text(value)} is given twice; remove one")
+            seen.add(value)
 
 
 class Checker:
-    """Checks one mode of a scenario. `option` names the mode; `strict`: nothing was replaced from outside."""
+    """Checks one mode of a scenario. `strict`: nothing was replaced from outside, so that all of it must make sense."""
 
-    def __init__(self, component: Component, mode: Mode, name: str, strict: bool, mistakes: Mistakes) -> None:
-        self.component, self.mode, self.name, self.strict, self.mistakes = component, mode, name, strict, mistakes
+    def __init__(self, component: Component, mode: Mode, strict: bool, mistakes: Mistakes) -> None:
+        self.component, self.mode, self.strict, self.mistakes = component, mode, strict, mistakes
+        self.points: dict[Point, Given] = {}
 
     def say(self, origin: Origin, message: str) -> None:
         if isinstance(origin, str):
@@ -79,40 +80,37 @@ class Checker:
             self.mistakes.add(loc, message, at_key=True)
 
     def check(self, scenario: Scenario) -> set[int]:
-        """Everything. Returns which entries of `exclude` match a case (all of them where that cannot be told)."""
-        every = set(range(len(scenario.exclude)))
+        """Everything. Returns which entries of `exclude` match a case. A scenario without mistakes keeps its points."""
+        used: set[int] = set()
         count = math.prod(len(values) for values in scenario.sweep.values())
         if count > MOST_CASES:
-            self.whole(("sweep",), f"{count} cases{MODE_OPTION[self.name]}; {MOST_CASES} at most, sweep fewer values")
-            return every
-        points: dict[Case, Given] = {}
-        used: set[int] = set()
+            self.whole(("sweep",), f"{count} cases{self.option}; {MOST_CASES} at most, sweep fewer values")
+            return used
         for given in scenario.swept():
-            case, trouble = self.attempt(given)
-            hits = {index for index, entry in enumerate(scenario.exclude) if matches(given, case, entry)}
+            made = attempt(self.component, given, scenario.sampling)
+            hits = {index for index, entry in enumerate(scenario.exclude) if matches(given, made, entry)}
             used |= hits
             if hits:
                 continue
-            if case is None:
-                assert trouble is not None
-                self.say(*self.placed(trouble, given, None))
-            elif case in points:
-                self.same(case, points[case], given)
+            if not isinstance(made, Point):
+                self.say(*self.placed(made, given, None))
+            elif made in self.points:
+                self.same(self.points[made], given)
             else:
-                points[case] = given
+                self.points[made] = given
         for loc, entry in self.mode.include:
-            self.included(loc, entry, scenario, points)
-        if not points:
-            self.whole(("exclude",), f"no case is left{MODE_OPTION[self.name]}: everything is excluded")
+            self.included(loc, entry, scenario)
+        if not self.points:
+            self.whole(("exclude",), f"no case is left{self.option}: everything is excluded")
         elif self.strict:
-            self.baseline(scenario.baseline, points)
-        return every if self.mistakes.any() else used
+            self.baseline(scenario.baseline)
+        if not self.mistakes.any():
+            scenario.keep(self.points)
+        return used
 
-    def attempt(self, given: Given) -> tuple[Case | None, Missing | Impossible | None]:
-        try:
-            return case_of(self.component, given, Sampling()), None
-        except (Missing, Impossible) as error:
-            return None, error
+    @property
+    def option(self) -> str:
+        return f" with --{self.mode.name}" if self.mode.name else ""
 
     def placed(self, trouble: Missing | Impossible, given: Given, entry: Loc | None) -> tuple[Origin, str]:
         """Where to point for a point that makes no case, and what to say. `entry`: the place of an included one."""
@@ -122,14 +120,14 @@ class Checker:
             return entry or (
                 "component",
             ), f"{names} {'is' if len(trouble.names) == 1 else 'are'} not given; add to {where}"
-        for name in (trouble.axis, COUNTERPART.get(trouble.axis, ""), "model"):
+        for name in (trouble.axis, ALIAS.get(trouble.axis, ""), "model"):
             if entry is not None and (*entry, name) in self.mistakes.values:
                 return (*entry, name), f"{name}: {trouble}"
             if name in given and (name, given[name]) in self.mode.origin:
                 return self.mode.origin[name, given[name]], f"{name}: {trouble}"
         return entry or ("component",), f"{trouble.axis}: {trouble}"
 
-    def same(self, case: Case, first: Given, second: Given) -> None:
+    def same(self, first: Given, second: Given) -> None:
         names = [name for name in second if first.get(name) != second[name]]
         told = " ".join(f"{name}={text(first[name])}" for name in names if name in first)
         for name in names:
@@ -140,40 +138,34 @@ class Checker:
                 )
                 return
 
-    def included(self, loc: Loc, entry: Mapping[str, Value], scenario: Scenario, points: dict[Case, Given]) -> None:
+    def included(self, loc: Loc, entry: Mapping[str, Value], scenario: Scenario) -> None:
         given = overlaid(scenario.fixed, entry)
         for name in ("phase", "dtype"):
             if name in scenario.sweep and name not in given:
                 self.mistakes.add(loc, f"{name} is swept; say which one this case has")
                 return
-        case, trouble = self.attempt(given)
-        if trouble is not None:
-            self.say(*self.placed(trouble, given, loc))
-        elif case is not None and case not in points:
-            points[case] = given
+        made = attempt(self.component, given, scenario.sampling)
+        if not isinstance(made, Point):
+            self.say(*self.placed(made, given, loc))
+        elif made not in self.points:
+            self.points[made] = given
         elif self.strict and not self.mode.replaced:
             self.mistakes.add(loc, "the sweep has this case already; remove it")
 
-    def baseline(self, baseline: Mapping[str, Value], points: Mapping[Case, Given]) -> None:
+    def baseline(self, baseline: Mapping[str, Value]) -> None:
         """The baseline must be among the cases, and not all of them."""
         for name, value in baseline.items():
-            here = [is_at(given, case, name, value) for case, given in points.items()]
+            here = [is_one_of(given, point, name, (value,)) for point, given in self.points.items()]
             if not any(here):
-                there = list(dict.fromkeys(text(v) for v in values_of(name, points)))
+                having = dict.fromkeys(given.get(name, point.get(name)) for point, given in self.points.items())
+                there = [text(one) for one in having if one is not None]
                 is_ = f"{name} is {', '.join(there[:12])}" if there else f"no case has {name}"
-                told = f"no case{MODE_OPTION[self.name]} has {name}={text(value)}: {is_}"
-                return self.whole(("baseline", name), told)
-            if all(here) and not self.name:
+                return self.whole(("baseline", name), f"no case{self.option} has {name}={text(value)}: {is_}")
+            if all(here) and not self.mode.name:
                 told = f"every case has {name}={text(value)}; sweep {name}, or drop it here"
                 return self.whole(("baseline", name), told)
-        together = (all(is_at(given, case, n, v) for n, v in baseline.items()) for case, given in points.items())
-        if baseline and not any(together):
+        entry = {name: (value,) for name, value in baseline.items()}
+        if not any(matches(given, point, entry) for point, given in self.points.items()):
             told = " ".join(f"{name}={text(value)}" for name, value in baseline.items())
-            self.whole(("baseline",), f"no case{MODE_OPTION[self.name]} has {told} together; is it excluded?")
+            self.whole(("baseline",), f"no case{self.option} has {told} together; is it excluded?")
         return None
-
-
-def values_of(name: str, points: Mapping[Case, Given]) -> list[Value]:
-    """The values an axis has among the cases."""
-    found = (given.get(name, case.get(name)) for case, given in points.items())
-    return [value for value in found if value is not None]

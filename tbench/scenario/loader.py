@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
-from tbench.scenario import overrides as setting
-from tbench.scenario import own
-from tbench.scenario.axes import COUNTERPART, vocabulary
-from tbench.scenario.mistakes import Mistakes, did_you_mean, shown
-from tbench.scenario.mode import MODES, Mode, ModeName
+from tbench.scenario import user_kernels
+from tbench.scenario.axes import ALIAS, axis_fields
+from tbench.scenario.mode import MODES, Mode, ModeName, mode_of
 from tbench.scenario.model import Scenario
-from tbench.scenario.overrides import Override
-from tbench.scenario.reader import REFUSED, Document, read
-from tbench.scenario.source import STDIN, contents, folder_of, is_file, nearby, shown_path
+from tbench.scenario.options import Override
+from tbench.yamlfile.mistakes import Mistakes, did_you_mean, shown
+from tbench.yamlfile.reader import REFUSED, Document, read
+from tbench.yamlfile.source import STDIN, contents, folder_of, is_file, nearby, shown_path
 
 DEEPEST_SUITE = 4
 
@@ -33,14 +31,14 @@ def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, r
     if quick and rigorous:
         raise UsageError("--quick and --rigorous exclude each other; give one of them")
     mode: ModeName = "quick" if quick else "rigorous" if rigorous else ""
-    wanted = [setting.parse(text) for text in overrides]
+    wanted = [Override.read(text) for text in overrides]
     named = [override.axis for override in wanted]
     for override in wanted:
         if named.count(override.axis) > 1:
             raise UsageError(
                 f"{override.label}: {override.axis} is set twice; give all its values at once, {override.axis}=a,b"
             )
-        if COUNTERPART.get(override.axis) in named:
+        if ALIAS.get(override.axis) in named:
             raise UsageError(f"{override.label}: kv_heads and kv_sharing are one axis; set one of them")
     return Loader(mode, wanted, folder_of(str(path))).load(str(path), ())
 
@@ -58,7 +56,7 @@ class Loader:
         return self.single(document, path, in_suite=bool(within))
 
     def suite(self, document: Document, path: str, within: tuple[Path, ...]) -> Scenario:
-        from tbench.scenario.validation import validated
+        from tbench.scenario.form import validated
 
         mistakes = document.mistakes
         form = validated(document.data, None, mistakes)
@@ -90,11 +88,12 @@ class Loader:
 
     def fits_somewhere(self, parts: Sequence[Scenario], mistakes: Mistakes) -> None:
         """An override must fit one part of a suite at least."""
+        components = [axis_fields(COMPONENTS[name]) for name in dict.fromkeys(part.component for part in parts)]
         for override in self.overrides:
             refused: list[str] = []
-            for part in parts:
+            for axes in components:
                 try:
-                    override.parsed(vocabulary(COMPONENTS[part.component]))
+                    override.parsed(axes)
                     break
                 except ValueError as error:
                     refused.append(str(error))
@@ -103,7 +102,7 @@ class Loader:
 
     def single(self, document: Document, path: str, in_suite: bool) -> Scenario:
         from tbench.scenario import checks
-        from tbench.scenario.validation import validated
+        from tbench.scenario.form import validated
 
         data, mistakes = document.data, document.mistakes
         component = component_of(document)
@@ -111,17 +110,24 @@ class Loader:
         form = validated(data, component, mistakes)
         checks.overlaps(data, mistakes)
         mistakes.raise_if_any()
-        form = own.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
+        form = user_kernels.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
         checks.repetitions(form, mistakes)
         mistakes.raise_if_any()
+        lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
         # Without --set every mode is checked, so that a mistake shows before the mode is first used.
+        made: dict[ModeName, Mode] = {}
         scenarios: dict[ModeName, Scenario] = {}
-        unused = set(range(len(form.get("exclude", []))))
+        used: set[int] = set()
         for name in (self.mode,) if replaced else MODES:
-            mode = made_mode(name, form, data, replaced, mistakes)
-            scenarios[name] = assembled(form, mode, path, mistakes)
-            unused -= checks.Checker(component, mode, name, not replaced, mistakes).check(scenarios[name])
-        for index in unused if not replaced else ():
+            made[name] = mode_of(name, form, data, replaced, mistakes)
+            scenarios[name] = made[name].scenario(form, path, lines)
+            if name and not replaced and made[name].has_cases_of(made[""]):
+                if not mistakes.any():
+                    scenarios[name].keep(scenarios[""].points)
+            else:
+                used |= checks.Checker(component, made[name], not replaced, mistakes).check(scenarios[name])
+        unused = () if replaced or mistakes.any() else set(range(len(form.get("exclude", [])))) - used
+        for index in unused:
             mistakes.add(("exclude", index), "this matches no case; correct it or remove it")
         mistakes.raise_if_any()
         return scenarios[self.mode]
@@ -131,51 +137,19 @@ class Loader:
     ) -> list[tuple[Override, tuple[Value, ...]]]:
         """The overrides with their values. In a suite, those that fit this part."""
         made = []
+        axes = axis_fields(component)
         for override in self.overrides:
             try:
-                values = override.parsed(vocabulary(component))
+                values = override.parsed(axes)
             except ValueError as error:
                 if not in_suite:
                     mistakes.elsewhere.append(f"{override.label}: {error}")
                 continue
             made.append((override, values))
             if override.axis == component.variant_axis:
-                troubles = own.troubles(values, self.folder)
+                troubles = user_kernels.troubles(values, self.folder)
                 mistakes.elsewhere += [f"{override.label}: {override.axis}: {trouble}" for trouble in troubles]
         return made
-
-
-def made_mode(
-    name: ModeName,
-    form: dict[str, Any],
-    order: dict[str, Any],
-    replaced: list[tuple[Override, tuple[Value, ...]]],
-    mistakes: Mistakes,
-) -> Mode:
-    from tbench.scenario.mode import made
-
-    mode = made(name, form, order, mistakes)
-    for override, values in replaced:
-        mode.replace(override.axis, values, [override.label] * len(values))
-    return mode
-
-
-def assembled(form: dict[str, Any], mode: Mode, path: str, mistakes: Mistakes) -> Scenario:
-    lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
-    return Scenario(
-        name=form["name"],
-        title=form.get("title", form["name"]),
-        description=form.get("description", ""),
-        component=form["component"],
-        fixed=mode.fixed,
-        sweep=mode.sweep,
-        include=tuple(entry for _, entry in mode.include),
-        exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for entry in form.get("exclude", [])),
-        baseline=form.get("baseline", {}),
-        sampling=mode.sampling,
-        path=path,
-        lines=lines,
-    )
 
 
 def component_of(document: Document) -> Component:

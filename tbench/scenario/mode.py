@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tbench.model.presets import PRESETS
 from tbench.records import Sampling, Value
-from tbench.scenario.axes import COUNTERPART
-from tbench.scenario.mistakes import Loc, Mistakes
+from tbench.scenario.axes import ALIAS
+from tbench.scenario.model import Scenario
+from tbench.scenario.options import Override
+from tbench.yamlfile.mistakes import Loc, Mistakes
 
 ModeName = Literal["", "quick", "rigorous"]
 MODES: tuple[ModeName, ...] = ("", "quick", "rigorous")
@@ -25,8 +27,10 @@ Origin = Loc | str  # where a value stands in the file, or the `--set` it comes 
 
 @dataclass
 class Mode:
-    """What is measured in one mode. `origin` says where the value of an axis comes from."""
+    """What is measured in one mode. `origin` says where the value of an axis comes from; `replaced`: which axes come
+    from a section of the mode, or from a `--set`."""
 
+    name: ModeName = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     sweep: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     include: list[tuple[Loc, dict[str, Value]]] = field(default_factory=list)
@@ -41,9 +45,10 @@ class Mode:
         """
         self.origin |= {(axis, value): origin for value, origin in zip(values, origins, strict=True)}
         self.replaced.add(axis)
-        names = {axis, COUNTERPART.get(axis, axis)}
+        names = {axis, ALIAS.get(axis, axis)}
+        kept = set(values)
         self.include = [
-            (loc, entry) for loc, entry in self.include if all(entry[name] in values for name in names & set(entry))
+            (loc, entry) for loc, entry in self.include if all(entry[name] in kept for name in names & set(entry))
         ]
         for name in names:
             self.fixed.pop(name, None)
@@ -60,9 +65,61 @@ class Mode:
         else:
             self.sweep[axis] = values
 
+    def has_cases_of(self, other: Mode) -> bool:
+        """Whether both measure the same cases, if perhaps not as long."""
+        own, theirs = ((m.fixed, m.sweep, m.include, m.sampling.conditions()) for m in (self, other))
+        return own == theirs
+
+    def scenario(self, form: Mapping[str, Any], path: str, lines: Mapping[str, int]) -> Scenario:
+        """The scenario in this mode. `form`: the checked file."""
+        return Scenario(
+            name=form["name"],
+            title=form.get("title", form["name"]),
+            description=form.get("description", ""),
+            component=form["component"],
+            fixed=self.fixed,
+            sweep=self.sweep,
+            include=tuple(entry for _, entry in self.include),
+            exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for entry in form.get("exclude", [])),
+            baseline=form.get("baseline", {}),
+            sampling=self.sampling,
+            path=path,
+            lines=lines,
+        )
+
+
+def mode_of(
+    name: ModeName,
+    form: Mapping[str, Any],
+    order: Mapping[str, Any],
+    overrides: Sequence[tuple[Override, tuple[Value, ...]]],
+    mistakes: Mistakes,
+) -> Mode:
+    """One mode of a checked file, with every `--set` and its values; impossible samplings go to `mistakes`.
+
+    `form`: the checked file; `order`: the file, for the order of its keys.
+    """
+    mode = as_written(form, order)
+    mode.name = name
+    section = form.get(name, {}) if name else {}
+    for axis in order.get(name, {}) if name else ():
+        if axis != "sampling":
+            values = tuple(section[axis])
+            mode.replace(axis, values, [(name, axis, index) for index in range(len(values))])
+    written = [(("sampling",), form.get("sampling", {})), ((name, "sampling"), section.get("sampling", {}))]
+    mode.sampling = sampling(name, written[0][1], written[1][1])
+    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
+        least, most = getattr(mode.sampling, low), getattr(mode.sampling, high)
+        if least > most:
+            loc = next(loc for loc, keys in reversed(written) if low in keys)
+            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
+    for override, replacing in overrides:
+        mode.replace(override.axis, replacing, [override.label] * len(replacing))
+    return mode
+
 
 def as_written(form: Mapping[str, Any], order: Mapping[str, Any]) -> Mode:
-    """The mode without `--quick` or `--rigorous`. `form`: the checked file; `order`: the file, for key order."""
+    """The mode without `--quick` or `--rigorous`, and nothing set."""
     mode = Mode()
     phases = form.get("phase", [])
     listed = isinstance(order.get("phase"), list)
@@ -85,28 +142,11 @@ def as_written(form: Mapping[str, Any], order: Mapping[str, Any]) -> Mode:
     return mode
 
 
-def made(name: ModeName, form: Mapping[str, Any], order: Mapping[str, Any], mistakes: Mistakes) -> Mode:
-    """One mode of a checked file; impossible samplings go to `mistakes`."""
-    mode = as_written(form, order)
-    section = form.get(name, {}) if name else {}
-    for axis in order.get(name, {}) if name else ():
-        if axis != "sampling":
-            values = tuple(section[axis])
-            mode.replace(axis, values, [(name, axis, index) for index in range(len(values))])
-    written = [(("sampling",), form.get("sampling", {})), ((name, "sampling"), section.get("sampling", {}))]
-    mode.sampling = sampling(name, written[0][1], written[1][1])
-    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
-        least, most = getattr(mode.sampling, low), getattr(mode.sampling, high)
-        if least > most:
-            loc = next(loc for loc, keys in reversed(written) if low in keys)
-            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
-    return mode
-
-
 def sampling(name: ModeName, written: Mapping[str, Any], own: Mapping[str, Any]) -> Sampling:
     """Defaults, under the file's section, under what the mode means, under the mode's own section.
 
-    Of a lower limit above its upper one, the one that came from further below gives way.
+    Where a lower limit ends up above its upper one (`max_time: 0.1` in the file, `min_time` by default), the one from
+    the weaker layer is set to the other. Both from one layer are left for `mode_of` to complain of.
     """
     layers = (dataclasses.asdict(Sampling()), written, SAMPLING[name], own)
     values = {key: value for layer in layers for key, value in layer.items()}

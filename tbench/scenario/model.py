@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,34 @@ from typing import Any
 from tbench import catalog
 from tbench.components.registry import Component, Impossible
 from tbench.records import Case, Sampling, Value
-from tbench.scenario.axes import COUNTERPART, Missing, kv_heads, resolve
-from tbench.scenario.source import folder_of
+from tbench.scenario.axes import ALIAS, Missing, kv_heads, resolve
+from tbench.yamlfile.source import folder_of
 
 Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
-ANYWHERE = ""  # the device of a case before one is chosen
+
+
+@dataclass(frozen=True)
+class Point:
+    """A case before a device is chosen for it."""
+
+    component: str
+    phase: str
+    dtype: str
+    axes: tuple[tuple[str, Value], ...]
+
+    @staticmethod
+    def of(case: Case) -> Point:
+        return Point(case.component, case.phase, case.dtype, case.axes)
+
+    def on(self, device: str) -> Case:
+        return Case(self.component, self.phase, device, self.dtype, self.axes)
+
+    def get(self, name: str) -> Value | None:
+        """The value of an axis, `phase`, `dtype` and `component` among them."""
+        for axis, value in self.axes:
+            if axis == name:
+                return value
+        return {"phase": self.phase, "dtype": self.dtype, "component": self.component}.get(name)
 
 
 @dataclass(frozen=True)
@@ -51,33 +74,34 @@ class Scenario:
     @property
     def phases(self) -> tuple[str, ...]:
         """Every phase that is measured, in order."""
-        return tuple(dict.fromkeys(case.phase for case in self.cases))
+        return tuple(dict.fromkeys(point.phase for point in self.points))
 
     @cached_property
-    def points(self) -> dict[Case, Given]:
-        """Every case, without a device, and what the scenario says of it, in the order of the sweep.
-
-        For a suite: the cases of its parts, each once.
-        """
-        made: dict[Case, Given] = {}
+    def points(self) -> dict[Point, Given]:
+        """Every point, and what the scenario says of it, in the order of the sweep. For a suite: of its parts, each
+        once."""
+        found: dict[Point, Given] = {}
         for part in self.parts:
             for point, given in part.points.items():
-                made.setdefault(point, given)
+                found.setdefault(point, given)
         if self.parts:
-            return made
+            return found
         component = catalog.get(self.component)
         for given in self.swept():
-            case = possible(component, given, self.sampling)
-            if not any(matches(given, case, entry) for entry in self.exclude):
-                made[case or case_of(component, given, self.sampling)] = given
+            made = attempt(component, given, self.sampling)
+            if any(matches(given, made, entry) for entry in self.exclude):
+                continue
+            if not isinstance(made, Point):
+                raise made
+            found[made] = given
         for entry in self.include:
             given = overlaid(self.fixed, entry)
-            made.setdefault(case_of(component, given, self.sampling), given)
-        return made
+            found.setdefault(point_of(component, given, self.sampling), given)
+        return found
 
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        return tuple(self.points)
+    def keep(self, points: dict[Point, Given]) -> None:
+        """Spare `points` from being made again, by whoever has made them to check the scenario."""
+        vars(self)["points"] = points  # where `cached_property` looks first
 
     def swept(self) -> Iterator[Given]:
         """The whole sweep, last axis fastest."""
@@ -94,12 +118,12 @@ class Scenario:
             return next((baseline for baseline in found if baseline), None)
         if not self.baseline or not self.has(case):
             return None
-        given = self.points[dataclasses.replace(case, device=ANYWHERE)]
-        made = possible(catalog.get(self.component), overlaid(given, self.baseline), self.sampling)
-        return made and dataclasses.replace(made, device=case.device)
+        given = overlaid(self.points[Point.of(case)], self.baseline)
+        made = attempt(catalog.get(self.component), given, self.sampling)
+        return made.on(case.device) if isinstance(made, Point) else None
 
     def has(self, case: Case) -> bool:
-        return dataclasses.replace(case, device=ANYWHERE) in self.points
+        return Point.of(case) in self.points
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON values; not where the file lies."""
@@ -137,41 +161,45 @@ class Scenario:
 
 def overlaid(given: Mapping[str, Value], more: Mapping[str, Value]) -> Given:
     """`given` with `more` on top; another name of the same axis gives way too."""
-    return {name: value for name, value in given.items() if COUNTERPART.get(name) not in more} | dict(more)
+    return {name: value for name, value in given.items() if ALIAS.get(name) not in more} | dict(more)
 
 
-def case_of(component: Component, given: Given, sampling: Sampling) -> Case:
-    """The case at one point; unusual conditions of sampling are axes of it. Raises Missing and Impossible."""
+def point_of(component: Component, given: Given, sampling: Sampling) -> Point:
+    """What is measured at one point; unusual conditions of sampling are axes of it. Raises Missing and Impossible."""
     conditions = () if component.experiment else sampling.conditions()
     axes = (*resolve(component, given).items(), *conditions)
     phase, dtype = given.get("phase", component.phases[0]), given.get("dtype", "float32")
-    return Case(component.name, str(phase), ANYWHERE, str(dtype), axes)
+    return Point(component.name, str(phase), str(dtype), axes)
 
 
-def possible(component: Component, given: Given, sampling: Sampling) -> Case | None:
-    """The case at one point, or None where there can be none."""
+def attempt(component: Component, given: Given, sampling: Sampling) -> Point | Impossible | Missing:
+    """`point_of`, or why there is none."""
     try:
-        return case_of(component, given, sampling)
-    except (Impossible, Missing):
-        return None
+        return point_of(component, given, sampling)
+    except (Impossible, Missing) as trouble:
+        return trouble
 
 
-def matches(given: Given, case: Case | None, entry: Mapping[str, tuple[Value, ...]]) -> bool:
-    """Whether a point has, for every axis of `entry`, one of its values: by the name it uses or by what follows."""
-    return all(any(is_at(given, case, name, value) for value in values) for name, values in entry.items())
+def matches(given: Given, made: Point | Exception, entry: Mapping[str, tuple[Value, ...]]) -> bool:
+    """Whether a point has, for every axis of `entry`, one of its values. `made`: as from `attempt`."""
+    return all(is_one_of(given, made, name, values) for name, values in entry.items())
 
 
-def is_at(given: Given, case: Case | None, name: str, value: Value) -> bool:
-    """Whether a point has `value` on the axis `name`. `case`: what the point makes, if it makes one."""
-    if given.get(name) == value:
+def is_one_of(given: Given, made: Point | Exception, name: str, values: Collection[Value]) -> bool:
+    """Whether an axis has one of `values`: by the name that is given, or by what follows from it."""
+    if name in given and given[name] in values:
         return True
-    if case is None:
+    if not isinstance(made, Point):
         return False
-    if name != "kv_sharing" or case.get("kv_heads") is None:
-        return case.get(name) == value
-    model = given.get("model")
+    if name != "kv_sharing" or made.get("kv_heads") is None:
+        return made.get(name) in values
+    return any(made.get("kv_heads") == shared(given, made, str(value)) for value in values)
+
+
+def shared(given: Given, point: Point, sharing: str) -> int | None:
+    """The KV heads that `sharing` would mean here; None where it cannot be."""
+    heads, model = point.get("heads"), given.get("model")
     try:
-        meant = kv_heads(str(value), case.integer("heads"), None if model is None else str(model))
+        return kv_heads(sharing, int(heads or 0), None if model is None else str(model))
     except Impossible:
-        return False
-    return meant == case["kv_heads"]
+        return None

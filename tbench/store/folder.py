@@ -134,10 +134,6 @@ class RunFolder:
         in_flight = [replace(one, stopped=one.stopped or "interrupted") for one in self.unfinished().values()]
         return [*self.finished().values(), *in_flight]
 
-    def done_ids(self) -> set[str]:
-        """Identities of the cases that need not be measured any more."""
-        return set(self.finished())
-
     def close(self) -> None:
         """Release the folder. Closing twice is harmless."""
         if self._lock is not None:

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from tbench.execution.at import At
+from tbench.execution.executor import At
 from tbench.execution.local import LocalExecutor
-from tbench.execution.rounds import Draft, play_round
+from tbench.execution.plan import Draft
+from tbench.execution.rounds import play_round
 from tbench.records import Case, Measurement, Sampling, Work
 from tests.components.small import case
 

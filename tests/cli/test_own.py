@@ -12,7 +12,7 @@ import pytest
 import tbench
 from tbench.cli import exit_code
 from tests.cli.test_run import TINY
-from tests.execution.test_at import KERNELS
+from tests.execution.test_executor import KERNELS
 
 MINE = TINY.replace("[naive, flash]", '[flash, "./kernels.py:attend"]').replace("kernel: naive", "kernel: flash")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own-kernel"

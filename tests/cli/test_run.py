@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import tbench
+from tbench.claims import assess
 from tbench.cli import exit_code
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
@@ -208,6 +210,26 @@ def test_dry_run_measures_nothing_and_tells_everything(
     assert "cudnn" in out
     assert "unsupported" in out
     assert not (tmp_path / "results").exists()
+
+
+def test_a_suite_prints_the_table_and_judges_the_claims_once(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged: list[object] = []
+
+    def counted(*arguments: Any) -> Any:
+        judged.append(arguments)
+        return assess(*arguments)
+
+    for module in ("tbench.claims.derived", "tbench.cli.table"):
+        monkeypatch.setattr(f"{module}.assess", counted)
+    (tmp_path / "suite.yaml").write_text("version: 1\nname: suite\nparts: [tiny.yaml]\n")
+    assert exit_code(["run", str(tmp_path / "suite.yaml"), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert len(judged) == 1
+    assert (tmp_path / "run" / "table.md").exists()
+    assert exit_code(["table", str(tmp_path / "run")]) == 0
+    assert out.endswith(capsys.readouterr().out)
 
 
 def test_a_failing_case_is_a_row_and_exit_code_4(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tbench.execution.executor import WorkerFailed
-from tbench.execution.rounds import Draft
+from tbench.execution.plan import Draft
 from tbench.records import Case, Memory, Turn, Work
 
 

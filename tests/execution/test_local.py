@@ -16,7 +16,8 @@ import pytest
 
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor, worker_environment
-from tbench.execution.rounds import Group, measure_group
+from tbench.execution.plan import Group
+from tbench.execution.rounds import measure_group
 from tbench.records import Case, Measurement, Sampling
 from tbench.threads import worker_threads
 from tests.execution import hostile

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.components.attention import ATTENTION
 from tbench.execution import plan
-from tbench.execution.plan import NOT_TOGETHER, Plan
-from tbench.execution.rounds import Group
+from tbench.execution.plan import NOT_TOGETHER, Group, Plan
 from tbench.records import Case, Ceilings, Sampling
 from tests.components.cases import attention
 
@@ -131,6 +132,34 @@ def test_what_further_inputs_may_take_is_left_beside_everybodys_peak(
             assert kept + plan.ROOM * len(group.cases) * (group.room + 1) > budget - 1
         for case, draft in drafted(planned, group, kernels[0]).items():
             assert (draft.room, draft.crowded) == (group.room, group.crowded), case
+
+
+def test_what_is_compared_grows_with_the_cases_not_with_their_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Counter[str]()
+
+    def counted(name: str) -> None:
+        method = getattr(Case, name)
+
+        def counting(*cases: Any) -> Any:
+            calls[name] += 1
+            return method(*cases)
+
+        monkeypatch.setattr(Case, name, counting)
+
+    def effort(lengths: int) -> int:
+        """Of planning cases that have one baseline in common."""
+        cases = [attention(kernel, seq_len=n) for n in range(16, 16 + lengths) for kernel in ("naive", "flash")]
+        calls.clear()
+        planned = plan.make([(case, cases[0]) for case in cases], Sampling(), PLENTY, CEILINGS)
+        (group,) = planned.groups
+        plan.drafts(group, planned, dict.fromkeys(cases, cases[0]))
+        return calls.total()
+
+    counted("__eq__")
+    counted("__hash__")
+    small = effort(10)
+    assert small > 0
+    assert effort(40) < 5 * small
 
 
 def test_drafts_carry_what_is_known_beforehand() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tbench.analysis.stopping import looks
 from tbench.execution.executor import WorkerFailed
-from tbench.execution.rounds import Group, derived_seed, measure_group, sampled_seconds
+from tbench.execution.plan import Group
+from tbench.execution.rounds import derived_seed, measure_group, sampled_seconds
 from tbench.records import Case, Measurement, Sampling
 from tests.execution.fakes import FakeExecutor, case, draft
 

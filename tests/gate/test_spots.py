@@ -8,7 +8,7 @@ import pytest
 
 from tbench.gate.outcome import Outcome
 from tbench.gate.spots import located, spot
-from tbench.scenario import load
+from tbench.scenario import expand, load
 
 PART = """\
 version: 1
@@ -33,7 +33,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_suites_case_is_marked_in_its_part(suite: Path) -> None:
     scenario = load("both.yaml")
-    places = {case["norm"]: spot(scenario, case) for case in scenario.cases}
+    places = {case["norm"]: spot(scenario, case) for case in expand(scenario)}
     assert {norm: (Path(path).name, line) for norm, (path, line) in places.items()} == {
         "layernorm": ("first.yaml", 7),
         "rmsnorm": ("second.yaml", 7),
@@ -42,7 +42,7 @@ def test_a_suites_case_is_marked_in_its_part(suite: Path) -> None:
 
 def test_what_the_scenario_has_not_got_has_no_place(suite: Path) -> None:
     scenario = load("both.yaml")
-    case = scenario.cases[0]
+    case = expand(scenario)[0]
     other = case.with_(seq_len=9)
     known, unknown = located([Outcome(case.id, "OK"), Outcome(other.id, "MISSING")], scenario, [case, other])
     assert Path(known.file).name == "first.yaml"

@@ -46,4 +46,4 @@ def test_a_side_that_has_no_such_case_and_one_that_has_grown() -> None:
 def test_enough_processes_are_asked_of_every_case() -> None:
     assert patient(CANARIES).sampling.min_rounds >= 8
     assert patient(patient(CANARIES)) == patient(CANARIES)
-    assert [case["kernel"] for case in CANARIES.cases] == ["matmul", "copy", "copy"]
+    assert [point.get("kernel") for point in CANARIES.points] == ["matmul", "copy", "copy"]

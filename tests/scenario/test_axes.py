@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.components.registry import Impossible
-from tbench.scenario.axes import Missing, kv_heads, resolve, vocabulary
+from tbench.scenario.axes import Missing, axis_fields, kv_heads, resolve
 from tests.scenario.toy import TOY
 
-WORDS = vocabulary(TOY)
+WORDS = axis_fields(TOY)
 
 
 def test_every_axis_has_a_word() -> None:

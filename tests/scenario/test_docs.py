@@ -11,7 +11,7 @@ import pytest
 from tbench.catalog import get
 from tbench.model.presets import PRESETS
 from tbench.records import Sampling, text
-from tbench.scenario.axes import vocabulary
+from tbench.scenario.axes import axis_fields
 from tbench.scenario.form import top_keys
 from tbench.scenario.mode import SAMPLING
 from tests.scenario.conftest import Loads
@@ -34,14 +34,14 @@ def rows(heading: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if "parts:" not in example])
 def test_examples_load(loads: Loads, example: str) -> None:
     for mode in ({}, {"quick": True}, {"rigorous": True}):
-        assert loads(example, **mode).cases
+        assert loads(example, **mode).points
 
 
 def test_what_the_example_of_modes_says(loads: Loads) -> None:
     (example,) = (example for example in EXAMPLES if "quick:" in example)
     assert loads(example).sampling.max_time == 8
     assert loads(example, quick=True).sampling.max_time == 1
-    assert {case["seq_len"] for case in loads(example, quick=True).cases} == {512, 1024}
+    assert {point.get("seq_len") for point in loads(example, quick=True).points} == {512, 1024}
 
 
 def test_every_key() -> None:
@@ -51,7 +51,7 @@ def test_every_key() -> None:
 def test_every_axis_and_its_default() -> None:
     component = get("attention")
     table = rows("Axes of attention")
-    assert set(table) == set(vocabulary(component)) - {"model"}
+    assert set(table) == set(axis_fields(component)) - {"model"}
     for axis in component.axes:
         if axis.default is not None:
             assert table[axis.name][1].strip("`") == text(axis.default)
@@ -96,7 +96,7 @@ def test_every_figure_of_sampling() -> None:
 )
 def test_pictures_of_patterns(line: str) -> None:
     from tbench.model.pattern import parse, pattern
-    from tbench.scenario.reader import read
+    from tbench.yamlfile.reader import read
 
     written, word, picture = re.findall(r"`([^`]+)`", line)
     assert parse(read(f"pattern: {written}".encode(), "f").data["pattern"]) == word

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.errors import NothingSelected, UsageError
-from tbench.records import Case
-from tbench.scenario import Scenario, expand
+from tbench.records import Case, Value
+from tbench.scenario import Scenario, by_part, expand
+from tbench.scenario.model import Point
 from tests.scenario.conftest import Loads
-from tests.scenario.toy import SCENARIO
+from tests.scenario.toy import SCENARIO, TOY
 
 pytestmark = pytest.mark.usefixtures("toy")
 
@@ -24,6 +27,54 @@ def test_identity(loads: Loads) -> None:
         "toy/forward device=cuda:0 dtype=float32 batch=1 seq_len=16 heads=8 kv_heads=8 head_dim=16 causal=true "
         "pattern=full kernel=fast"
     )
+
+
+def test_a_case_is_made_once(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking, listing and selecting need the same cases, and so do modes that only sample longer."""
+    made: list[Any] = []
+    complete = TOY.complete
+
+    def counting(values: dict[str, Any]) -> dict[str, Value]:
+        made.append(values)
+        return complete(values)
+
+    monkeypatch.setattr(TOY, "complete", counting)
+    scenario = loads(SCENARIO + "quick: {sampling: {max_time: 0.1}}\nrigorous: {seq_len: [8]}\n", quick=True)
+    assert len(made) == 4 + 2
+    assert len(expand(scenario, "cpu", ["kernel=fast"])) == 2
+    assert len(scenario.points) == 4
+    assert len(made) == 4 + 2
+
+
+@pytest.mark.parametrize("select", [[], ["kernel=fast"]])
+def test_sharing_out_cases_takes_a_look_at_each(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch, select: list[str]
+) -> None:
+    looks: list[Point] = []
+    hashed = Point.__hash__
+
+    def looking(point: Point) -> int:
+        looks.append(point)
+        return hashed(point)
+
+    monkeypatch.setattr(Point, "__hash__", looking)
+
+    def effort(lengths: int) -> int:
+        scenario = loads(SCENARIO.replace("[16, 32]", str([*range(1, lengths + 1)])))
+        looks.clear()
+        for part, cases in by_part(scenario, "cpu", select):
+            assert all(part.baseline_case(case) for case in cases)
+        return len(looks)
+
+    small = effort(10)
+    assert small >= 10
+    assert effort(40) < 5 * small
+
+
+def test_modes_with_other_conditions_are_other_cases(loads: Loads) -> None:
+    text = SCENARIO + "quick: {sampling: {cache: cold}}\n"
+    assert [case.get("cache_state") for case in expand(loads(text, quick=True))] == ["cold"] * 4
+    assert [case.get("cache_state") for case in expand(loads(text))] == [None] * 4
 
 
 def test_order_is_the_sweeps_the_last_axis_fastest(loads: Loads) -> None:
@@ -196,13 +247,13 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 def test_the_plain_form_keeps_everything(scenario: Scenario) -> None:
     again = Scenario.from_dict(scenario.to_dict())
     assert again == scenario
-    assert again.cases == scenario.cases
+    assert list(again.points.items()) == list(scenario.points.items())
     assert Scenario.from_dict(Scenario(name="suite", title="", parts=(scenario,)).to_dict()).parts == (scenario,)
 
 
 @given(scenarios())
 def test_every_case_is_possible_distinct_and_selectable(scenario: Scenario) -> None:
-    if not scenario.cases:
+    if not scenario.points:
         return
     cases = expand(scenario)
     assert len(set(cases)) == len(cases)

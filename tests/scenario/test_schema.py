@@ -13,8 +13,8 @@ import pytest
 
 from tbench.errors import ScenarioError
 from tbench.scenario import load
-from tbench.scenario.reader import read
 from tbench.scenario.schema import COMMITTED
+from tbench.yamlfile.reader import read
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SCHEMA: dict[str, Any] = json.loads(COMMITTED.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 
 from tbench.catalog import COMPONENTS
 from tbench.errors import ScenarioError
-from tbench.scenario import expand, load
+from tbench.scenario import by_part, expand, load
 from tests.scenario.toy import SCENARIO, TOY
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -35,7 +35,7 @@ def refused(path: Path, *overrides: str) -> str:
 def test_cases_are_those_of_the_parts_each_once(suite: Path) -> None:
     scenario = load(suite)
     assert [case["seq_len"] for case in expand(scenario)] == [16, 16, 32, 32, 64, 64]
-    assert [case["seq_len"] for case in scenario.cases] == [16, 16, 32, 32, 64, 64]
+    assert [point.get("seq_len") for point in scenario.points] == [16, 16, 32, 32, 64, 64]
     assert len(scenario.parts) == 2
     assert scenario.phases == ("forward",)
 
@@ -48,6 +48,15 @@ def test_baselines_are_those_of_the_parts(suite: Path) -> None:
 
 def test_selection_over_all_parts(suite: Path) -> None:
     assert [case["kernel"] for case in expand(load(suite), "cpu", ["seq_len=16,64 kernel=fast"])] == ["fast", "fast"]
+
+
+def test_a_case_is_of_the_first_part_that_has_it(suite: Path) -> None:
+    shares = by_part(load(suite), "cpu", ["kernel=fast"])
+    assert [[case["seq_len"] for case in cases] for _, cases in shares] == [[16, 32], [64]]
+    assert [[case["seq_len"] for case in cases] for _, cases in by_part(load(suite), "cpu", ["seq_len=64"])] == [
+        [],
+        [64, 64],
+    ]
 
 
 def test_a_suite_of_suites_is_flat(suite: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path: Path, nam
 def test_a_run_killed_before_its_first_write_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / FINISHED).touch()
     with RunFolder.create(tmp_path, HEADER_GIVEN) as run:
-        assert run.done_ids() == set()
+        assert run.finished() == {}
 
 
 def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_resume_takes_what_may_change_between_two_sittings(tmp_path: Path) -> No
     started(tmp_path, three())
     later = {**HEADER_GIVEN, "environment": {**ENVIRONMENT.to_dict(), "load": 1.5}, "command": ["run", "--resume"]}
     with RunFolder.resume(tmp_path, later) as run:
-        assert len(run.done_ids()) == 3
+        assert len(run.finished()) == 3
 
 
 @pytest.mark.parametrize("start", [RunFolder.create, RunFolder.resume])

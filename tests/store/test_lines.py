@@ -98,7 +98,7 @@ def test_cut_at_any_byte_loses_at_most_the_last_line(tmp_path: Path) -> None:
     begin = data.rfind(b"\n", 0, len(data) - 1) + 1
     for end in range(begin, len(data)):
         path.write_bytes(data[:end])
-        assert RunFolder.open(tmp_path).done_ids() == {one.case.id for one in measurements[:2]}
+        assert set(RunFolder.open(tmp_path).finished()) == {one.case.id for one in measurements[:2]}
     path.write_bytes(data[:begin] + b"\0" * 100 + b"\n")  # length on the disk before the content
     assert len(RunFolder.open(tmp_path).measurements()) == 2
 
@@ -111,7 +111,7 @@ def test_resume_cuts_the_torn_line_and_goes_on_after_it(tmp_path: Path, left: in
     data = path.read_bytes()
     path.write_bytes(data[: data.rfind(b"\n", 0, len(data) - 1) + 1 + left])
     with RunFolder.resume(tmp_path, HEADER_GIVEN) as run:
-        assert run.done_ids() == {one.case.id for one in measurements[:2]}
+        assert set(run.finished()) == {one.case.id for one in measurements[:2]}
         run.append(measurements[2])
     assert RunFolder.open(tmp_path).measurements() == measurements
     assert len(RunFolder.open(tmp_path).header["resumed"]) == 1
@@ -133,7 +133,7 @@ def test_killed_while_appending_keeps_every_whole_line(tmp_path: Path) -> None:
     child.wait()
     assert len(RunFolder.open(tmp_path).measurements()) >= len(seen) >= 20
     with RunFolder.resume(tmp_path, HEADER_GIVEN) as run:  # the lock went with the process
-        assert len(run.done_ids()) >= len(seen)
+        assert len(run.finished()) >= len(seen)
 
 
 def test_a_line_that_is_not_a_measurement_is_pointed_at(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_cases_in_flight_survive_until_they_finish(tmp_path: Path) -> None:
         run.append(naive)
         run.finish("interrupted")
     assert RunFolder.open(tmp_path).unfinished() == {flash.case.id: in_flight}
-    assert flash.case.id not in RunFolder.open(tmp_path).done_ids()
+    assert flash.case.id not in RunFolder.open(tmp_path).finished()
     assert [one.stopped for one in RunFolder.open(tmp_path).measurements()] == ["", "target", "interrupted"]
     with RunFolder.resume(tmp_path, HEADER_GIVEN) as run:
         assert run.unfinished() == {flash.case.id: in_flight}

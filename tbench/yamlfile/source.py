@@ -1,4 +1,4 @@
-"""The text of a scenario: bytes of a file or of standard input, checked to be clean UTF-8."""
+"""The text of a YAML file: bytes of a file or of standard input, checked to be clean UTF-8."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def contents(path: str) -> bytes:
     except FileNotFoundError:
         raise ScenarioError(f"{path}: there is no such file{nearby(Path(path))}") from None
     except IsADirectoryError:
-        raise ScenarioError(f"{path}: this is a folder; name a scenario file in it") from None
+        raise ScenarioError(f"{path}: this is a folder; name a file in it") from None
     except (OSError, ValueError) as error:
         raise ScenarioError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -37,7 +37,7 @@ def contents(path: str) -> bytes:
 def decoded(source: bytes, name: str) -> str:
     """The text, with `\\n` line ends and without a byte order mark. Raises ScenarioError with the place."""
     if len(source) > MAX_BYTES:
-        raise ScenarioError(f"{name}:1:1: larger than {MAX_BYTES // 1024} KiB; is this a scenario?")
+        raise ScenarioError(f"{name}:1:1: larger than {MAX_BYTES // 1024} KiB; is this the right file?")
     try:
         text = source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,7 +78,7 @@ def is_file(path: Path) -> bool:
 
 
 def nearby(path: Path) -> str:
-    """A suggestion among the scenario files beside a file that is not there."""
+    """A suggestion among the YAML files beside a file that is not there."""
     near = nearest(path, "*.y*ml")
     return f"; did you mean {str(path.parent / near)!r}?" if near else ""
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.errors import ScenarioError
-from tbench.scenario.reader import MAX_DEPTH, REFUSED, read
-from tbench.scenario.scalars import Trap, read_plain
-from tbench.scenario.source import MAX_BYTES
+from tbench.yamlfile.reader import MAX_DEPTH, REFUSED, read
+from tbench.yamlfile.scalars import AmbiguousScalar, read_plain
+from tbench.yamlfile.source import MAX_BYTES
 
 
 def refused(source: str | bytes) -> str:
@@ -86,7 +86,7 @@ def test_scalars_mean_what_they_show(text: str, value: object) -> None:
     ],
 )
 def test_traps_are_refused_with_a_remedy(text: str, remedy: str) -> None:
-    with pytest.raises(Trap, match=remedy):
+    with pytest.raises(AmbiguousScalar, match=remedy):
         read_plain(text)
     document = read(f"k: [1, {text}]\n".encode(), "f")
     assert document.data == {"k": [1, REFUSED]}

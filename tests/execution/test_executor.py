@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tbench.execution.at import At
-from tbench.execution.executor import WorkerFailed
+from tbench.execution.executor import At, WorkerFailed
 from tbench.execution.local import LocalExecutor
-from tbench.execution.rounds import Group, measure_group
+from tbench.execution.plan import Group
+from tbench.execution.rounds import measure_group
 from tbench.measure import scattering
 from tests.execution.fakes import draft
 from tests.execution.test_local import FAST, attention

@@ -11,9 +11,9 @@ import pytest
 
 from tbench.errors import NothingSelected, ScenarioError, UsageError
 from tbench.scenario import Scenario, expand, load
-from tbench.scenario.own import defined
-from tbench.scenario.reader import read
 from tbench.scenario.schema import COMMITTED
+from tbench.scenario.user_kernels import defined
+from tbench.yamlfile.reader import read
 from tests.scenario.conftest import Complains, Loads
 
 SCENARIO = """\

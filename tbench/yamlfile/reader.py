@@ -13,9 +13,9 @@ from typing import Any, Final
 import yaml
 
 from tbench.errors import ScenarioError
-from tbench.scenario.mistakes import Loc, Mistakes, Place, shown
-from tbench.scenario.scalars import Scalar, Trap, read_plain
-from tbench.scenario.source import decoded
+from tbench.yamlfile.mistakes import Loc, Mistakes, Place, shown
+from tbench.yamlfile.scalars import AmbiguousScalar, Scalar, read_plain
+from tbench.yamlfile.source import decoded
 
 MAX_DEPTH = 12
 MAX_NODES = 20_000  # after aliases are expanded
@@ -51,8 +51,8 @@ class Node:
     depth: int = 0
 
 
-def read(source: bytes, name: str) -> Document:
-    """Read one YAML document with a mapping at the top.
+def read(source: bytes, name: str, first: str = "version: 1") -> Document:
+    """Read one YAML document with a mapping at the top. `first`: what to start with, where there is none.
 
     Raises ScenarioError for what cannot be read at all (syntax, encoding, size, nesting, several documents);
     scalars that would be misread and duplicate keys are collected in `mistakes`.
@@ -61,7 +61,7 @@ def read(source: bytes, name: str) -> Document:
     root = Builder(mistakes).build(decoded(source, name))
     if not isinstance(root.value, dict):
         what = "the file is empty" if root.value is None else f"a mapping is needed, not {kind(root.value)}"
-        raise ScenarioError(f"{name}:{root.place[0]}:{root.place[1]}: {what}; start with `version: 1`")
+        raise ScenarioError(f"{name}:{root.place[0]}:{root.place[1]}: {what}; start with `{first}`")
     values: dict[Loc, Place] = {}
     keys: dict[Loc, Place] = {}
     data = plain(root, (), values, keys)
@@ -90,7 +90,7 @@ class Builder:
             for event in self.events:
                 if isinstance(event, yaml.DocumentStartEvent):
                     if root is not None:
-                        raise self.stop(event, "a second document; a scenario is one, remove the `---`")
+                        raise self.stop(event, "a second document; write one, remove the `---`")
                     root = self.node(next(self.events), 0)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -130,8 +130,8 @@ class Builder:
             return str(event.value)
         try:
             return read_plain(event.value)
-        except Trap as trap:
-            self.mistakes.at(place(event), str(trap))
+        except AmbiguousScalar as problem:
+            self.mistakes.at(place(event), str(problem))
             return REFUSED
 
     def sequence(self, event: Any, depth: int) -> Node:
@@ -173,7 +173,7 @@ class Builder:
         around.size += inner.size
         around.depth = max(around.depth, inner.depth + 1)
         if around.size > MAX_NODES:
-            raise self.stop(event, f"more than {MAX_NODES} values; is this a scenario?")
+            raise self.stop(event, f"more than {MAX_NODES} values; is this the right file?")
         return inner
 
     def stop(self, event: Any, message: str) -> ScenarioError:

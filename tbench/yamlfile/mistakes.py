@@ -1,4 +1,4 @@
-"""All mistakes of a scenario, collected and told at once, each with its place and its remedy."""
+"""All mistakes of a file, collected and told at once, each with its place and its remedy."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ TRAPS = (
 MAX_DIGITS = 40
 
 
-class Trap(ValueError):
+class AmbiguousScalar(ValueError):
     """A scalar that is not what it looks like; the message says what to write instead."""
 
 
 def read_plain(text: str) -> Scalar:
-    """The value of an unquoted scalar. Raises Trap."""
+    """The value of an unquoted scalar. Raises AmbiguousScalar."""
     lower = text.lower()
     if lower in BOOLEANS:
         return BOOLEANS[lower]
@@ -42,21 +42,23 @@ def read_plain(text: str) -> Scalar:
         return None
     if lower in TRAP_BOOLEANS:
         meant = TRAP_BOOLEANS[lower]
-        raise Trap(f"{text!r} is {meant} to some YAML readers and text to others; write {meant}, or quote it")
+        raise AmbiguousScalar(
+            f"{text!r} is {meant} to some YAML readers and text to others; write {meant}, or quote it"
+        )
     if (
         len(text) > MAX_DIGITS
         and text.lstrip("+-.")[:1].isdigit()
         and (INTEGER.fullmatch(text) or FLOAT.fullmatch(text))
     ):
-        raise Trap(f"{text[:12]}… is a number of {len(text)} digits; no axis needs one")
+        raise AmbiguousScalar(f"{text[:12]}… is a number of {len(text)} digits; no axis needs one")
     if INTEGER.fullmatch(text):
         return int(text)
     for shape, remedy in TRAPS:
         if shape.fullmatch(text):
-            raise Trap(f"{text!r}: {remedy}, or quote it if text is meant")
+            raise AmbiguousScalar(f"{text!r}: {remedy}, or quote it if text is meant")
     if FLOAT.fullmatch(text):
         number = float(text)
         if not math.isfinite(number):
-            raise Trap(f"{text!r} is too large for a number")
+            raise AmbiguousScalar(f"{text!r} is too large for a number")
         return number
     return text

@@ -14,8 +14,8 @@ from typing import Any
 
 from tbench.components.own import Place, place, roots
 from tbench.records import Value
-from tbench.scenario.mistakes import Loc, Mistakes, did_you_mean, shown
-from tbench.scenario.source import is_file, nearest
+from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
+from tbench.yamlfile.source import is_file, nearest
 
 EVERYTHING = "*"  # a name from `from x import *`: then nothing can be said to be missing
 
