@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tbench.analysis.run import Run
-from tbench.analysis.statistics import fixed
 from tbench.claims.assess import Assessment, RegimeResult
 from tbench.claims.command import commands
 from tbench.claims.ladder import FIRST, LAST, Ladder, Step, ladders, learned
@@ -17,6 +16,7 @@ from tbench.claims.places import label_words
 from tbench.claims.provenance import sources
 from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, VERDICTS, amount, note_words, said, span, verdict_words
+from tbench.tables.numbers import fixed
 
 BAR = 24  # characters of the longest bar
 STEPS = Words("Step by step: ", "逐步演进：")

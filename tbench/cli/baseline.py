@@ -14,7 +14,7 @@ from tbench.errors import CaseFailed, UsageError
 from tbench.gate import baselines
 from tbench.gate.sides import Asked, read
 from tbench.records import FAILED
-from tbench.report import units
+from tbench.tables import units
 
 
 def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from tbench.measure import compiler
 from tbench.measure.environment import OPTIONAL_KERNELS
 from tbench.measure.telemetry import Telemetry
 from tbench.records import Ceilings, Environment
-from tbench.report import units
+from tbench.tables import units
 
 NOISY = 0.05  # relative spread from which small differences take long to tell
 

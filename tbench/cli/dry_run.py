@@ -13,8 +13,8 @@ from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
 from tbench.records import Case, text
-from tbench.report import units
 from tbench.scenario import Scenario
+from tbench.tables import units
 
 PROBE_SECONDS = 180.0  # a variant may compile
 WIDE = 200  # columns, where no terminal says how many there are

@@ -11,7 +11,8 @@ from tbench.comparison.environment import Difference
 from tbench.comparison.memory import MEMORY_VERDICTS
 from tbench.comparison.model import VERDICTS, Comparison
 from tbench.comparison.power import EFFECT, POWER
-from tbench.report import facts, units
+from tbench.report import facts
+from tbench.tables import units
 
 SIZES = ("memory_bytes", "last_level_cache_bytes", "device_memory_bytes")
 

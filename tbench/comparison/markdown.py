@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tbench.comparison import facts, table
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Comparison
-from tbench.report.markdown import bullets, escaped, pipe_table
+from tbench.tables.markdown import bullets, escaped, pipe_table
 
 
 def render(comparison: Comparison, grids: Sequence[Grid] = ()) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tbench.analysis.derive import Row
-from tbench.analysis.statistics import significant
 from tbench.comparison.axes import redundant
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.records import Measurement, Value, text
-from tbench.report import units
-from tbench.report.model import Cell, Column, Table, Tone, table
+from tbench.report.model import table
+from tbench.tables import units
+from tbench.tables.numbers import significant
+from tbench.tables.table import Cell, Column, Table, Tone
 
 TONES: dict[Verdict, Tone] = {
     "SLOWER": "bad",

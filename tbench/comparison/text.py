@@ -11,8 +11,8 @@ from rich.text import Text
 from tbench.comparison import facts, table
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Comparison
-from tbench.report.model import Table
-from tbench.report.text import NOTES_WIDTH, console_into, fold, lay_out, needed_width
+from tbench.tables.table import Table
+from tbench.tables.text import NOTES_WIDTH, console_into, fold, lay_out, needed_width
 
 
 def render(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tbench.gate.outcome import FAILING, Outcome, Result
-from tbench.report import units
-from tbench.report.markdown import escaped
+from tbench.tables import units
+from tbench.tables.markdown import escaped
 
 WIDTH = len("INCONCLUSIVE")
 MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLUSIVE": "?", "MISSING": "?"}

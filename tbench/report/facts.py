@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from tbench.analysis.run import Run
-from tbench.report import units
+from tbench.tables import units
 
 
 def title(run: Run) -> str:

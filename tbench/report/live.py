@@ -19,7 +19,7 @@ from rich.text import Text
 
 from tbench.analysis.derive import Row, derive
 from tbench.records import Case, Measurement, Value, text
-from tbench.report import units
+from tbench.tables import units
 
 REDRAW_SECONDS = 0.1
 STATE_WIDTH = len("round 12: set-up")

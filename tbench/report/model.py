@@ -9,50 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from tbench.analysis.derive import Row
 from tbench.analysis.frame import axis_names
 from tbench.records import Case, text
-from tbench.report import units
+from tbench.tables import units
+from tbench.tables.table import Cell, Column, Table, Tone
 
 T = TypeVar("T")
-Tone = Literal["", "good", "bad", "quiet"]
 
 # Below this many FLOPs a byte every current machine waits for its memory: GB/s says more than FLOP/s.
 MEMORY_BOUND = 8.0
 NOT_MEASURABLE = "—"  # a note says why
 INLINE = 20  # a note up to this long stands in its row
-
-
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    tone: Tone = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """`rank`: columns with a high rank are left out first where there is little room; 0 is never left out."""
-
-    name: str
-    right: bool = True
-    rank: int = 0
-
-
-@dataclass(frozen=True)
-class Table:
-    """`lines[i][j]` is the cell of row i in column j; `breaks` are rows that begin a new group of compared cases.
-
-    `constants` is what all rows share, `remarks` concern every row, `notes[k]` is the note with number k + 1.
-    """
-
-    constants: str
-    columns: tuple[Column, ...]
-    lines: tuple[tuple[Cell, ...], ...]
-    breaks: frozenset[int] = frozenset()
-    remarks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass

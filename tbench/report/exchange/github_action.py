@@ -13,8 +13,8 @@ from typing import Any
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
-from tbench.report import units
 from tbench.report.exchange.cases import timed
+from tbench.tables import units
 
 
 def render(run: Run) -> str:
