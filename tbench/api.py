@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims.derived import feeds_table, write_table
+from tbench.claims.formats import feeds_table, write_table
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
 from tbench.execution.runner import Listener

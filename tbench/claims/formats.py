@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tbench.analysis.run import Run
-from tbench.claims.assess import Assessment
+from tbench.claims.assess import Assessment, assess
 from tbench.claims.command import commands
 from tbench.claims.ladder import Step, ladders
+from tbench.claims.loader import article as known_article
 from tbench.claims.model import Article, Language, Words
 from tbench.claims.render import ClaimLine, Page, Section, page, rule_words
+from tbench.store import write_file
 
 COLUMNS = ("component", "original", "improved", "benefit", "measured", "verdict")
 EVOLUTION = Words("The whole evolution", "完整演进图")
@@ -30,6 +32,7 @@ CLAIM_COLUMNS: Mapping[str, Words] = {
     "told": Words("verdict", "判定"),
 }
 PIPE_WIDTH = 160
+FILES: Mapping[str, Language] = {"table.md": "en", "table.zh.md": "zh"}  # of a run folder
 EXPLAIN = Words("How a verdict came about: --explain C9", "判定依据：--explain C9")
 
 
@@ -194,3 +197,16 @@ FORMATS: Mapping[str, Callable[[Article, Sequence[Assessment], Language, Sequenc
     "csv": csv,
     "json": json,
 }
+
+
+def feeds_table(run: Run) -> bool:
+    """Whether some claim can be judged by this run."""
+    return any(regime.judged for one in assess(known_article(), [run]) for regime in one.results)
+
+
+def write_table(run: Run) -> None:
+    """Write `table.md` and `table.zh.md` into the run folder, in place of older ones. Raises StoreError."""
+    known = known_article()
+    assessments = assess(known, [run])
+    for name, language in FILES.items():
+        write_file(run.folder / name, markdown(known, assessments, language, [run]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
-from tbench.claims.derived import feeds_table
+from tbench.claims.formats import feeds_table
 from tbench.cli.request import Request
 from tbench.cli.table import table
 from tbench.errors import CaseFailed, UsageError

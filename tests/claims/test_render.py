@@ -18,8 +18,7 @@ from tbench.analysis.run import Run
 from tbench.claims import article, assess, formats
 from tbench.claims.command import commands, repeated, selection_terms
 from tbench.claims.model import LANGUAGES, Language
-from tbench.claims.provenance import sources
-from tbench.claims.render import explain
+from tbench.claims.render import explain, sources
 from tbench.claims.verdict import Estimate
 from tbench.claims.words import amount, span
 from tbench.cli.table import newest, table
