@@ -71,15 +71,8 @@ def method(run: Run) -> list[str]:
 
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
-    words = [str(word) for word in run.header.get("command") or ()]
-    if not words or "-" in words:  # standard input is gone
-        return None
-    again = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if word not in ("-o", "--output", "--resume") and before not in ("-o", "--output")
-    ]
-    return shlex.join(["tbench", *again])
+    words = run.again()
+    return None if words is None else shlex.join(["tbench", *words])
 
 
 def _largest_error(run: Run) -> str:

@@ -16,7 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tbench.analysis.run import Run
 from tbench.claims import article, assess, formats
-from tbench.claims.command import commands, repeated, selection_terms
+from tbench.claims.command import commands, selection_terms
 from tbench.claims.model import LANGUAGES, Language
 from tbench.claims.render import explain, sources
 from tbench.claims.verdict import Estimate
@@ -109,11 +109,6 @@ def test_the_command_repeats_the_run_for_these_cases_alone(run: Run) -> None:
     assert words[:4] == ["tbench", "run", "scenarios/attention.yaml", "--quick"]
     assert "-o" not in words
     assert words[4] == "-k" and "phase=forward" in words[5].split()
-
-
-def test_a_recorded_command_loses_its_folder_only() -> None:
-    recorded = ["run", "a.yaml", "-o", "x", "--resume", "--output=y", "--seed", "3", "--output", "z", "-k", "a=b"]
-    assert repeated(recorded) == ["run", "a.yaml", "--seed", "3", "-k", "a=b"]
 
 
 @pytest.mark.parametrize("wanted", ["kernel=flash seq_len=1024,4096", "pattern=window:256", "seq_len=512 kernel=naive"])
