@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv as csv_module
-import json as json_module
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 
@@ -20,6 +19,7 @@ from tbench.claims.loader import article as known_article
 from tbench.claims.model import Article, Language, Words
 from tbench.claims.render import ClaimLine, Page, Section, page, rule_words
 from tbench.store import write_file
+from tbench.tables.json import dumps
 
 COLUMNS = ("component", "original", "improved", "benefit", "measured", "verdict")
 EVOLUTION = Words("The whole evolution", "完整演进图")
@@ -109,7 +109,7 @@ def json(article: Article, assessments: Sequence[Assessment], language: Language
         ],
         "claims": [_whole(one, line, language) for one, line in zip(assessments, shown.claims, strict=True)],
     }
-    return json_module.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumps(document)
 
 
 def _step(step: Step) -> dict[str, object]:
@@ -143,9 +143,9 @@ def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[
                 "observations": [
                     {
                         "point": dict(one.observation.point),
-                        "value": _finite(one.observation.estimate.value),
-                        "low": _finite(one.observation.estimate.low),
-                        "high": _finite(one.observation.estimate.high),
+                        "value": one.observation.estimate.value,
+                        "low": one.observation.estimate.low,
+                        "high": one.observation.estimate.high,
                         "n": one.observation.estimate.n,
                         "unit": one.observation.estimate.unit,
                         "verdict": one.judgement.verdict.value,
@@ -163,11 +163,6 @@ def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[
         ],
         "published": [vars(one) for one in claim.published],
     }
-
-
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity; it stands there as a word."""
-    return value if value is None or abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
 
 
 def _cells(cells: Mapping[str, str]) -> list[str]:

@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tbench.analysis.run import Run
 from tbench.claims import article, assess, formats
+from tbench.claims.assess import Judged
 from tbench.claims.command import commands, selection_terms
 from tbench.claims.model import LANGUAGES, Language
 from tbench.claims.render import explain, sources
@@ -85,6 +86,23 @@ def test_json_holds_everything_in_full_precision(run: Run) -> None:
     speedup = rows[first["cases"][1]].speedup
     assert speedup is not None and first["value"] == speedup.estimate
     assert len(document["rows"]) == 7 and len(document["claims"]) == 23
+
+
+def test_json_has_no_infinity(run: Run) -> None:
+    def endless(one: Judged) -> Judged:
+        return replace(
+            one, observation=replace(one.observation, estimate=Estimate(math.inf, 1.4, math.inf, 6, "seeds"))
+        )
+
+    nine = next(one for one in assess(article(), [run]) if one.claim.id == "C9")
+    results = tuple(replace(one, judged=tuple(map(endless, one.judged))) for one in nine.results)
+    assessments = [replace(one, results=results) if one.claim.id == "C9" else one for one in assess(article(), [run])]
+    document = json.loads(
+        formats.json(article(), assessments, "en"), parse_constant=lambda name: pytest.fail(f"{name} is not JSON")
+    )
+    (claim,) = [one for one in document["claims"] if one["id"] == "C9"]
+    first = claim["regimes"][0]["observations"][0]
+    assert (first["value"], first["low"], first["high"]) == (None, 1.4, None)
 
 
 def test_only_figures_read_in_the_source_stand_beside_a_verdict(run: Run) -> None:
