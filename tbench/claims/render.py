@@ -17,6 +17,7 @@ from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, VERDICTS, amount, note_words, said, span, verdict_words
 from tbench.store.same import SAME_MACHINE
 from tbench.tables.numbers import fixed
+from tbench.tables.table import Table
 
 BAR = 24  # characters of the longest bar
 STEPS = Words("Step by step: ", "逐步演进：")
@@ -71,15 +72,6 @@ class ClaimLine:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A table below the table: headings, and as many texts in every line."""
-
-    title: str
-    headings: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
 class Page:
     """Everything that `tbench table` prints: the table, and below it the evolution, the summary and every claim.
 
@@ -91,7 +83,7 @@ class Page:
     headings: Mapping[str, str]
     lines: tuple[Line, ...]
     claims: tuple[ClaimLine, ...]
-    ladders: tuple[Section, ...]
+    ladders: tuple[Table, ...]
 
     def around(self, row: str) -> list[ClaimLine]:
         """The claims beside the table: `summary`, `evolution`."""
@@ -131,22 +123,22 @@ def sources(runs: Sequence[Run], language: Language) -> Iterator[str]:
         yield UNLIKE[language]
 
 
-def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Section]:
+def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Table]:
     for one in ladders(runs):
-        yield Section(
+        yield Table.of_words(
+            [words[language] for words in STEP_COLUMNS],
+            [_rung(step, one) for step in one.steps],
             f"{STEPS[language]}{PHASES[one.phase][language]} ({label_words(one.sizes)})",
-            tuple(words[language] for words in STEP_COLUMNS),
-            tuple(_rung(step, one) for step in one.steps),
         )
     losses = learned(runs)
     if losses:
-        yield Section(
-            LOSS[language],
-            tuple(words[language] for words in LOSS_COLUMNS),
-            tuple(
+        yield Table.of_words(
+            [words[language] for words in LOSS_COLUMNS],
+            [
                 (rung(one.name), f"{one.loss:.3f}", amount("loss_difference", one.gain, language) if one.gain else "")
                 for one in losses
-            ),
+            ],
+            LOSS[language],
         )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from tbench.catalog import get as get_component
 from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
-from tbench.records import Case, text
+from tbench.records import Case, Value, text
 from tbench.scenario import Scenario
 from tbench.tables import units
+from tbench.tables.table import Cell, Column, Table
+from tbench.tables.text import PROSE, Sheet
 
 PROBE_SECONDS = 180.0  # a variant may compile
-WIDE = 200  # columns, where no terminal says how many there are
 SMALL = 512  # length at which a variant is tried out
 
 
@@ -27,32 +24,45 @@ def dry_run(scenario: Scenario, request: Request) -> None:
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         cases = list(ready.baselines)
         varying = [name for name in names(cases) if len({case.get(name) for case in cases}) > 1]
-        constant = [name for name in names(cases) if name not in varying]
-        console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
-        console.print(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
-        console.print(
-            " ".join(f"{name}={text(value)}" for name in constant if (value := cases[0].get(name)) is not None)
+        constant = [name for name in names(cases) if name not in varying and cases[0].get(name) is not None]
+        plans = {case: plan for plan in ready.plans for case in cases if case in plan.predicted_bytes}
+        sheet = Sheet(wide=PROSE)
+        sheet.say(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
+        sheet.table(
+            Table(
+                (
+                    *(Column(name, right=False) for name in varying),
+                    *(Column("peak memory"), Column("time"), Column("outlook", right=False)),
+                ),
+                tuple(
+                    (
+                        *(Cell(shown(case.get(name))) for name in varying),
+                        Cell(units.size(one.predicted_bytes[case])),
+                        Cell(predicted(one.predicted_seconds(case))),
+                        Cell(outlook[case]),
+                    )
+                    for case, one in plans.items()
+                ),
+                " ".join(f"{name}={shown(cases[0].get(name))}" for name in constant),
+            ),
+            caption="",
         )
-        table = Table(*varying, box=None, pad_edge=False)
-        for column in ("peak memory", "time", "outlook"):
-            table.add_column(column, justify="left" if column == "outlook" else "right", overflow="fold")
-        for plan in ready.plans:
-            for case in (case for case in cases if case in plan.predicted_bytes):
-                seconds = plan.predicted_seconds(case)
-                table.add_row(
-                    *(text(value) if (value := case.get(name)) is not None else "" for name in varying),
-                    units.size(plan.predicted_bytes[case]),
-                    "" if seconds is None else f"{seconds:.1f} s",
-                    escape(outlook[case]),
-                )
-        console.print(table)
         total = ready.predicted_seconds()
         if total is not None:
-            console.print(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
+            sheet.say(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
+        print(sheet, end="")
 
 
 def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
+
+
+def shown(value: Value | None) -> str:
+    return "" if value is None else text(value)
+
+
+def predicted(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def names(cases: list[Case]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from tbench.analysis.run import Run
 from tbench.claims import article, assess
-from tbench.claims.formats import FORMATS, PIPE_WIDTH, text
+from tbench.claims.formats import FORMATS
 from tbench.claims.model import LANGUAGES
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
@@ -36,9 +35,6 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     assessments = assess(known, read)
     if claim is not None:
         sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
-    elif format == "text":
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-        sys.stdout.write(text(known, assessments, language, read, width))
     else:
         sys.stdout.write(FORMATS[format](known, assessments, language, read))
     return 0

@@ -1,4 +1,4 @@
-"""A comparison in the shape that all formats lay out: `report.model.Table`, of cases or of a grid."""
+"""A comparison in the shape that all formats lay out: `tables.table.Table`, of cases or of a grid."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def cases(rows: Sequence[Compared]) -> Table:
 
 def constants(comparison: Comparison) -> str:
     """What all cases share: `attention forward cpu float32 batch=1 …`."""
-    return _frame(comparison.rows).constants
+    return _frame(comparison.rows).caption
 
 
 def grid(one: Grid) -> Table:
@@ -89,7 +89,6 @@ def grid(one: Grid) -> Table:
     marks = max((len(_marks(row)) for row in one.cells.values()), default=0)
     title = [f"{name}={text(value)}" for name, value in one.title if value is not None]
     return Table(
-        constants=" ".join([*title, *([f"columns: {across}"] if across else [])]),
         columns=tuple(columns),
         lines=tuple(
             (
@@ -98,6 +97,7 @@ def grid(one: Grid) -> Table:
             )
             for key in one.rows
         ),
+        caption=" ".join([*title, *([f"columns: {across}"] if across else [])]),
     )
 
 

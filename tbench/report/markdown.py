@@ -5,7 +5,7 @@ from __future__ import annotations
 from tbench.analysis.run import Run
 from tbench.report import facts
 from tbench.report.model import table
-from tbench.tables.markdown import bullets, escaped, pipe_table
+from tbench.tables.markdown import blocks, bullets, escaped
 
 
 def render(run: Run) -> str:
@@ -14,12 +14,9 @@ def render(run: Run) -> str:
     parts = [f"# {escaped(facts.title(run))}"]
     parts.append(bullets(f"**{label}**: {escaped(value)}" for label, value in facts.environment(run)))
     parts.append("## Results")
-    if model.constants:
-        parts.append(f"All rows: {escaped(model.constants)}")
-    parts.append(pipe_table(model))
-    parts += [escaped(remark) for remark in model.remarks]
-    if model.notes:
-        parts.append("\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(model.notes, start=1)))
+    if model.caption:
+        parts.append(f"All rows: {escaped(model.caption)}")
+    parts += blocks(model)
     if warnings := facts.warnings(run):
         parts += ["## Warnings", bullets(map(escaped, warnings))]
     if method := facts.method(run):

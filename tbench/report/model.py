@@ -65,9 +65,9 @@ def table(rows: Sequence[Row]) -> Table:
             columns.append(column)
             cells.append(made)
     return Table(
-        constants=" ".join(filter(None, constants)),
         columns=tuple(columns),
         lines=tuple(zip(*cells, strict=True)),
+        caption=" ".join(filter(None, constants)),
         breaks=frozenset(_breaks(rows)),
         remarks=tuple(sorted(everywhere)),
         notes=tuple(notes.numbered),

@@ -1,18 +1,33 @@
-"""A table and words around it as Markdown."""
+"""A table and the words around it as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from tbench.tables.table import Table
 
+CODE = re.compile(r"(`[^`]+`)")
+# Outside of code, all that could be taken for markup. An underscore inside a word cannot, nor can brackets that nothing
+# follows: `head_dim`, `6.9× [6.7, 7.1]`.
+MARKUP = re.compile(r"[\\`*<>|]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])")
+BARE_PIPE = re.compile(r"(?<!\\)\|")
 
-def pipe_table(model: Table) -> str:
-    rows = [[cell.text for cell in line] for line in model.lines]
+
+def blocks(table: Table) -> Iterator[str]:
+    """The table, its remarks and its numbered notes, each a paragraph of its own."""
+    if table.lines:
+        yield pipe_table(table)
+    yield from map(escaped, table.remarks)
+    if table.notes:
+        yield "\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(table.notes, start=1))
+
+
+def pipe_table(table: Table) -> str:
     lines = [
-        [column.name for column in model.columns],
-        ["---:" if column.right else "---" for column in model.columns],
-        *([escaped(word) for word in row] for row in rows),
+        [escaped(column.name) for column in table.columns],
+        ["---:" if column.right else "---" for column in table.columns],
+        *([BARE_PIPE.sub(r"\|", escaped(cell.text)) for cell in line] for line in table.lines),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -22,7 +37,6 @@ def bullets(items: Iterable[str]) -> str:
 
 
 def escaped(words: str) -> str:
-    """Text of any origin on one line that Markdown does not take for markup."""
-    for mark in "\\`*_[]<>|":
-        words = words.replace(mark, f"\\{mark}")
-    return " ".join(words.split())
+    """Text of any origin on one line, in which Markdown sees no markup but `code`."""
+    parts = CODE.split(" ".join(words.split()))
+    return "".join(part if odd % 2 else MARKUP.sub(r"\\\g<0>", part) for odd, part in enumerate(parts))

@@ -1,11 +1,12 @@
-"""A table in the shape that every format lays out."""
+"""A table in the shape that every layout takes: text and Markdown."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Tone = Literal["", "good", "bad", "quiet"]
+Tone = Literal["", "good", "bad", "quiet", "loud", "alarm"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,31 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`lines[i][j]` is the cell of row i in column j; `breaks` are rows that begin a new group of compared cases.
+    """`lines[i][j]` is the cell of row i in column j; `breaks` are rows that begin a new group.
 
-    `constants` is what all rows share, `remarks` concern every row, `notes[k]` is the note with number k + 1.
+    `caption` is what all rows share, or a title; `remarks` concern every row, `notes[k]` is the note with number k + 1.
     """
 
-    constants: str
     columns: tuple[Column, ...]
     lines: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
     breaks: frozenset[int] = frozenset()
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of_words(names: Sequence[str], lines: Iterable[Sequence[str]], caption: str = "") -> Table:
+        """A table whose cells are words, all of them to the left."""
+        return Table(
+            tuple(Column(name, right=False) for name in names),
+            tuple(tuple(map(Cell, line)) for line in lines),
+            caption,
+        )
+
+    def without(self, column: int) -> Table:
+        """The table without one of its columns."""
+        return replace(
+            self,
+            columns=self.columns[:column] + self.columns[column + 1 :],
+            lines=tuple(line[:column] + line[column + 1 :] for line in self.lines),
+        )
