@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
+from tbench.analysis.axes import names, varying
 from tbench.catalog import get as get_component
 from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
-from tbench.records import Case, Value, text
+from tbench.records import Case, text
 from tbench.scenario import Scenario
 from tbench.tables import units
 from tbench.tables.table import Cell, Column, Table
@@ -22,52 +24,37 @@ def dry_run(scenario: Scenario, request: Request) -> None:
     """Print the plan of one scenario. Every variant is tried once at a small size, to prove that it runs."""
     with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
-        cases = list(ready.baselines)
-        varying = [name for name in names(cases) if len({case.get(name) for case in cases}) > 1]
-        constant = [name for name in names(cases) if name not in varying and cases[0].get(name) is not None]
-        plans = {case: plan for plan in ready.plans for case in cases if case in plan.predicted_bytes}
         sheet = Sheet(wide=PROSE)
-        sheet.say(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
-        sheet.table(
-            Table(
-                (
-                    *(Column(name, right=False) for name in varying),
-                    *(Column("peak memory"), Column("time"), Column("outlook", right=False)),
-                ),
-                tuple(
-                    (
-                        *(Cell(shown(case.get(name))) for name in varying),
-                        Cell(units.size(one.predicted_bytes[case])),
-                        Cell(predicted(one.predicted_seconds(case))),
-                        Cell(outlook[case]),
-                    )
-                    for case, one in plans.items()
-                ),
-                " ".join(f"{name}={shown(cases[0].get(name))}" for name in constant),
-            ),
-            caption="",
-        )
+        sheet.say(f"{scenario.title}: {len(ready.baselines)} cases on {ready.environment.device_name}")
+        sheet.table(planned(ready, outlook), caption="")
         total = ready.predicted_seconds()
         if total is not None:
             sheet.say(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
         print(sheet, end="")
 
 
+def planned(ready: Prepared, outlook: Mapping[Case, str]) -> Table:
+    """One line per case: the axes that vary, what it takes, and whether it runs."""
+    cases = list(ready.baselines)
+    apart = varying(cases)
+    shared = [(name, value) for name in names(cases) if name not in apart and (value := cases[0].get(name)) is not None]
+    lines = []
+    for plan in ready.plans:
+        for case in (case for case in cases if case in plan.predicted_bytes):
+            seconds = plan.predicted_seconds(case)
+            words = ["" if (value := case.get(name)) is None else text(value) for name in apart]
+            words += [units.size(plan.predicted_bytes[case]), "" if seconds is None else f"{seconds:.1f} s"]
+            lines.append(tuple(map(Cell, [*words, outlook[case]])))
+    columns = [Column(name, right=False) for name in apart] + [Column("peak memory"), Column("time")]
+    return Table(
+        (*columns, Column("outlook", right=False)),
+        tuple(lines),
+        " ".join(f"{name}={text(value)}" for name, value in shared),
+    )
+
+
 def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
-
-
-def shown(value: Value | None) -> str:
-    return "" if value is None else text(value)
-
-
-def predicted(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
-
-
-def names(cases: list[Case]) -> list[str]:
-    """What identifies a case, by name, in the order of the first that has it."""
-    return list(dict.fromkeys(name for case in cases for name in ("component", "phase", *dict(case.items()))))
 
 
 def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:

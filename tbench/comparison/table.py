@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tbench.analysis.axes import redundant
 from tbench.analysis.derive import Row
-from tbench.comparison.axes import redundant
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.records import Measurement, Value, text
