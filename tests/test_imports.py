@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "catalog": {"components", "training"},
     "scenario": {"errors", "records", "components", "catalog"},
     "measure": {"threads", "errors", "records", "components"},
-    "tables": set(),
+    "tables": {"errors"},
     "analysis": {"errors", "records", "store", "tables"},
     "claims": {"errors", "records", "store", "tables", "analysis"},
     "report": {"errors", "records", "store", "tables", "analysis"},

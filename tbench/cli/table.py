@@ -14,6 +14,7 @@ from tbench.claims.model import LANGUAGES
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
+from tbench.tables.formats import chosen
 
 
 def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None) -> int:
@@ -25,8 +26,7 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: there is {' and '.join(LANGUAGES)}")
-    if format not in FORMATS:
-        raise UsageError(f"--format {format}: there is no such table, only {', '.join(FORMATS)}")
+    made = chosen(format, FORMATS)
     known = article()
     claim = known.claim(explain) if explain is not None else None
     if explain is not None and claim is None:
@@ -36,7 +36,7 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     if claim is not None:
         sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
     else:
-        sys.stdout.write(FORMATS[format](known, assessments, language, read))
+        sys.stdout.write(made(known, assessments, language, read))
     return 0
 
 

@@ -192,7 +192,7 @@ def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
     assert capsys.readouterr().out.startswith("C9  Flash Attention is 2 to 4 times as fast.")
     with pytest.raises(UsageError, match="--lang fr: there is en and zh"):
         table([], "fr")
-    with pytest.raises(UsageError, match="--format html: there is no such table, only text, md, csv, json"):
+    with pytest.raises(UsageError, match="--format html: unknown format; choose from text, md, csv, json"):
         table([], format="html")
     with pytest.raises(UsageError, match="--explain C99: no such claim; there is C1, C2"):
         table([], explain="C99")
