@@ -102,7 +102,5 @@ def _difference(one: Difference) -> str:
 
 
 def _run(run: Run) -> str:
-    here = run.environment
     when = str(run.header.get("started") or "")[:16].replace("T", " ")
-    words = [str(run.folder), when, here.device_name, f"{here.threads} threads", f"torch {here.torch}"]
-    return ", ".join(filter(None, words))
+    return ", ".join(filter(None, (str(run.folder), when, facts.machine(run))))

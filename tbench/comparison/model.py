@@ -1,4 +1,4 @@
-"""What a comparison is made of: plain records for reports, exit codes and the gate."""
+"""What a comparison is made of, for reports, exit codes and the gate; and the rule for peak memory."""
 
 from __future__ import annotations
 

@@ -14,6 +14,12 @@ def title(run: Run) -> str:
     return str(scenario.get("title") or scenario.get("name") or run.folder.name)
 
 
+def machine(run: Run) -> str:
+    """In a line, what decides how fast things are: `Example 9000 Processor, 2 threads, torch 2.13.0`."""
+    here = run.environment
+    return f"{here.device_name}, {here.threads} threads, torch {here.torch}"
+
+
 def environment(run: Run) -> list[tuple[str, str]]:
     """Label and value of everything known about the machine; what could not be had is left out."""
     here, header = run.environment, run.header

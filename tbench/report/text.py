@@ -12,7 +12,7 @@ def render(run: Run, width: int | None = None, colour: bool | None = None) -> st
     """The run's table as text; `width` and `colour` as `Sheet` takes them."""
     sheet = Sheet(width, colour)
     sheet.say(facts.title(run), "loud")
-    sheet.say(f"{run.environment.device_name}, {run.environment.threads} threads, torch {run.environment.torch}")
+    sheet.say(facts.machine(run))
     sheet.table(table(run.rows), elsewhere=", and so do results.csv and report.md")
     for warning in facts.warnings(run):
         sheet.note(f"warning: {warning}")
