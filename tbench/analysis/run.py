@@ -66,7 +66,8 @@ class Run:
 def repeated(words: Sequence[str]) -> list[str]:
     """A recorded command without the folder it wrote to (`-o DIR`, `-oDIR`, `--output DIR`, `--output=DIR`) and without
     `--resume`."""
-    kept, rest = [], iter(words)
+    kept: list[str] = []
+    rest = iter(words)
     for word in rest:
         if word == "--":  # what follows are no options
             return [*kept, word, *rest]
