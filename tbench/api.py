@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
 from tbench.claims import Assessment
-from tbench.claims.derived import write_table
+from tbench.claims.formats import write_table
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener

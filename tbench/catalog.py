@@ -25,8 +25,8 @@ def register(component: str, name: str, about: str, **declared: Any) -> Callable
 
     The factory takes the problem (`tbench.Problem`) and returns what is timed. `declared`: `devices`, `phases`,
     `dtypes`, `requires`, `workspace` …, as in `components.registry.Variant`. Workers find it where its module is
-    imported in the server of workers: name the module in `preload`. Raises KeyError for an unknown component, ValueError
-    and TypeError for a declaration that makes no sense.
+    imported in the server of workers: name the module in `preload`. Raises KeyError for an unknown component, and
+    ValueError or TypeError for a declaration that makes no sense.
     """
     return get(component).variant(name, about=about, **declared)
 

@@ -10,8 +10,7 @@ import pytest
 
 from tbench.analysis.run import Run
 from tbench.claims import article, assess
-from tbench.claims.derived import FILES
-from tbench.claims.formats import markdown
+from tbench.claims.formats import FILES, markdown
 from tbench.claims.verdict import Verdict
 from tbench.cli.calibrate import lines
 from tbench.gate.calibration import SUMMARY, read_trials, summarised

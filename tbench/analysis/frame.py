@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tbench.analysis.derive import Row, derive
 from tbench.analysis.statistics import Interval
 from tbench.records import Ceilings, Measurement, Value
+from tbench.tables.json import finite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +93,7 @@ def row_cells(row: Row) -> Mapping[str, Value | None]:
         "limit_fraction": row.limit_fraction,
         "error": row.error,
     }
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in cells.items()
-    }
+    return {name: finite(value) for name, value in cells.items()}
 
 
 def _ends(one: Interval | None, scale: float) -> tuple[float | None, float | None, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,10 @@ from tbench.store import HEADER, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Options of `tbench run`, `gate` and `baseline save` that belong to one run; a test holds them to the command line.
+FOLDER = ("-o", "--output", "--name")  # each with a value
+RESUME = "--resume"
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,25 @@ class Run:
     def frame(self) -> pd.DataFrame:
         """The results in the columns of results.csv; see `tbench.analysis.frame.frame`."""
         return to_frame(self.rows)
+
+    def again(self) -> list[str] | None:
+        """Arguments for `tbench` that measure the same into another folder; None where the command was not recorded, or
+        standard input, which is gone, was part of it."""
+        words = repeated([str(word) for word in self.header.get("command") or ()])
+        return words if words and "-" not in words else None
+
+
+def repeated(words: Sequence[str]) -> list[str]:
+    """A recorded command without the folder it wrote to (`-o DIR`, `-oDIR`, `--output DIR`, `--output=DIR`) and without
+    `--resume`."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":  # what follows are no options
+            return [*kept, word, *rest]
+        name = word.partition("=")[0] if word.startswith("--") else word[:2]
+        if name not in (*FOLDER, RESUME):
+            kept.append(word)
+        elif word in FOLDER:
+            next(rest, None)
+    return kept

@@ -9,8 +9,6 @@ from tbench.analysis.run import Run
 from tbench.claims.assess import RegimeResult
 from tbench.records import Case, Value, text
 
-FOLDER = ("-o", "--output")
-
 
 def commands(result: RegimeResult) -> list[str]:
     """One command for each run the observations are from; where there are none, the scenario that would give some."""
@@ -28,21 +26,10 @@ def _again(run: Run, used: set[str], scenario: str) -> str:
     """The run's own command with a further selection: at least the cases used, and as few others as terms allow."""
     every = [measurement.case for measurement in run.measurements]
     terms = selection_terms([case for case in every if case.id in used], every)
-    recorded = [str(word) for word in run.header.get("command") or ()]
-    words = repeated(recorded) if recorded[:1] == ["run"] and "-" not in recorded else ["run", scenario]
+    words = run.again() or []
+    if words[:1] != ["run"]:
+        words = ["run", scenario]
     return shlex.join(["tbench", *words, *(["-k", " ".join(terms)] if terms else [])])
-
-
-def repeated(words: Sequence[str]) -> list[str]:
-    """A recorded command without what belongs to that run only: its folder, and that it went on."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip or word in ("--resume", *FOLDER) or word.startswith(f"{FOLDER[1]}="):
-            skip = word in FOLDER and not skip
-            continue
-        kept.append(word)
-    return kept
 
 
 def selection_terms(chosen: Sequence[Case], every: Sequence[Case]) -> list[str]:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import csv as csv_module
-import json as json_module
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from tbench.analysis.run import Run
-from tbench.claims.assess import Assessment
+from tbench.claims.assess import Assessment, assess
 from tbench.claims.command import commands
 from tbench.claims.ladder import Step, ladders
+from tbench.claims.loader import article as known_article
 from tbench.claims.model import Article, Language, Words
-from tbench.claims.render import ClaimLine, Page, Section, page, rule_words
+from tbench.claims.render import ClaimLine, Page, page, rule_words
+from tbench.store import write_file
+from tbench.tables.json import dumps
+from tbench.tables.markdown import escaped, pipe_table
+from tbench.tables.table import Cell, Table
+from tbench.tables.text import PROSE, Sheet
 
 COLUMNS = ("component", "original", "improved", "benefit", "measured", "verdict")
 EVOLUTION = Words("The whole evolution", "完整演进图")
 SUMMARY = Words("In one sentence", "一句话总结")
 EVERY = Words("Every claim", "全部论断")
-CLAIM_COLUMNS: Mapping[str, Words] = {
-    "id": Words("claim", "编号"),
-    "says": Words("what it says", "论断"),
-    "measured": Words("measured here", "实测"),
-    "told": Words("verdict", "判定"),
-}
-PIPE_WIDTH = 160
+CLAIM_COLUMNS = (
+    Words("claim", "编号"),
+    Words("what it says", "论断"),
+    Words("measured here", "实测"),
+    Words("verdict", "判定"),
+)
+FILES: Mapping[str, Language] = {"table.md": "en", "table.zh.md": "zh"}  # of a run folder
 EXPLAIN = Words("How a verdict came about: --explain C9", "判定依据：--explain C9")
 
 
@@ -38,44 +39,35 @@ def text(
     assessments: Sequence[Assessment],
     language: Language,
     runs: Sequence[Run] = (),
-    width: int = PIPE_WIDTH,
+    width: int | None = None,
 ) -> str:
     """For a terminal `width` columns wide; Chinese characters take two."""
     shown = page(article, assessments, language, runs)
-    out = StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, legacy_windows=False)
-    console.print(Text("\n".join((shown.title, *shown.sources))))
-    console.print(_laid_out([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
+    sheet = Sheet(width, colour=False, wide=PROSE)
+    for line in (shown.title, *shown.sources):
+        sheet.say(line)
+    sheet.table(_unmarked(_table(shown)))
     for section in _sections(shown, language):
-        console.print(Text(f"\n{section.title}"))
-        console.print(_laid_out(section.headings, section.lines))
-    console.print(Text(f"\n{EXPLAIN[language]}"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        sheet.say()
+        sheet.table(_unmarked(section), caption="")
+    sheet.say()
+    sheet.say(EXPLAIN[language])
+    return str(sheet)
 
 
-def _laid_out(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
-    laid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, show_lines=False)
-    for heading in headings:
-        laid.add_column(heading, overflow="fold")
-    for line in lines:
-        laid.add_row(*(Text(cell.replace("`", "")) for cell in line))
-    return laid
+def _unmarked(table: Table) -> Table:
+    """Without the marks around code: a command is copied from here, and they would be folded apart."""
+    cells = tuple(tuple(Cell(cell.text.replace("`", "")) for cell in line) for line in table.lines)
+    return replace(table, lines=cells)
 
 
 def markdown(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
     """`table.md`: the table, then what stands around it and every claim."""
     shown = page(article, assessments, language, runs)
-    parts = [f"# {shown.title}", *shown.sources]
-    parts.append(_pipes([shown.headings[name] for name in COLUMNS], [_cells(line.cells) for line in shown.lines]))
+    parts = [f"# {escaped(shown.title)}", *map(escaped, shown.sources), pipe_table(_table(shown))]
     for section in _sections(shown, language):
-        parts.append(f"## {section.title}")
-        parts.append(_pipes(section.headings, section.lines))
+        parts += [f"## {escaped(section.caption)}", pipe_table(section)]
     return "\n\n".join(parts) + "\n"
-
-
-def _pipes(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    every = [headings, ["---"] * len(headings), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in every)
 
 
 def csv(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
@@ -83,7 +75,7 @@ def csv(article: Article, assessments: Sequence[Assessment], language: Language,
     shown = page(article, assessments, language, runs)
     out = StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
-    writer.writerow(["id", *(shown.headings[name] for name in COLUMNS), "overall"])
+    writer.writerow(["id", *_cells(shown.headings), "overall"])
     for line in shown.lines:
         writer.writerow([line.id, *_cells(line.cells), line.verdict.value])
     return out.getvalue()
@@ -106,7 +98,7 @@ def json(article: Article, assessments: Sequence[Assessment], language: Language
         ],
         "claims": [_whole(one, line, language) for one, line in zip(assessments, shown.claims, strict=True)],
     }
-    return json_module.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumps(document)
 
 
 def _step(step: Step) -> dict[str, object]:
@@ -140,9 +132,9 @@ def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[
                 "observations": [
                     {
                         "point": dict(one.observation.point),
-                        "value": _finite(one.observation.estimate.value),
-                        "low": _finite(one.observation.estimate.low),
-                        "high": _finite(one.observation.estimate.high),
+                        "value": one.observation.estimate.value,
+                        "low": one.observation.estimate.low,
+                        "high": one.observation.estimate.high,
                         "n": one.observation.estimate.n,
                         "unit": one.observation.estimate.unit,
                         "verdict": one.judgement.verdict.value,
@@ -162,22 +154,22 @@ def _whole(assessment: Assessment, line: ClaimLine, language: Language) -> dict[
     }
 
 
-def _finite(value: float | None) -> float | str | None:
-    """JSON has no infinity; it stands there as a word."""
-    return value if value is None or abs(value) != float("inf") else ("inf" if value > 0 else "-inf")
-
-
 def _cells(cells: Mapping[str, str]) -> list[str]:
     return [cells[name] for name in COLUMNS]
 
 
-def _sections(shown: Page, language: Language) -> list[Section]:
-    """What stands below the table, in the article's order: the evolution and its steps, the summary, every claim."""
-    headings = tuple(words[language] for words in CLAIM_COLUMNS.values())
+def _table(shown: Page) -> Table:
+    return Table.of_words(_cells(shown.headings), [_cells(line.cells) for line in shown.lines])
 
-    def section(title: Words, lines: Sequence[ClaimLine]) -> Section:
-        cells = tuple((line.id, line.says, line.measured, line.told) for line in lines)
-        return Section(title[language], headings, cells)
+
+def _sections(shown: Page, language: Language) -> list[Table]:
+    """What stands below the table, in the article's order: the evolution and its steps, the summary, every claim."""
+    headings = [words[language] for words in CLAIM_COLUMNS]
+
+    def section(title: Words, lines: Sequence[ClaimLine]) -> Table:
+        return Table.of_words(
+            headings, [(line.id, line.says, line.measured, line.told) for line in lines], title[language]
+        )
 
     evolution, summary = shown.around("evolution"), shown.around("summary")
     return [
@@ -194,3 +186,15 @@ FORMATS: Mapping[str, Callable[[Article, Sequence[Assessment], Language, Sequenc
     "csv": csv,
     "json": json,
 }
+
+
+def write_table(run: Run) -> list[Assessment]:
+    """Write `table.md` and `table.zh.md` into the run folder, in place of older ones, where the run says something of
+    a claim. Returns what it says of each: nothing where there is none to judge. Raises StoreError."""
+    known = known_article()
+    assessments = assess(known, [run])
+    if not any(regime.judged for one in assessments for regime in one.results):
+        return []
+    for name, language in FILES.items():
+        write_file(run.folder / name, markdown(known, assessments, language, [run]))
+    return assessments

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tbench.analysis.run import Run
-from tbench.analysis.statistics import fixed
 from tbench.claims.assess import Assessment, RegimeResult
 from tbench.claims.command import commands
 from tbench.claims.ladder import FIRST, LAST, Ladder, Step, ladders, learned
 from tbench.claims.model import MARKS, Article, Language, TableRow, Words
 from tbench.claims.observation import Missing
 from tbench.claims.places import label_words
-from tbench.claims.provenance import sources
 from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, VERDICTS, amount, note_words, said, span, verdict_words
+from tbench.store.same import SAME_MACHINE
+from tbench.tables.numbers import fixed
+from tbench.tables.table import Table
 
 BAR = 24  # characters of the longest bar
 STEPS = Words("Step by step: ", "逐步演进：")
@@ -37,6 +38,15 @@ LOSS = Words("Step by step: held-out loss of small models at equal parameters", 
 LOSS_COLUMNS = (Words("step", "步骤"), Words("nats per byte", "每字节nats"), Words("change by this step", "此步变化"))
 NO_FIGURE = Words("no figure: {reasons}", "无数据：{reasons}")
 NOT_MEASURED = Words("not measured: run `{command}`", "未测量：运行 `{command}`")
+PACES = ("quick", "rigorous")
+MEASURED = Words("measured on {machine}, {threads} threads, torch {torch}, {day} ({scenario})",
+                 "测量环境：{machine}，{threads}线程，torch {torch}，{day}（{scenario}）")  # fmt: skip
+UNLIKE = Words(
+    "These runs are of different machines or software. Where two measured the same, the later one on the command line "
+    "counts; compare lines with care.",
+    "这些运行来自不同的机器或软件。同一用例以命令行中靠后的运行为准；比较时请谨慎。",
+)
+UNFINISHED = Words("not complete: {status}", "未完成：{status}")
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,6 @@ class ClaimLine:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A table below the table: headings, and as many texts in every line."""
-
-    title: str
-    headings: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
 class Page:
     """Everything that `tbench table` prints: the table, and below it the evolution, the summary and every claim.
 
@@ -82,7 +83,7 @@ class Page:
     headings: Mapping[str, str]
     lines: tuple[Line, ...]
     claims: tuple[ClaimLine, ...]
-    ladders: tuple[Section, ...]
+    ladders: tuple[Table, ...]
 
     def around(self, row: str) -> list[ClaimLine]:
         """The claims beside the table: `summary`, `evolution`."""
@@ -102,22 +103,42 @@ def page(article: Article, assessments: Sequence[Assessment], language: Language
     )
 
 
-def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Section]:
+def sources(runs: Sequence[Run], language: Language) -> Iterator[str]:
+    """`measured on AMD EPYC, 2 threads, torch 2.13.0, 2026-11-26 (document, quick)`."""
+    for run in runs:
+        here, header = run.environment, run.header
+        scenario = [str((header.get("scenario") or {}).get("name") or run.folder.name)]
+        scenario += [pace for pace in PACES if f"--{pace}" in (header.get("command") or ())]
+        scenario += [f"seed {header['seed']}"] if header.get("seed") else []
+        if header.get("status") != "complete":
+            scenario.append(UNFINISHED[language].format(status=header.get("status")))
+        yield MEASURED[language].format(
+            machine=here.device_name,
+            threads=here.threads,
+            torch=here.torch,
+            day=str(header.get("started", ""))[:10],
+            scenario=", ".join(scenario),
+        )
+    if len({tuple(str(getattr(run.environment, field)) for field in SAME_MACHINE) for run in runs}) > 1:
+        yield UNLIKE[language]
+
+
+def _ladders(runs: Sequence[Run], language: Language) -> Iterator[Table]:
     for one in ladders(runs):
-        yield Section(
+        yield Table.of_words(
+            [words[language] for words in STEP_COLUMNS],
+            [_rung(step, one) for step in one.steps],
             f"{STEPS[language]}{PHASES[one.phase][language]} ({label_words(one.sizes)})",
-            tuple(words[language] for words in STEP_COLUMNS),
-            tuple(_rung(step, one) for step in one.steps),
         )
     losses = learned(runs)
     if losses:
-        yield Section(
-            LOSS[language],
-            tuple(words[language] for words in LOSS_COLUMNS),
-            tuple(
+        yield Table.of_words(
+            [words[language] for words in LOSS_COLUMNS],
+            [
                 (rung(one.name), f"{one.loss:.3f}", amount("loss_difference", one.gain, language) if one.gain else "")
                 for one in losses
-            ),
+            ],
+            LOSS[language],
         )
 
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tbench.analysis.statistics import decimals, fixed
 from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.model import NOTHING, Language, Measure, Words
 from tbench.claims.places import along, among
 from tbench.claims.verdict import ABOVE, BELOW, Estimate, Judgement, Verdict
 from tbench.records import Value
+from tbench.tables.numbers import decimals, fixed
 
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.CONFIRMED: Words("confirmed", "证实"),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
 from tbench.cli.gate import stamp
 from tbench.errors import CaseFailed, UsageError
 from tbench.gate import baselines
 from tbench.gate.sides import Asked, read
 from tbench.records import FAILED
-from tbench.report import units
+from tbench.tables import units
+from tbench.tables.table import Table
+from tbench.tables.text import PROSE, Sheet
+
+COLUMNS = ("scenario", "name", "measured", "machine", "torch", "cases", "canaries", "current")
 
 
 def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:
@@ -43,25 +43,27 @@ def tell(message: str) -> None:
 
 
 def show() -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("scenario", "name", "measured", "machine", "torch", "cases", "canaries", "current"):
-        table.add_column(column, overflow="fold")
-    for one in baselines.every():
-        here = one.run.environment
-        table.add_row(
-            one.scenario,
-            one.name,
-            str(one.run.header.get("started", ""))[:16].replace("T", " "),
-            f"{here.device_name}, {here.threads} threads, {units.size(here.memory_bytes)}",
-            here.torch,
-            str(len(one.run.measurements)),
-            "yes" if one.canaries else "no",
-            "current" if one.current else "",
-        )
-    if not table.row_count:
+    kept = list(baselines.every())
+    if not kept:
         print(f"no baseline below {baselines.HOME}: make one with `tbench baseline save SCENARIO`", file=sys.stderr)
         return
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    sheet = Sheet(wide=PROSE)
+    sheet.table(Table.of_words(COLUMNS, map(described, kept)))
+    print(sheet, end="")
+
+
+def described(one: baselines.Stored) -> tuple[str, ...]:
+    here = one.run.environment
+    return (
+        one.scenario,
+        one.name,
+        str(one.run.header.get("started", ""))[:16].replace("T", " "),
+        f"{here.device_name}, {here.threads} threads, {units.size(here.memory_bytes)}",
+        here.torch,
+        str(len(one.run.measurements)),
+        "yes" if one.canaries else "no",
+        "current" if one.current else "",
+    )
 
 
 def promote(run: str, name: str | None) -> None:

@@ -12,7 +12,7 @@ from tbench.comparison.grid import grids, projection
 from tbench.comparison.outcome import failure
 from tbench.comparison.render import renderer
 from tbench.errors import UsageError
-from tbench.report.text import UNLIMITED
+from tbench.tables.text import UNLIMITED
 
 FAIL_ON = "regression"
 

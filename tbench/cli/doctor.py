@@ -7,10 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor
@@ -21,7 +17,9 @@ from tbench.measure import compiler
 from tbench.measure.environment import OPTIONAL_KERNELS
 from tbench.measure.telemetry import Telemetry
 from tbench.records import Ceilings, Environment
-from tbench.report import units
+from tbench.tables import units
+from tbench.tables.table import Table
+from tbench.tables.text import PROSE, Sheet
 
 NOISY = 0.05  # relative spread from which small differences take long to tell
 
@@ -44,18 +42,15 @@ class Findings:
 def doctor(device: str, refresh: bool) -> None:
     """Examine the machine and print what was found. `refresh` measures the ceilings again."""
     findings = examine(device, refresh)
-    console = Console(soft_wrap=True)
+    sheet = Sheet(wide=PROSE)
     for title, facts in tables(findings):
-        table = Table(title=title, title_justify="left", show_header=False)
-        table.add_column()
-        table.add_column(overflow="fold")
-        for label, value in facts:
-            table.add_row(escape(label), escape(value))
-        console.print(table)
+        sheet.table(Table.of_words(("", ""), facts, title), caption="loud")
+        sheet.say()
     remedies = list(to_fix(findings))
-    console.print("what to fix" if remedies else "nothing to fix", style="bold")
+    sheet.say("what to fix" if remedies else "nothing to fix", "loud")
     for remedy in remedies:
-        console.print(f"  - {escape(remedy)}", highlight=False)
+        sheet.say(f"- {remedy}")
+    print(sheet, end="")
 
 
 def examine(device: str, refresh: bool) -> Findings:

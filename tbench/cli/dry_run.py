@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from tbench.analysis.axes import names, varying
 from tbench.catalog import get as get_component
 from tbench.cli.request import Request
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.runner import Prepared, prepared
 from tbench.records import Case, Value, text
-from tbench.report import units
 from tbench.scenario import Scenario
+from tbench.tables import units
+from tbench.tables.table import Cell, Column, Table
+from tbench.tables.text import PROSE, Sheet
 
 PROBE_SECONDS = 180.0  # a variant may compile
-WIDE = 200  # columns, where no terminal says how many there are
 SMALL = 512  # length at which a variant is tried out
 MOST_PROBES = 40
 
@@ -27,40 +25,37 @@ def dry_run(scenario: Scenario, request: Request) -> None:
     """Print the plan of one scenario. Every variant is tried at a small size, to prove that it runs."""
     with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
-        cases = list(ready.baselines)
-        every = names(cases)
-        varying = [name for name in every if len({case.get(name) for case in cases}) > 1]
-        constant = [name for name in every if name not in varying]
-        console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
-        console.print(f"{scenario.title}: {len(cases)} cases on {ready.environment.device_name}")
-        console.print(
-            " ".join(f"{name}={text(value)}" for name in constant if (value := cases[0].get(name)) is not None)
-        )
-        table = Table(*varying, box=None, pad_edge=False)
-        for column in ("peak memory", "time", "outlook"):
-            table.add_column(column, justify="left" if column == "outlook" else "right", overflow="fold")
-        for plan in ready.plans:
-            for case in plan.predicted_bytes:
-                seconds = plan.predicted_seconds(case)
-                table.add_row(
-                    *(text(value) if (value := case.get(name)) is not None else "" for name in varying),
-                    units.size(plan.predicted_bytes[case]),
-                    "" if seconds is None else f"{seconds:.1f} s",
-                    escape(outlook[case]),
-                )
-        console.print(table)
+        sheet = Sheet(wide=PROSE)
+        sheet.say(f"{scenario.title}: {len(ready.baselines)} cases on {ready.environment.device_name}")
+        sheet.table(planned(ready, outlook), caption="")
         total = ready.predicted_seconds()
         if total is not None:
-            console.print(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
+            sheet.say(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
+        print(sheet, end="")
+
+
+def planned(ready: Prepared, outlook: Mapping[Case, str]) -> Table:
+    """One line per case: the axes that vary, what it takes, and whether it runs."""
+    cases = list(ready.baselines)
+    apart = varying(cases)
+    shared = [(name, value) for name in names(cases) if name not in apart and (value := cases[0].get(name)) is not None]
+    lines = []
+    for plan in ready.plans:
+        for case in plan.predicted_bytes:
+            seconds = plan.predicted_seconds(case)
+            words = ["" if (value := case.get(name)) is None else text(value) for name in apart]
+            words += [units.size(plan.predicted_bytes[case]), "" if seconds is None else f"{seconds:.1f} s"]
+            lines.append(tuple(map(Cell, [*words, outlook[case]])))
+    columns = [Column(name, right=False) for name in apart] + [Column("peak memory"), Column("time")]
+    return Table(
+        (*columns, Column("outlook", right=False)),
+        tuple(lines),
+        " ".join(f"{name}={text(value)}" for name, value in shared),
+    )
 
 
 def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
-
-
-def names(cases: list[Case]) -> list[str]:
-    """What identifies a case, by name, in the order of the first that has it."""
-    return list(dict.fromkeys(name for case in cases for name in ("component", "phase", *dict(case.items()))))
 
 
 def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:

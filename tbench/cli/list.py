@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tbench.catalog import COMPONENTS
-from tbench.cli.columns import columns
 from tbench.components.entries import Entry, entries
 from tbench.components.own import FORMS
 from tbench.components.registry import Axis, Component, Variant, installed
 from tbench.records import text
+from tbench.tables.table import Table
+from tbench.tables.text import PROSE, Sheet
 
-WIDE = 160  # columns where the output is no terminal
 SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
 KINDS = {"int": "whole number", "bool": "true, false"}
 
@@ -59,25 +57,21 @@ def named(device: str) -> str:
 
 def overview(given: bool) -> None:
     """Every component with its variants and axes, and the model presets."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else WIDE
-    bold = terminal and not os.environ.get("NO_COLOR")
+    sheet = Sheet(wide=PROSE)
 
-    def heading(words: str) -> None:
-        print(f"\x1b[1m{words}\x1b[0m" if bold else words)
-
-    def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        print(*columns(header, rows, width), "", sep="\n")
+    def table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
+        sheet.table(Table.of_words(header, rows, caption), caption="loud")
+        sheet.say()
 
     cuda = nvidia_device()
     for component in COMPONENTS.values():
-        heading(f"{component.name}: {component.about}; phases {', '.join(component.phases)}")
-        table((component.variant_axis, "what it is", "runs on", "here"), variants(component, cuda))
+        about = f"{component.name}: {component.about}; phases {', '.join(component.phases)}"
+        table((component.variant_axis, "what it is", "runs on", "here"), variants(component, cuda), about)
         table(("axis", "values", "default", "meaning"), axes(component))
     taking = ", ".join(component.name for component in COMPONENTS.values() if component.own)
-    heading(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md")
-    heading("models: sizes that `model:` fills in")
-    table(("model", *SIZES), models())
+    sheet.say(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md", "loud")
+    table(("model", *SIZES), models(), "models: sizes that `model:` fills in")
+    print(sheet, end="")
     for entry in entries():
         fault = entry.fault or refused(entry)
         if fault:

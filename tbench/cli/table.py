@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,11 +9,12 @@ from pathlib import Path
 
 from tbench.analysis.run import Run
 from tbench.claims import Assessment, article, assess
-from tbench.claims.formats import FORMATS, PIPE_WIDTH, text
+from tbench.claims.formats import FORMATS, text
 from tbench.claims.model import LANGUAGES, Language
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
+from tbench.tables.formats import chosen
 
 
 def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None) -> int:
@@ -26,8 +26,7 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: there is {' and '.join(LANGUAGES)}")
-    if format not in FORMATS:
-        raise UsageError(f"--format {format}: there is no such table, only {', '.join(FORMATS)}")
+    made = chosen(format, FORMATS)
     known = article()
     claim = known.claim(explain) if explain is not None else None
     if explain is not None and claim is None:
@@ -36,17 +35,14 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     assessments = assess(known, read)
     if claim is not None:
         sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
-    elif format == "text":
-        show(assessments, read, language)
     else:
-        sys.stdout.write(FORMATS[format](known, assessments, language, read))
+        sys.stdout.write(made(known, assessments, language, read))
     return 0
 
 
 def show(assessments: Sequence[Assessment], runs: Sequence[Run], language: Language) -> None:
     """Print the table, as wide as the terminal is."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
-    sys.stdout.write(text(article(), assessments, language, runs, width))
+    sys.stdout.write(text(article(), assessments, language, runs))
 
 
 def newest(results: Path) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from tbench.analysis.axes import first_difference
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.signed_rank import holm
 from tbench.analysis.turns import by_round
-from tbench.comparison.axes import first_difference
 from tbench.comparison.environment import between_runs
 from tbench.comparison.model import Comparison
 from tbench.comparison.ratio import Ratio, between, p_above, p_below

@@ -8,10 +8,10 @@ from typing import Any
 
 from tbench.analysis.run import Run
 from tbench.comparison.environment import Difference
-from tbench.comparison.memory import MEMORY_VERDICTS
-from tbench.comparison.model import VERDICTS, Comparison
-from tbench.comparison.power import EFFECT, POWER
-from tbench.report import facts, units
+from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Comparison
+from tbench.comparison.ratio import EFFECT, POWER
+from tbench.report import facts
+from tbench.tables import units
 
 SIZES = ("memory_bytes", "last_level_cache_bytes", "device_memory_bytes")
 
@@ -102,7 +102,5 @@ def _difference(one: Difference) -> str:
 
 
 def _run(run: Run) -> str:
-    here = run.environment
     when = str(run.header.get("started") or "")[:16].replace("T", " ")
-    words = [str(run.folder), when, here.device_name, f"{here.threads} threads", f"torch {here.torch}"]
-    return ", ".join(filter(None, words))
+    return ", ".join(filter(None, (str(run.folder), when, facts.machine(run))))

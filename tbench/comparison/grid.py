@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 
-from tbench.comparison.axes import names, values, varying
+from tbench.analysis.axes import names, values, varying
 from tbench.comparison.model import Compared, Comparison
 from tbench.errors import UsageError
 from tbench.records import Case, Value

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
 from tbench.comparison.grid import Grid
-from tbench.comparison.memory import MEMORY_VERDICTS
-from tbench.comparison.model import VERDICTS, Compared, Comparison
+from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Compared, Comparison
 from tbench.comparison.outcome import exit_code
+from tbench.tables.json import dumps
 
 SCHEMA_VERSION = 1
 
@@ -39,7 +37,7 @@ def render(comparison: Comparison, grids: Sequence[Grid] = ()) -> str:
         "records": [record(row) for row in comparison.rows],
         "grids": [_grid(one) for one in grids] or None,
     }
-    return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumps(document)
 
 
 def record(row: Compared) -> dict[str, Any]:
@@ -101,12 +99,3 @@ def _grid(one: Grid) -> dict[str, Any]:
             for (key, value), row in one.cells.items()
         ],
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: a slow-down that no test could have shown is null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {name: _finite(one) for name, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value

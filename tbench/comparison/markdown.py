@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tbench.comparison import facts, table
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Comparison
-from tbench.report.markdown import bullets, escaped, pipe_table
+from tbench.tables.markdown import blocks, bullets, escaped
 
 
 def render(comparison: Comparison, grids: Sequence[Grid] = ()) -> str:
@@ -26,15 +26,10 @@ def render(comparison: Comparison, grids: Sequence[Grid] = ()) -> str:
 
 def _cases(comparison: Comparison) -> Iterator[str]:
     for model in table.sections(comparison):
-        yield escaped(model.constants)
-        if model.lines:
-            yield pipe_table(model)
-        yield from map(escaped, model.remarks)
-        if model.notes:
-            yield "\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(model.notes, start=1))
-    explained = facts.open_cases(comparison)
-    if explained:
-        yield escaped(explained.replace("`", ""))
+        yield escaped(model.caption)
+        yield from blocks(model)
+    if explained := facts.open_cases(comparison):
+        yield escaped(explained)
 
 
 def _grids(comparison: Comparison, grids: Sequence[Grid]) -> Iterator[str]:
@@ -42,7 +37,7 @@ def _grids(comparison: Comparison, grids: Sequence[Grid]) -> Iterator[str]:
         yield escaped(constants)
     for one in grids:
         model = table.grid(one)
-        if model.constants:
-            yield f"### {escaped(model.constants)}"
-        yield pipe_table(model)
+        if model.caption:
+            yield f"### {escaped(model.caption)}"
+        yield from blocks(model)
     yield escaped(table.legend(grids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tbench.comparison.axes import label, varying
+from tbench.analysis.axes import label, varying
 from tbench.comparison.model import Compared, Comparison
 from tbench.errors import CaseFailed, Inconclusive, Regression, TbenchError
 from tbench.records import FAILED

@@ -1,18 +1,19 @@
-"""A comparison in the shape that all formats lay out: `report.model.Table`, of cases or of a grid."""
+"""A comparison in the shape that all formats lay out: `tables.table.Table`, of cases or of a grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tbench.analysis.axes import redundant
 from tbench.analysis.derive import Row
-from tbench.analysis.statistics import significant
-from tbench.comparison.axes import redundant
 from tbench.comparison.grid import Grid
 from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.records import Measurement, Value, text
-from tbench.report import units
-from tbench.report.model import Cell, Column, Table, Tone, table
+from tbench.report.model import table
+from tbench.tables import units
+from tbench.tables.numbers import significant
+from tbench.tables.table import Cell, Column, Table, Tone
 
 TONES: dict[Verdict, Tone] = {
     "SLOWER": "bad",
@@ -77,7 +78,7 @@ def cases(rows: Sequence[Compared]) -> Table:
 
 def constants(comparison: Comparison) -> str:
     """What all cases share: `attention forward cpu float32 batch=1 …`."""
-    return _frame(comparison.rows).constants
+    return _frame(comparison.rows).caption
 
 
 def grid(one: Grid) -> Table:
@@ -88,7 +89,6 @@ def grid(one: Grid) -> Table:
     marks = max((len(_marks(row)) for row in one.cells.values()), default=0)
     title = [f"{name}={text(value)}" for name, value in one.title if value is not None]
     return Table(
-        constants=" ".join([*title, *([f"columns: {across}"] if across else [])]),
         columns=tuple(columns),
         lines=tuple(
             (
@@ -97,6 +97,7 @@ def grid(one: Grid) -> Table:
             )
             for key in one.rows
         ),
+        caption=" ".join([*title, *([f"columns: {across}"] if across else [])]),
     )
 
 

@@ -6,11 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tbench.gate.outcome import FAILING, Outcome, Result
-from tbench.report import units
-from tbench.report.markdown import escaped
+from tbench.tables import units
+from tbench.tables.markdown import escaped, pipe_table
+from tbench.tables.table import Cell, Column, Table
 
 WIDTH = len("INCONCLUSIVE")
 MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLUSIVE": "?", "MISSING": "?"}
+COLUMNS = (
+    Column("verdict", right=False),
+    Column("case", right=False),
+    Column("new ÷ base time"),
+    Column("time of a call"),
+    Column("peak memory"),
+    Column("why", right=False),
+)
 
 
 def line(one: Outcome) -> str:
@@ -59,26 +68,25 @@ def control(result: Result) -> str:
 
 def markdown(result: Result) -> str:
     """For `$GITHUB_STEP_SUMMARY`, a merge request's comment, or a file."""
-    rows = [
-        f"| {MARKS.get(one.verdict, '✗')} {one.verdict} | `{one.case}` | {ratio(one)} | {times(one)} | {memory(one)} | "
-        f"{escaped(one.reason)} |"
-        for one in result.outcomes
-    ]
     parts = [
-        f"## tbench gate: {result.scenario}",
+        f"## tbench gate: {escaped(result.scenario)}",
         f"**{verdict(result)}** {summary(result)}.",
         f"Base: {escaped(result.base)}  \nNew: {escaped(result.new)}",
-        "\n".join(
-            [
-                "| verdict | case | new ÷ base time | time of a call | peak memory | why |",
-                "| --- | --- | ---: | ---: | ---: | --- |",
-                *rows,
-            ]
-        ),
+        pipe_table(table(result)),
         f"{control(result)}.",
         *(f"- {escaped(note)}" for note in result.notes),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def table(result: Result) -> Table:
+    """One line per case."""
+    return Table(COLUMNS, tuple(tuple(map(Cell, _figures(one))) for one in result.outcomes))
+
+
+def _figures(one: Outcome) -> tuple[str, ...]:
+    mark = MARKS.get(one.verdict, "✗")
+    return f"{mark} {one.verdict}", f"`{one.case}`", ratio(one), times(one), memory(one), one.reason
 
 
 def markdown_of_nothing(scenario: str, why: str) -> str:

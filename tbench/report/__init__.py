@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tbench.errors import UsageError
 from tbench.store import write_file
+from tbench.tables.formats import chosen
 
 if TYPE_CHECKING:
     from tbench.analysis.run import Run
@@ -24,12 +23,7 @@ def render(run: Run, format: str) -> str:
 
 def renderer(format: str) -> Callable[[Run], str]:
     """The function that makes reports of `format`. Raises UsageError where there is none."""
-    if format not in FORMATS:
-        close = get_close_matches(format.lower(), [*FORMATS, *FORMATS.values()], n=1, cutoff=0.4)
-        name = next((known for known, module in FORMATS.items() if close and close[0] in (known, module)), None)
-        hint = f"; did you mean {name}?" if name else ""
-        raise UsageError(f"--format {format}: there is no such report, only {', '.join(FORMATS)}{hint}")
-    make: Callable[[Run], str] = import_module(f"tbench.report.{FORMATS[format]}").render
+    make: Callable[[Run], str] = import_module(f"{__name__}.{chosen(format, FORMATS)}").render
     return make
 
 

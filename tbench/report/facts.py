@@ -6,12 +6,18 @@ import shlex
 from collections.abc import Iterator
 
 from tbench.analysis.run import Run
-from tbench.report import units
+from tbench.tables import units
 
 
 def title(run: Run) -> str:
     scenario = run.header.get("scenario") or {}
     return str(scenario.get("title") or scenario.get("name") or run.folder.name)
+
+
+def machine(run: Run) -> str:
+    """In a line, what decides how fast things are: `Example 9000 Processor, 2 threads, torch 2.13.0`."""
+    here = run.environment
+    return f"{here.device_name}, {here.threads} threads, torch {here.torch}"
 
 
 def environment(run: Run) -> list[tuple[str, str]]:
@@ -71,15 +77,8 @@ def method(run: Run) -> list[str]:
 
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
-    words = [str(word) for word in run.header.get("command") or ()]
-    if not words or "-" in words:  # standard input is gone
-        return None
-    again = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if word not in ("-o", "--output", "--resume") and before not in ("-o", "--output")
-    ]
-    return shlex.join(["tbench", *again])
+    words = run.again()
+    return None if words is None else shlex.join(["tbench", *words])
 
 
 def _largest_error(run: Run) -> str:

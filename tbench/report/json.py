@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from tbench.analysis.frame import columns, row_cells
 from tbench.analysis.run import Run
 from tbench.store import SCHEMA_VERSION
+from tbench.tables.json import dumps
 
 
 def render(run: Run) -> str:
@@ -23,4 +22,4 @@ def render(run: Run) -> str:
         "columns": names,
         "records": records,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumps(document)

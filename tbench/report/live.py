@@ -17,10 +17,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tbench.analysis.axes import varying
 from tbench.analysis.derive import Row, derive
 from tbench.listener import Listener
 from tbench.records import Case, Measurement, Value, text
-from tbench.report import units
+from tbench.tables import units
 
 REDRAW_SECONDS = 0.1
 STATE_WIDTH = len("round 12: set-up")
@@ -149,9 +150,8 @@ class Progress(Listener):
 
 def labels(cases: Sequence[Case]) -> list[str]:
     """Cases in few words: the axes in which they differ, or the whole identity where they do not."""
-    names = list(dict.fromkeys(name for case in cases for name in ("component", "phase", *dict(case.items()))))
-    varying = [name for name in names if len({case.get(name) for case in cases}) > 1]
-    return [" ".join(_word(name, case.get(name)) for name in varying) or case.id for case in cases]
+    apart = varying(cases)
+    return [" ".join(filter(None, (_word(name, case.get(name)) for name in apart))) or case.id for case in cases]
 
 
 def outcome(row: Row) -> str:

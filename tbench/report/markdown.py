@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tbench.analysis.run import Run
 from tbench.report import facts
-from tbench.report.model import Table, table
+from tbench.report.model import table
+from tbench.tables.markdown import blocks, bullets, escaped
 
 
 def render(run: Run) -> str:
@@ -15,12 +14,9 @@ def render(run: Run) -> str:
     parts = [f"# {escaped(facts.title(run))}"]
     parts.append(bullets(f"**{label}**: {escaped(value)}" for label, value in facts.environment(run)))
     parts.append("## Results")
-    if model.constants:
-        parts.append(f"All rows: {escaped(model.constants)}")
-    parts.append(pipe_table(model))
-    parts += [escaped(remark) for remark in model.remarks]
-    if model.notes:
-        parts.append("\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(model.notes, start=1)))
+    if model.caption:
+        parts.append(f"All rows: {escaped(model.caption)}")
+    parts += blocks(model)
     if warnings := facts.warnings(run):
         parts += ["## Warnings", bullets(map(escaped, warnings))]
     if method := facts.method(run):
@@ -28,24 +24,3 @@ def render(run: Run) -> str:
     if command := facts.command(run):
         parts += ["## Measure it again", f"```sh\n{command}\n```"]
     return "\n\n".join(parts) + "\n"
-
-
-def pipe_table(model: Table) -> str:
-    rows = [[cell.text for cell in line] for line in model.lines]
-    lines = [
-        [column.name for column in model.columns],
-        ["---:" if column.right else "---" for column in model.columns],
-        *([escaped(word) for word in row] for row in rows),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
-
-
-def escaped(words: str) -> str:
-    """Text of any origin on one line that Markdown does not take for markup."""
-    for mark in "\\`*_[]<>|":
-        words = words.replace(mark, f"\\{mark}")
-    return " ".join(words.split())

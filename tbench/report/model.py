@@ -9,50 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from tbench.analysis.axes import COMMON, names, varying
 from tbench.analysis.derive import Row
-from tbench.analysis.frame import axis_names
 from tbench.records import Case, text
-from tbench.report import units
+from tbench.tables import units
+from tbench.tables.table import Cell, Column, Table, Tone
 
 T = TypeVar("T")
-Tone = Literal["", "good", "bad", "quiet"]
 
 # Below this many FLOPs a byte every current machine waits for its memory: GB/s says more than FLOP/s.
 MEMORY_BOUND = 8.0
 NOT_MEASURABLE = "—"  # a note says why
 INLINE = 20  # a note up to this long stands in its row
-
-
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    tone: Tone = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """`rank`: columns with a high rank are left out first where there is little room; 0 is never left out."""
-
-    name: str
-    right: bool = True
-    rank: int = 0
-
-
-@dataclass(frozen=True)
-class Table:
-    """`lines[i][j]` is the cell of row i in column j; `breaks` are rows that begin a new group of compared cases.
-
-    `constants` is what all rows share, `remarks` concern every row, `notes[k]` is the note with number k + 1.
-    """
-
-    constants: str
-    columns: tuple[Column, ...]
-    lines: tuple[tuple[Cell, ...], ...]
-    breaks: frozenset[int] = frozenset()
-    remarks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -78,26 +48,26 @@ class Notes:
 
 def table(rows: Sequence[Row]) -> Table:
     """The table of `rows`, in their order. Columns that would be empty in every row are left out."""
-    names = ("component", "phase", "device", "dtype", *axis_names(rows))
-    values = {name: [row.measurement.case.get(name) for row in rows] for name in names}
-    varying = [name for name in names if len(set(map(_distinct, values[name]))) > 1]
-    constants = [_constant(name, rows[0].measurement.case) for name in names if rows and name not in varying]
+    cases = [row.measurement.case for row in rows]
+    apart = varying(cases)
+    constants = [_constant(name, cases[0]) for name in names(cases) if cases and name not in apart]
     everywhere = shared_reasons(rows)
     notes = Notes(everywhere)
     columns: list[Column] = []
     cells: list[list[Cell]] = []
-    for name in varying:
-        columns.append(Column(name, right=all(isinstance(value, int | float | None) for value in values[name])))
-        cells.append([Cell(_axis(name, row.measurement.case)) for row in rows])
+    for name in apart:
+        numbers = all(isinstance(case.get(name), int | float | None) for case in cases)
+        columns.append(Column(name, right=numbers))
+        cells.append([Cell(_axis(name, case)) for case in cases])
     for column, make in (*_figures(rows), (Column("note", right=False), notes.cell)):
         made = [make(row) for row in rows]
         if any(cell.text for cell in made):
             columns.append(column)
             cells.append(made)
     return Table(
-        constants=" ".join(filter(None, constants)),
         columns=tuple(columns),
         lines=tuple(zip(*cells, strict=True)),
+        caption=" ".join(filter(None, constants)),
         breaks=frozenset(_breaks(rows)),
         remarks=tuple(sorted(everywhere)),
         notes=tuple(notes.numbered),
@@ -208,10 +178,6 @@ def _memory_bound(rows: Sequence[Row]) -> set[tuple[str, str]]:
     return {_kind(row) for row in rows if (work := row.measurement.work) and work.flops < MEMORY_BOUND * work.bytes}
 
 
-def _distinct(value: object) -> tuple[type, object]:
-    return type(value), value  # True is not 1
-
-
 def _axis(name: str, case: Case) -> str:
     value = case.get(name)
     if value is None:
@@ -224,7 +190,7 @@ def _constant(name: str, case: Case) -> str:
     value = case.get(name)
     if value is None:
         return ""
-    if name in ("component", "phase", "device", "dtype"):
+    if name in COMMON:
         return text(value)
     sharing = kv_sharing(case) if name == "kv_heads" else None
     return f"{name}={text(value)}" + (f" ({sharing})" if sharing else "")

@@ -221,7 +221,7 @@ def test_a_suite_prints_the_table_and_judges_the_claims_once(
         judged.append(arguments)
         return assess(*arguments)
 
-    for module in ("tbench.claims.derived", "tbench.cli.table"):
+    for module in ("tbench.claims.formats", "tbench.cli.table"):
         monkeypatch.setattr(f"{module}.assess", counted)
     (tmp_path / "suite.yaml").write_text("version: 1\nname: suite\nparts: [tiny.yaml]\n")
     assert exit_code(["run", str(tmp_path / "suite.yaml"), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0

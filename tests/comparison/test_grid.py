@@ -64,7 +64,7 @@ def test_one_grid_for_every_combination_of_the_other_axes_that_vary(cube: Compar
     found = made(cube, "seq_len", "kernel")
     assert [one.title for one in found] == [(("kv_heads", 8),), (("kv_heads", 1),)]
     assert [one.rows for one in found] == [((1024,), (4096,))] * 2
-    assert grid(found[0]).constants == "kv_heads=8 columns: kernel"
+    assert grid(found[0]).caption == "kv_heads=8 columns: kernel"
 
 
 def test_rows_of_several_axes_and_grids_without_rows_or_columns(cube: Comparison) -> None:

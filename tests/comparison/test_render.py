@@ -76,7 +76,7 @@ def test_colour_only_where_it_is_wanted(every: Comparison, monkeypatch: pytest.M
 
 def test_what_is_the_same_is_said_once_and_what_varies_is_a_column(every: Comparison) -> None:
     (model,) = sections(every)
-    assert model.constants == (
+    assert model.caption == (
         "attention forward cpu float32 batch=1 heads=8 kv_heads=8 (MHA) head_dim=64 causal=true pattern=full"
     )
     assert [column.name for column in model.columns] == [
@@ -90,7 +90,7 @@ def test_components_and_phases_have_a_table_each() -> None:
     decode = ok(attention("flash", phase="decode"), 1e-3, 5)
     both = run_of([timed("flash", 5e-3, 1), count, timed("naive", 5e-3, 2), decode])
     models = sections(compare(both, both))
-    assert [(model.constants.split(" device")[0].split(" cpu")[0], len(model.lines)) for model in models] == [
+    assert [(model.caption.split(" device")[0].split(" cpu")[0], len(model.lines)) for model in models] == [
         ("attention forward", 2),
         ("kv count", 1),
         ("attention decode", 1),
@@ -214,7 +214,7 @@ def test_nothing_is_taken_for_markup(format: str) -> None:
     found = compare(run_of([timed("flash", 5e-3, 1)]), run_of([failed(attention("flash"), "error", reason)]))
     shown = renderer(format)(found, [])
     if format == "md":
-        assert r"\[red\]x\[/red\] \|pipe\| \<b\>\`code\`\</b\> \*star\*" in shown
+        assert r"[red]x[/red] \|pipe\| \<b\>`code`\</b\> \*star\*" in shown
     else:
         assert "[red]x[/red] |pipe| <b>`code`</b> *star*" in shown
 

@@ -79,7 +79,7 @@ def test_text_for_a_pipe_is_plain_and_whole(every: Run, monkeypatch: pytest.Monk
 
 def test_constant_axes_go_to_the_caption_and_varying_ones_to_columns(every: Run) -> None:
     model = table(every.rows)
-    assert model.constants == (
+    assert model.caption == (
         "attention forward cpu float32 batch=1 heads=8 kv_heads=8 (MHA) head_dim=64 causal=true pattern=full"
     )
     assert [column.name for column in model.columns][:2] == ["seq_len", "kernel"]
@@ -151,7 +151,7 @@ def test_nothing_in_a_report_is_taken_for_markup(format: str) -> None:
     if format == "text":
         assert "[red]x[/red] |pipe| <b>`code`</b> *star*" in shown
     else:
-        assert r"died: \[red\]x\[/red\] \|pipe\| \<b\>\`code\`\</b\> \*star\* second line" in shown
+        assert r"died: [red]x[/red] \|pipe\| \<b\>`code`\</b\> \*star\* second line" in shown
 
 
 def test_csv_is_the_contract(every: Run) -> None:
@@ -196,11 +196,11 @@ def test_a_header_that_knows_little_is_enough() -> None:
         ("markdown", "did you mean md?"),
         ("jsn", "did you mean json?"),
         ("CSV", "did you mean csv?"),
-        ("html", "only text, md, csv, json"),
+        ("html", "choose from text, md, csv, json"),
     ],
 )
 def test_an_unknown_format_is_refused_with_a_hint(every: Run, format: str, hint: str) -> None:
-    with pytest.raises(UsageError, match="there is no such report") as refused:
+    with pytest.raises(UsageError, match="unknown format") as refused:
         render(every, format)
     assert hint in str(refused.value)
 
@@ -230,8 +230,19 @@ def test_the_report_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert printed == 2 * (tmp_path / "out.csv").read_text(encoding="utf-8")
 
 
+def test_a_file_has_neither_the_width_nor_the_colours_of_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    report(str(stored(tmp_path / "run")), "text", str(tmp_path / "out.txt"))
+    written = (tmp_path / "out.txt").read_text(encoding="utf-8")
+    assert "No room for" not in written and "\x1b" not in written and "GFLOP/s" in written
+
+
 def test_the_report_verb_refuses_clearly(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no such report"):
+    with pytest.raises(UsageError, match="unknown format"):
         report(str(tmp_path / "nowhere"), "htm", None)
     with pytest.raises(StoreError, match="does not exist"):
         report(str(tmp_path / "nowhere"), "md", None)

@@ -7,11 +7,10 @@ way can spoil them. What could not be had is left out, never 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tbench.errors import UsageError
+from tbench.tables.formats import chosen
 
 if TYPE_CHECKING:
     from tbench.analysis.run import Run
@@ -28,9 +27,5 @@ EVERY_CASE = frozenset({"junit"})  # has a place for cases without a latency; th
 
 def exporter(format: str) -> Callable[[Run], str]:
     """The function that writes a run in `format`. Raises UsageError where there is none."""
-    if format not in FORMATS:
-        close = get_close_matches(format.lower().replace("_", "-"), FORMATS, n=1, cutoff=0.4)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"--format {format}: cannot export to that, only to {', '.join(FORMATS)}{hint}")
-    make: Callable[[Run], str] = import_module(f"{__name__}.{FORMATS[format]}").render
+    make: Callable[[Run], str] = import_module(f"{__name__}.{chosen(format, FORMATS)}").render
     return make

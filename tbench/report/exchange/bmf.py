@@ -5,12 +5,10 @@ Source: https://bencher.dev/docs/reference/bencher-metric-format (`bencher run -
 
 from __future__ import annotations
 
-import json
-import math
-
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
 from tbench.report.exchange.cases import timed
+from tbench.tables.json import dumps, finite
 
 
 def render(run: Run) -> str:
@@ -23,9 +21,9 @@ def render(run: Run) -> str:
         measures = metrics[row.measurement.case.id] = {"latency": _nanoseconds(latency)}
         if row.peak_memory_bytes is not None:
             measures["peak-memory"] = {"value": row.peak_memory_bytes}
-    return json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+    return dumps(metrics, ascii=True)
 
 
 def _nanoseconds(latency: Interval) -> dict[str, float]:
     ends = {"value": latency.estimate, "lower_value": latency.low, "upper_value": latency.high}
-    return {name: 1e9 * end for name, end in ends.items() if end is not None and 0 < end < math.inf}
+    return {name: 1e9 * end for name, end in ends.items() if end and finite(end)}

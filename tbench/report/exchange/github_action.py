@@ -5,31 +5,31 @@ Source: https://github.com/benchmark-action/github-action-benchmark, README and 
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
-from tbench.report import units
 from tbench.report.exchange.cases import timed
+from tbench.tables import units
+from tbench.tables.json import dumps, finite
 
 
 def render(run: Run) -> str:
     """`[{"name", "unit", "value", "range", "extra"}]`; `range` is missing where there is no interval."""
     entries = [entry for row, latency in timed(run.rows) for entry in _entries(run, row, latency)]
-    return json.dumps(entries, indent=2, allow_nan=False) + "\n"
+    return dumps(entries, ascii=True)
 
 
 def _entries(run: Run, row: Row, latency: Interval) -> Iterator[dict[str, Any]]:
     name = row.measurement.case.id
     entry = {"name": name, "unit": "ms", "value": 1e3 * latency.estimate}
-    if latency.high is not None and math.isfinite(latency.high):
+    high = finite(latency.high)
+    if high is not None:
         # One number has to do for both sides: the longer one, as in the report's ± column. The action converts it when
         # the unit changes, for which it must be a number and nothing else.
-        entry["range"] = f"± {1e3 * (latency.high - latency.estimate)}"
+        entry["range"] = f"± {1e3 * (high - latency.estimate)}"
     yield {**entry, "extra": "\n".join((*_speedup(row), *_environment(run)))}
     if row.peak_memory_bytes is not None:
         yield {

@@ -8,7 +8,6 @@ the "CPU" columns of a comparison tell nothing that "Time" does not.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from tbench.analysis.run import Run
 from tbench.analysis.turns import log_medians
 from tbench.records import Turn
 from tbench.report.exchange.cases import processes, timed
+from tbench.tables.json import dumps
 
 CPU_TIME = "not measured; repeats real_time, because tools/compare.py fails without it"
 
@@ -29,7 +29,7 @@ def render(run: Run) -> str:
         for index, (row, _) in enumerate(timed(run.rows))
         for entry in _entries(row.measurement.case.id, index, processes(row.measurement.turns))
     ]
-    return json.dumps({"context": _context(run), "benchmarks": benchmarks}, indent=2, allow_nan=False) + "\n"
+    return dumps({"context": _context(run), "benchmarks": benchmarks}, ascii=True)
 
 
 def _context(run: Run) -> dict[str, Any]:

@@ -5,13 +5,13 @@ Source: https://pyperf.readthedocs.io/en/latest/api.html and pyperf's own reader
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tbench.analysis.run import Run
 from tbench.records import Turn
 from tbench.report.exchange.cases import processes, sampled_seconds, timed
+from tbench.tables.json import dumps
 
 
 def render(run: Run) -> str:
@@ -25,7 +25,7 @@ def render(run: Run) -> str:
         for row, _ in timed(run.rows)
     ]
     document = {"version": "1.0", "metadata": _machine(run), "benchmarks": benchmarks}
-    return json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n"
+    return dumps(document, indent=None, ascii=True)
 
 
 def _runs(turns: Iterable[Turn], started: Any) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.analysis.statistics import Interval
-from tbench.report import units
+from tbench.tables import units
 
 
 def interval(estimate: float, width: float | None) -> Interval:

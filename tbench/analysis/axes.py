@@ -1,4 +1,4 @@
-"""The axes of the cases that are compared: which there are, which vary, and a case by those alone."""
+"""The axes of cases that stand together: which there are, which vary, and a case by those alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def values(cases: Iterable[Case], name: str) -> list[Value | None]:
 
 
 def varying(cases: Sequence[Case]) -> list[str]:
-    return [name for name in names(cases) if len(values(cases, name)) > 1]
+    """The axes in which cases differ; true is not 1."""
+    return [name for name in names(cases) if len({(type(value := case.get(name)), value) for case in cases}) > 1]
 
 
 def redundant(cases: Sequence[Case], told: Sequence[str]) -> set[str]:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
-from tbench.analysis.statistics import Interval, decimals, fixed, significant
+from tbench.tables.numbers import decimals, fixed, significant
 
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 RATES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+class Interval(Protocol):
+    """A figure with its interval, such as `tbench.analysis.statistics.Interval`; no ends where it has none."""
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
 
 
 def duration(latency: Interval) -> str:
