@@ -31,6 +31,23 @@ SPELLINGS = {
 }
 
 
+# Names that axes had before, and what to write now.
+RENAMED = {
+    "placement": "norm_position",
+    "position": "position_encoding",
+    "inner": "ffn_hidden, the width inside as it is built (a gated layer's is about 2/3 of the old one)",
+    "width": "ffn_hidden, the width inside as it is built (4 · hidden; left out, gated layers have 2/3 of it)",
+    "ffn_matrices": "activation: swiglu for three matrices, gelu for two",
+}
+
+
+def unknown_axis(name: object, known: Iterable[str]) -> str:
+    """What is wrong with an axis that a component does not have, and what to write instead."""
+    if name in RENAMED:
+        return f"{shown(name)} is called otherwise now: write {RENAMED[str(name)]}"
+    return f"unknown axis {shown(name)}{did_you_mean(name, known)}"
+
+
 @dataclass(frozen=True)
 class AxisField:
     """One axis as a scenario file may name it. `parse` raises ValueError with a sentence; `schema` is JSON Schema."""

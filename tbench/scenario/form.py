@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.records import Sampling
-from tbench.scenario.axes import AxisField, axis_fields
+from tbench.scenario.axes import AxisField, axis_fields, unknown_axis
 from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
 
@@ -106,7 +106,7 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
         return f"unknown key {shown(key)}{did_you_mean(key, sampling_model().model_fields)}"
     if key in top:
         return f"{shown(key)} does not belong under {around[0]}; move it to the left edge"
-    return f"unknown axis {shown(key)}{did_you_mean(key, axes)}"
+    return unknown_axis(key, axes)
 
 
 def scenario_model(component: Component) -> type[Section]:

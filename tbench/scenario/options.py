@@ -13,7 +13,7 @@ from typing import Any
 from tbench.catalog import COMPONENTS
 from tbench.errors import NothingSelected, ScenarioError, UsageError
 from tbench.records import Case, Value, text
-from tbench.scenario.axes import AxisField, axis_fields
+from tbench.scenario.axes import AxisField, axis_fields, unknown_axis
 from tbench.scenario.model import Given, Point, Scenario, is_one_of
 from tbench.yamlfile.mistakes import did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
@@ -36,7 +36,7 @@ class Override:
     def parsed(self, axes: Mapping[str, AxisField]) -> tuple[Value, ...]:
         """The canonical values. Raises ValueError with the axis named."""
         if self.axis not in axes:
-            raise ValueError(f"unknown axis {shown(self.axis)}{did_you_mean(self.axis, axes)}")
+            raise ValueError(unknown_axis(self.axis, axes))
         made: dict[Value, None] = {}
         for value in self.values:
             try:
@@ -157,7 +157,7 @@ def meant(axis: str, value: str, label: str, components: Sequence[Mapping[str, A
     fields = [axes[axis] for axes in components if axis in axes]
     if not fields:
         known = dict.fromkeys(name for names in components for name in names)
-        raise UsageError(f"{label}: unknown axis {shown(axis)}{did_you_mean(axis, [*known, *OF_A_CASE])}")
+        raise UsageError(f"{label}: {unknown_axis(axis, [*known, *OF_A_CASE])}")
     found, refused = [], []
     for field in fields:
         try:

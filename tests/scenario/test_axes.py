@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.components.registry import Impossible
-from tbench.scenario.axes import Missing, axis_fields, kv_heads, resolve
+from tbench.errors import ScenarioError
+from tbench.scenario.axes import RENAMED, Missing, axis_fields, kv_heads, resolve
+from tests.scenario.conftest import Loads
 from tests.scenario.toy import TOY
 
 WORDS = axis_fields(TOY)
@@ -138,3 +140,10 @@ def test_any_value_is_canonical_or_told(axis: str, value: Any) -> None:
     else:
         assert isinstance(canonical, int | str)
         assert WORDS[axis].parse(canonical) == canonical
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new.split(",")[0]) for old, new in RENAMED.items()])
+def test_an_axis_that_was_renamed_is_told_by_its_new_name(loads: Loads, old: str, new: str) -> None:
+    scenario = f"version: 1\nname: s\ncomponent: block\nphase: forward\nfixed: {{hidden: 64, heads: 4, {old}: pre}}\n"
+    with pytest.raises(ScenarioError, match=rf"5:\d+: '{old}' is called otherwise now: write {new}"):
+        loads(scenario)
