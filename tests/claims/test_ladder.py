@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import pytest
-from tbench.components.block.ladder import DESIGNS
+from tbench.model.ladder import DESIGNS
 
 from tbench.claims import article, assess, formats
 from tbench.claims.ladder import STEPS, ladders, learned, rungs
