@@ -78,6 +78,12 @@ class Problem:
         self.held.append(kept)
         return kept
 
+    def takes_on(self, inner: Problem) -> None:
+        """Answer for a problem inside this one: its notes, contexts and tensors."""
+        self.notes += inner.notes
+        self.held += inner.held
+        self.enter(inner.contexts)
+
     def enter(self, context: Any) -> None:
         """Keep a context open for as long as the variant is used: entering it at every call would be timed."""
         self.contexts.enter_context(context)

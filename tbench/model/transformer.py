@@ -65,8 +65,7 @@ class Block(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """(B, N, heads · d) → (B, heads, N, d)"""
-        apart: Tensor = x.unflatten(2, (-1, self.config.head_dim))
-        return apart.transpose(1, 2)
+        return x.view(*x.shape[:2], -1, self.config.head_dim).transpose(1, 2)
 
     def feedforward(self, x: Tensor) -> Tensor:
         return self.linear(self.activated(x), "_down")

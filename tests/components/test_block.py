@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch.func import functional_call
 
 from tbench.components.block import BLOCK
 from tbench.components.block.problem import SIZES, SWITCHES, BlockProblem
+from tbench.components.block.workload import BlockWorkload
 from tbench.components.registry import Impossible
 from tbench.measure import memory
 from tbench.measure.device import open_device
@@ -19,6 +22,7 @@ from tbench.model.presets import PRESETS
 from tbench.records import Case, Value
 from tbench.scenario.axes import resolve
 
+Built = Callable[[Case], BlockWorkload]
 SMALL: dict[str, Value] = {"batch": 2, "seq_len": 100, "hidden": 32, "heads": 4}
 
 
@@ -26,26 +30,38 @@ def case(phase: str = "forward", dtype: str = "float32", **given: Value) -> Case
     return Case("block", phase, "cpu", dtype, tuple(resolve(BLOCK, {**SMALL, **given}).items()))
 
 
+@pytest.fixture
+def built() -> Iterator[Built]:
+    """Sets a case up, and closes it after the test, the last first: each restores what it found."""
+    with ExitStack() as stack:
+
+        def build(one: Case) -> BlockWorkload:
+            workload: BlockWorkload = BLOCK.workload(one, 1)
+            stack.callback(workload.close)
+            return workload
+
+        yield build
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("design", DESIGNS)
-def test_every_design_agrees_with_the_reference(design: str, phase: str, dtype: str) -> None:
-    workload = BLOCK.workload(case(phase, dtype, design=design), 1)
+def test_every_design_agrees_with_the_reference(built: Built, design: str, phase: str, dtype: str) -> None:
+    workload = built(case(phase, dtype, design=design))
     for seed in (2, 3):
         check = workload.check(seed)
         assert check.passed, check
-    workload.close()
 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
-def test_every_combination_of_switches_agrees(phase: str) -> None:
+def test_every_combination_of_switches_agrees(built: Built, phase: str) -> None:
     choices = itertools.product(("post", "pre"), CHOICES["norm"], CHOICES["activation"], ("sinusoidal", "rope"))
     for number, (norm_position, norm, activation, position_encoding) in enumerate(choices):
         bias = CHOICES["bias"][number % 3]
         for kernel, kv_heads in itertools.product(("naive", "flash"), (4, 1)):
             switches = {"norm_position": norm_position, "norm": norm, "activation": activation, "bias": bias}
             one = case(phase, **switches, position_encoding=position_encoding, kernel=kernel, kv_heads=kv_heads)
-            check = BLOCK.workload(one, 1).check(5)
+            check = built(one).check(5)
             assert check.passed, (one.id, check)
 
 
@@ -54,8 +70,8 @@ def test_every_combination_of_switches_agrees(phase: str) -> None:
     "name",
     ["wq", "wv", "wo", "w_up", "w_down", "w_gate", "norm1", "norm2", "bq", "bv", "bo", "b_up", "b_down", "b_gate"],
 )
-def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: str) -> None:
-    workload = BLOCK.workload(case(phase, bias="all"), 1)
+def test_a_block_that_computes_with_other_weights_is_noticed(built: Built, name: str, phase: str) -> None:
+    workload = built(case(phase, bias="all"))
     (one,) = workload.sets
     original = one.block
     other = {**one.weights, name: one.weights[name] * 1.5}
@@ -63,15 +79,15 @@ def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: s
     assert not workload.check(2).passed
 
 
-def test_a_block_that_sees_the_future_is_noticed() -> None:
-    workload = BLOCK.workload(case(kernel="naive"), 1)
+def test_a_block_that_sees_the_future_is_noticed(built: Built) -> None:
+    workload = built(case(kernel="naive"))
     workload.sets[0].attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
     assert workload.problem.config.kv_heads == 1
     assert not workload.check(2).passed
 
 
-def test_rope_turns_by_the_base_that_is_asked_for() -> None:
-    near, far = (BLOCK.workload(case(rope_base=base), 1) for base in (10_000, 500_000))
+def test_rope_turns_by_the_base_that_is_asked_for(built: Built) -> None:
+    near, far = (built(case(rope_base=base)) for base in (10_000, 500_000))
     assert not torch.equal(near.calls[0]()[0], far.calls[0]()[0])
     assert far.check(3).passed
 
@@ -144,9 +160,9 @@ def test_gated_layers_have_widths_that_processors_like() -> None:
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("design", ["2017", "2024"])
-def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
+def test_predicted_bytes_tell_what_fits(built: Built, design: str, phase: str) -> None:
     one = case(phase, design=design, batch=1, seq_len=512, hidden=256)
-    workload = BLOCK.workload(one, 1)
+    workload = built(one)
     workload.call()
     weighed = memory.peak(open_device("cpu"), workload).peak_bytes
     assert weighed is not None

@@ -69,7 +69,10 @@ def build(block: BlockProblem, variant: Variant, seed: int, sets: int, apart: bo
 
 def own(place: str, block: BlockProblem) -> Kernel:
     """The user's own attention inside; a factory is given attention's problem."""
-    return attention.kernel(place, layers(block.attention_case())[0])
+    (problem,) = layers(block.attention_case())
+    attend = attention.kernel(place, problem)
+    block.takes_on(problem)
+    return attend
 
 
 BLOCK = Component(

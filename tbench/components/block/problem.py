@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from tbench.components.problem import Problem
 from tbench.model.config import ModelConfig
@@ -19,12 +20,9 @@ class BlockProblem(Problem):
 
     @cached_property
     def config(self) -> ModelConfig:
-        case = self.case
-        return ModelConfig(
-            **{size: case.integer(size) for size in SIZES},
-            **{switch: str(case[switch]) for switch in SWITCHES},
-            max_positions=self.seq_len,  # of a learned table, which is outside the block
-        )
+        sizes: dict[str, Any] = {size: self.case.integer(size) for size in SIZES}
+        switches: dict[str, Any] = {switch: str(self.case[switch]) for switch in SWITCHES}
+        return ModelConfig(**sizes, **switches, max_positions=self.seq_len)  # a learned table is outside the block
 
     @property
     def queries(self) -> int:

@@ -28,5 +28,7 @@ def flash(block: BlockProblem) -> Kernel:
 def attention(block: BlockProblem) -> Kernel:
     """`attend(q, k, v)` of the attention component for the case's kernel."""
     inside = block.attention_case()
-    attend: Kernel = ATTENTION.variant_of(inside).factory(layers(inside)[0])
+    (problem,) = layers(inside)
+    attend: Kernel = ATTENTION.variant_of(inside).factory(problem)
+    block.takes_on(problem)
     return attend

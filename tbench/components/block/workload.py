@@ -216,7 +216,8 @@ class BlockWorkload:
             nudge(x, self.generator)
 
     def close(self) -> None:
-        """Nothing outlives a call but what the attention inside has entered, which ends with the process."""
+        """Leave the contexts that the attention inside needs."""
+        self.problem.contexts.close()
 
 
 class Expectation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 from tbench.components.kv.caching import kept
 from tbench.components.problem import BYTES
@@ -14,11 +15,9 @@ SWITCHES = ("norm", "activation", "bias", "position_encoding")
 
 
 def config_of(case: Case) -> ModelConfig:
-    return ModelConfig(
-        **{size: case.integer(size) for size in SIZES},
-        **{switch: str(case[switch]) for switch in SWITCHES},
-        tied_embeddings=bool(case["tied_embeddings"]),
-    )
+    sizes: dict[str, Any] = {size: case.integer(size) for size in SIZES}
+    switches: dict[str, Any] = {switch: str(case[switch]) for switch in SWITCHES}
+    return ModelConfig(**sizes, **switches, tied_embeddings=bool(case["tied_embeddings"]))
 
 
 def count(case: Case) -> dict[str, int | float]:
