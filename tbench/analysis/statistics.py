@@ -65,8 +65,8 @@ def interval(rounds: Rounds, confidence: float = 0.95) -> Interval:
     return Interval(
         estimate=math.exp(centre),
         low=math.exp(centre - half),
-        high=_exp(centre + half),
-        relative_half_width=_exp(half) - 1,
+        high=exp(centre + half),
+        relative_half_width=exp(half) - 1,
         n_rounds=len(filled),
         n=len(values),
     )
@@ -126,5 +126,6 @@ def _two_sided(angle: float, df: int) -> float:
     return 2 / math.pi * (angle + sine * total) if odd else sine * total
 
 
-def _exp(x: float) -> float:
+def exp(x: float) -> float:
+    """e to the x, infinite where that is more than a float holds."""
     return math.exp(x) if x < 709 else math.inf

@@ -30,7 +30,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import chain
 
-from tbench.analysis.statistics import MEDIAN_EFFICIENCY, Interval, Rounds, t_quantile, t_survival
+from tbench.analysis.statistics import MEDIAN_EFFICIENCY, Interval, Rounds, exp, t_quantile, t_survival
 
 ROUNDING = 1e-9  # 3.9999999999 degrees of freedom are 4
 POWER = 0.9
@@ -109,7 +109,7 @@ def interval(ratio: Ratio, confidence: float = 0.95) -> Interval:
         return Interval(math.exp(centre), None, None, None, rounds, turns)
     half = t_quantile((1 + confidence) / 2, ratio.freedom()) * ratio.error()
     return Interval(
-        math.exp(centre), math.exp(centre - half), _exp(centre + half), _exp(half) - 1, n_rounds=rounds, n=turns
+        math.exp(centre), math.exp(centre - half), exp(centre + half), exp(half) - 1, n_rounds=rounds, n=turns
     )
 
 
@@ -126,7 +126,7 @@ def p_below(ratio: Ratio, bound: float) -> float:
 def smallest_change(ratio: Ratio, tolerance: float, alpha: float) -> float:
     """The smallest slow-down (0.12: 12%) that these rounds would have shown to be past `tolerance`, by a test at level
     `alpha`; infinite where they could show none."""
-    return _exp(math.log1p(tolerance) + _reach(ratio, alpha)) - 1
+    return exp(math.log1p(tolerance) + _reach(ratio, alpha)) - 1
 
 
 def rounds_needed(ratio: Ratio, tolerance: float, alpha: float) -> int | None:
@@ -147,7 +147,3 @@ def _p(past: float, ratio: Ratio) -> float:
 def _reach(ratio: Ratio, alpha: float, rounds: int | None = None) -> float:
     freedom = ratio.freedom(rounds)
     return (t_quantile(1 - alpha, freedom) + t_quantile(POWER, freedom)) * ratio.error(rounds)
-
-
-def _exp(x: float) -> float:
-    return math.exp(x) if x < 709 else math.inf
