@@ -81,14 +81,12 @@ def small(cases: Sequence[Case]) -> dict[Case, Case]:
     if len(set(short.values())) <= MOST_PROBES:
         return short
     first: dict[tuple[Value, ...], Case] = {}
-    kinds = {case: tuple(value for value in identity(case) if type(value) is not int) for case in cases}
-    for case, kind in kinds.items():
-        first.setdefault(kind, short[case])
-    return {case: first[kind] for case, kind in kinds.items()}
+    return {case: first.setdefault(kind(case), short[case]) for case in cases}
 
 
-def identity(case: Case) -> tuple[Value, ...]:
-    return (case.component, case.phase, *(value for _, value in case.items()))
+def kind(case: Case) -> tuple[Value, ...]:
+    """What of a case is no number."""
+    return (case.component, case.phase, *(value for _, value in case.items() if type(value) is not int))
 
 
 def shortened(case: Case) -> Case:

@@ -19,8 +19,10 @@ import pytest
 import tbench
 from tbench.claims import assess
 from tbench.cli import exit_code
+from tbench.cli.dry_run import MOST_PROBES, kind, small
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
+from tests.components.cases import attention
 from tests.execution import hostile
 
 TINY = """\
@@ -210,6 +212,23 @@ def test_dry_run_measures_nothing_and_tells_everything(
     assert "cudnn" in out
     assert "unsupported" in out
     assert not (tmp_path / "results").exists()
+
+
+def test_of_many_cases_one_of_each_kind_is_tried() -> None:
+    cases = [
+        attention(kernel, seq_len=n, pattern=pattern)
+        for n in range(16, 16 + MOST_PROBES)
+        for kernel in ("naive", "flex")
+        for pattern in ("full", "window:8")
+    ]
+    few = small(cases[:MOST_PROBES])
+    assert list(few.values()) == cases[:MOST_PROBES]
+    many = small(cases)
+    assert list(many) == cases
+    assert list(dict.fromkeys(many.values())) == cases[:4]
+    assert all(kind(case) == kind(one) for case, one in many.items())
+    long = attention("naive", seq_len=4096)
+    assert small([long]) == {long: attention("naive", seq_len=512)}
 
 
 def test_a_suite_prints_the_table_and_judges_the_claims_once(
