@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pool
 
+from tbench.analysis.binomial import Rate
 from tbench.gate.noise import bimodal, drift
-from tbench.gate.rates import Rate
 from tbench.gate.rule import Rule
 from tbench.gate.simulation import Draw, noisy, normal, opinions
 

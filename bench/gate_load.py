@@ -16,9 +16,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tbench.gate.calibrate import Programme, calibrate
 from tbench.gate.rule import Rule
 from tbench.gate.sides import Asked
-from tbench.gate.trials import Programme, calibrate
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "gate.yaml"
 

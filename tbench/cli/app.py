@@ -245,7 +245,7 @@ def calibrate(
 ) -> None:
     """How often the gate errs on this machine, and what it sees. Goes on where it was; give more to add more."""
     from tbench.cli.calibrate import calibrate
-    from tbench.gate.trials import Programme
+    from tbench.gate.calibrate import Programme
 
     programme = Programme(same, injected, memory, noisy=noisy)
     calibrate(scenario, programme, device, override or [], select or [], quick=quick, output=output, seed=seed)

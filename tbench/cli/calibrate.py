@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tbench.analysis.binomial import Rate
+from tbench.gate.calibrate import Programme
+from tbench.gate.calibrate import calibrate as carried_out
 from tbench.gate.calibration import SUMMARY, Summary
-from tbench.gate.rates import Rate
 from tbench.gate.rule import Rule
 from tbench.gate.run import CALIBRATIONS
 from tbench.gate.sides import Asked, read
-from tbench.gate.trials import Programme
-from tbench.gate.trials import calibrate as carried_out
 
 
 def calibrate(

@@ -11,7 +11,7 @@ from pathlib import Path
 from tbench.cli.compare import share
 from tbench.cli.output import say
 from tbench.errors import Inconclusive, UsageError
-from tbench.gate import ci, words
+from tbench.gate import ci, text
 from tbench.gate.outcome import Result
 from tbench.gate.sides import Asked, read
 
@@ -49,9 +49,9 @@ def gate(asked: Asked, options: Options) -> int:
     ci.announce(result)
     if options.junit:
         ci.write_junit(result, options.junit)
-    say(words.line(one) for one in result.outcomes)
-    print(f"{words.verdict(result)} {words.summary(result)}", file=sys.stderr)
-    print(words.control(result), file=sys.stderr)
+    say(text.line(one) for one in result.outcomes)
+    print(f"{text.verdict(result)} {text.summary(result)}", file=sys.stderr)
+    print(text.control(result), file=sys.stderr)
     code = result.exit_code
     if code == 3 and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)

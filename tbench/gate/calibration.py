@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tbench.analysis.binomial import Rate
 from tbench.analysis.signed_rank import pairs_needed
 from tbench.errors import StoreError
-from tbench.gate.rates import Rate
 from tbench.gate.rule import Rule, with_tolerance
 from tbench.records import Environment
 from tbench.store import jsonfile, write_file

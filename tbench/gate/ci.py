@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tbench.errors import UsageError
 from tbench.gate.outcome import Outcome, Result, Verdict
-from tbench.gate.words import line, markdown, markdown_of_nothing, workflow_commands
+from tbench.gate.text import line, markdown, markdown_of_nothing, workflow_commands
 from tbench.report.exchange import junit
 from tbench.report.exchange.junit import TestCase
 

@@ -1,4 +1,4 @@
-"""All duels of a run: screened in turn, suspects confirmed on fresh pairs. See `judge` for why."""
+"""All duels of a run: screened in turn, suspects confirmed on fresh pairs. See `decision` for why."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from tbench.gate.duel import Duel
-from tbench.gate.judge import Evidence, cleared, open_after_first_look, suspicion, to_confirm, undecided, waiting
+from tbench.gate.decision import Evidence, cleared, open_after_first_look, suspicion, to_confirm, undecided, waiting
+from tbench.gate.paired import Duel
 from tbench.gate.rule import Rule
 from tbench.records import Measurement
 

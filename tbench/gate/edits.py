@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tbench.gate.origin import Kernel, Origin, kernel_of
+from tbench.gate.code import Kernel, Origin, kernel_of
 from tbench.gate.outcome import Outcome
 from tbench.records import Case
 

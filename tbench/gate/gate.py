@@ -17,9 +17,9 @@ from tbench.execution.rounds import Draft, play_round
 from tbench.execution.runner import Machine
 from tbench.gate import settle
 from tbench.gate.contest import Watcher, contest
-from tbench.gate.duel import Duel, Source, sampling_of
-from tbench.gate.judge import Evidence, judged
+from tbench.gate.decision import Evidence, judged
 from tbench.gate.outcome import Outcome, Result, without_alarms
+from tbench.gate.paired import Duel, Source, sampling_of
 from tbench.gate.rule import Rule
 from tbench.gate.sides import Asked, Sides, looked_again
 from tbench.gate.spots import located

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tbench.errors import Interrupted
 from tbench.gate.calibration import Known, known
-from tbench.gate.duel import Duel
+from tbench.gate.code import origins, remarks
 from tbench.gate.edits import prints, without_edited
+from tbench.gate.folder import Folder, refuse_result
 from tbench.gate.gate import Arena, arena, decide, result
-from tbench.gate.origin import origins, remarks
 from tbench.gate.outcome import Result
+from tbench.gate.paired import Duel
 from tbench.gate.rule import RIGOROUS, Rule, with_tolerance
-from tbench.gate.save import Folder, refuse_result
 from tbench.gate.sides import Asked, sides, state
 from tbench.records import Measurement
 

@@ -7,9 +7,9 @@ import statistics
 from dataclasses import replace
 
 from tbench.analysis.turns import by_round
-from tbench.gate.duel import Duel
-from tbench.gate.judge import Finding
+from tbench.gate.decision import Finding
 from tbench.gate.outcome import Outcome, Verdict
+from tbench.gate.paired import Duel
 from tbench.gate.rule import Rule
 from tbench.records import Case, Measurement
 

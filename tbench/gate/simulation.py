@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tbench.gate.contest import contest
-from tbench.gate.judge import Evidence, Opinion, judged
+from tbench.gate.decision import Evidence, Opinion, judged
 from tbench.gate.noise import Source, difference
 from tbench.gate.rule import Rule
 

@@ -21,9 +21,9 @@ from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
+from tbench.gate.folder import refuse_result, write
 from tbench.gate.outcome import Outcome, Result, Verdict, without_alarms
 from tbench.gate.rule import Rule
-from tbench.gate.save import refuse_result, write
 from tbench.gate.settle import NOT_HERE
 from tbench.gate.sides import Asked, read
 from tbench.gate.spots import located

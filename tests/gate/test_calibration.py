@@ -1,4 +1,4 @@
-"""Rates with exact bounds, what trials add up to, and when a calibration may be used."""
+"""What trials add up to, and when a calibration may be used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 from tbench.cli.calibrate import lines
 from tbench.errors import StoreError
+from tbench.gate.calibrate import MEASURED, Kind, Programme, done_as_work, missing, save
 from tbench.gate.calibration import (
     TRIALS,
     Known,
@@ -29,9 +27,7 @@ from tbench.gate.calibration import (
     write_summary,
 )
 from tbench.gate.noise import KINDS, source
-from tbench.gate.rates import Rate, clopper_pearson, upper_bound
 from tbench.gate.rule import Rule
-from tbench.gate.trials import MEASURED, Kind, Programme, done_as_work, missing, save
 from tests.synthetic import ENVIRONMENT
 
 RULE = Rule()
@@ -42,30 +38,7 @@ def trial(number: int, share: float = 0.0, victim: str = "", **more: object) -> 
     return Trial(number=number, share=share, victim=victim, **{**given, **more})  # type: ignore[arg-type]
 
 
-@given(st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))).filter(lambda pair: pair[1] > 0))
-def test_bounds_are_the_exact_binomial_ones(pair: tuple[int, int]) -> None:
-    hits, trials = pair
-    expected = stats.binomtest(hits, trials).proportion_ci(method="exact")
-    assert clopper_pearson(hits, trials) == (
-        pytest.approx(expected.low, abs=1e-9),
-        pytest.approx(expected.high, abs=1e-9),
-    )
-
-
-@pytest.mark.parametrize(("trials", "bound"), [(60, 0.05), (300, 0.01)])
-def test_no_alarm_in_so_many_runs_bounds_the_rate(trials: int, bound: float) -> None:
-    assert bound * 0.9 < upper_bound(0, trials) < bound
-
-
-def test_bounds_are_there_for_any_number_of_trials() -> None:
-    assert clopper_pearson(40, 5000) == pytest.approx(
-        (stats.beta.ppf(0.025, 40, 4961), stats.beta.ppf(0.975, 41, 4960)), rel=1e-6
-    )
-
-
-def test_without_trials_nothing_is_known() -> None:
-    assert clopper_pearson(0, 0) == (0.0, 1.0)
-    assert Rate(0, 0).share is None
+def test_without_trials_there_is_no_summary() -> None:
     with pytest.raises(ValueError):
         summarised([], RULE)
 

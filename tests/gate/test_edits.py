@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tbench.gate.code import Origin, Sources, kernel_of
 from tbench.gate.edits import prints, without_edited
-from tbench.gate.origin import Origin, Sources, kernel_of
 from tbench.gate.outcome import Outcome, Verdict
 from tests.synthetic import attention
 

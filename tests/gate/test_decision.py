@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.analysis.signed_rank import upper
-from tbench.gate.judge import (
+from tbench.gate.decision import (
     Evidence,
     cleared,
     inside,

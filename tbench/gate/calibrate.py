@@ -16,9 +16,9 @@ from tbench.errors import CaseFailed, Interrupted, NothingSelected, StoreError, 
 from tbench.execution.runner import Machine
 from tbench.gate import noise
 from tbench.gate.calibration import TRIALS, Summary, Trial, kind_name, resumed, summarised, write_summary
-from tbench.gate.duel import Duel, Source
 from tbench.gate.gate import Arena, arena, decide
 from tbench.gate.outcome import exit_code
+from tbench.gate.paired import Duel, Source
 from tbench.gate.rule import Rule
 from tbench.gate.run import Watching
 from tbench.gate.sides import Asked, Sides, alike

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tbench.execution.executor import WorkerFailed
 from tbench.gate.contest import contest
-from tbench.gate.duel import Duel, sampling_of
-from tbench.gate.judge import judged
+from tbench.gate.decision import judged
+from tbench.gate.paired import Duel, sampling_of
 from tbench.gate.rule import Rule
 from tbench.gate.settle import settled
 from tbench.records import Handicap, Measurement, Memory, Sampling, Status

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tbench.errors import StoreError
-from tbench.gate.duel import Duel
 from tbench.gate.outcome import Result
+from tbench.gate.paired import Duel
 from tbench.gate.sides import Sides
-from tbench.gate.words import markdown
+from tbench.gate.text import markdown
 from tbench.records import Measurement
 from tbench.store import RunFolder, jsonfile, write_file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tbench.gate.origin import ENGINE, Sources
+from tbench.gate.code import ENGINE, Sources
 
 
 def touched(*paths: Path) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from tbench.analysis.statistics import Interval
 from tbench.errors import UsageError
 from tbench.gate.ci import announce, clear_junit, write_junit, write_junit_of_nothing
 from tbench.gate.outcome import Outcome, Result, Verdict, exit_code, without_alarms
-from tbench.gate.words import line, markdown, summary, workflow_commands
+from tbench.gate.text import line, markdown, summary, workflow_commands
 
 CASE = "attention/forward device=cpu kernel=./a,b.py:f"
 RATIO = Interval(1.2, 1.15, 1.26, 0.05, 12, 12)

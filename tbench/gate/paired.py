@@ -14,7 +14,7 @@ from tbench.analysis.turns import paired
 from tbench.comparison.memory import grown
 from tbench.execution.executor import Executor
 from tbench.execution.rounds import Draft, play_round
-from tbench.gate.judge import Evidence
+from tbench.gate.decision import Evidence
 from tbench.records import Case, Handicap, Measurement, Memory, Sampling
 
 Source = Iterator[tuple[Handicap, Handicap]]  # of the next pair, base and new
