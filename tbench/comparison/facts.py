@@ -8,9 +8,8 @@ from typing import Any
 
 from tbench.analysis.run import Run
 from tbench.comparison.environment import Difference
-from tbench.comparison.memory import MEMORY_VERDICTS
-from tbench.comparison.model import VERDICTS, Comparison
-from tbench.comparison.power import EFFECT, POWER
+from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Comparison
+from tbench.comparison.ratio import EFFECT, POWER
 from tbench.report import facts, units
 
 SIZES = ("memory_bytes", "last_level_cache_bytes", "device_memory_bytes")

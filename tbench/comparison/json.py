@@ -11,8 +11,7 @@ from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
 from tbench.comparison.grid import Grid
-from tbench.comparison.memory import MEMORY_VERDICTS
-from tbench.comparison.model import VERDICTS, Compared, Comparison
+from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Compared, Comparison
 from tbench.comparison.outcome import exit_code
 
 SCHEMA_VERSION = 1

@@ -10,11 +10,16 @@ from tbench.analysis.derive import Reason, Row
 from tbench.analysis.run import Run
 from tbench.analysis.statistics import Interval
 from tbench.comparison.environment import Difference
-from tbench.comparison.memory import MemoryVerdict
 from tbench.records import Case
 
 Verdict = Literal["SLOWER", "FASTER", "OK", "INCONCLUSIVE", "BROKEN", "FIXED", "MISSING", "ADDED"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+MemoryVerdict = Literal["BIGGER", "SMALLER"]
+MEMORY_VERDICTS: tuple[MemoryVerdict, ...] = get_args(MemoryVerdict)
+
+# Peak memory is counted, not sampled: two runs of the same code agree to the byte, so a rule is enough.
+LEAST_GROWTH = 2**20  # bytes: allocators round, and nobody misses less
+GROWTH = 100  # one part in so many: 1%
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Compared:
     neither; `smallest_change` (0.12: 12%) is what would have been seen, `rounds_needed` the rounds a side that see
     twice the tolerance. BROKEN: was ok and is not; FIXED: the other way round. MISSING: only in the base; ADDED: only
     in the new run. None: not ok on either side, or not timed. `ratio`: new ÷ base time. `memory`: of the peak, by
-    `comparison.memory`. `p_slower`, `p_faster`: of this case alone, before Holm.
+    `weighed`. `p_slower`, `p_faster`: of this case alone, before Holm.
     """
 
     case: Case
@@ -64,3 +69,15 @@ class Comparison:
 
     def having(self, verdict: Verdict | MemoryVerdict) -> Sequence[Compared]:
         return [row for row in self.rows if verdict in (row.verdict, row.memory)]
+
+
+def grown(base: int, new: int) -> bool:
+    """Whether `new` bytes are more than `base` by over 1% and over 1 MiB."""
+    return new - base > LEAST_GROWTH and GROWTH * (new - base) > base
+
+
+def weighed(base: int | None, new: int | None) -> MemoryVerdict | None:
+    """What became of a peak in bytes; None where it is as it was, or was not had on both sides."""
+    if base is None or new is None:
+        return None
+    return "BIGGER" if grown(base, new) else "SMALLER" if grown(new, base) else None

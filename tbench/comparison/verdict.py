@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from tbench.analysis.derive import Reason, Row, launch_bound
 from tbench.analysis.statistics import Interval
-from tbench.comparison.memory import weighed
-from tbench.comparison.model import Compared, Verdict
-from tbench.comparison.power import EFFECT, MOST, rounds_needed, smallest_change
-from tbench.comparison.ratio import Ratio, interval
+from tbench.comparison.model import Compared, Verdict, weighed
+from tbench.comparison.ratio import EFFECT, MOST, Ratio, interval, rounds_needed, smallest_change
 
 LARGEST = 10.0  # a change by a factor of eleven needs no statistics
 

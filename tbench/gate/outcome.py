@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tbench.analysis.statistics import Interval
-from tbench.comparison.memory import grown
+from tbench.comparison.model import grown
 
 Verdict = Literal["SLOWER", "BIGGER", "BROKEN", "INCONCLUSIVE", "MISSING", "OK", "FASTER", "ADDED", "SKIPPED"]
 FAILING: Mapping[Verdict, int] = {"BROKEN": 4, "SLOWER": 1, "BIGGER": 1, "INCONCLUSIVE": 3, "MISSING": 3}

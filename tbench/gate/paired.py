@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from tbench.analysis.turns import paired
-from tbench.comparison.memory import grown
+from tbench.comparison.model import grown
 from tbench.execution.executor import Executor
 from tbench.execution.rounds import Draft, play_round
 from tbench.gate.decision import Evidence

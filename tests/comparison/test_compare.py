@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbench.comparison.compare import compare
-from tbench.comparison.memory import grown, weighed
-from tbench.comparison.model import VERDICTS, Compared
+from tbench.comparison.model import VERDICTS, Compared, grown, weighed
 from tbench.errors import UsageError
 from tbench.records import Case, Ceilings, Measurement, Turn
 from tests.comparison.runs import HERE, after, before, run_of, timed, times, weighing

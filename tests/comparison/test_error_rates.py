@@ -12,8 +12,7 @@ import random
 import pytest
 
 from tbench.comparison.compare import ALPHA, TOLERANCE, evidence_of
-from tbench.comparison.power import rounds_needed, smallest_change
-from tbench.comparison.ratio import Ratio, between, interval
+from tbench.comparison.ratio import Ratio, between, interval, rounds_needed, smallest_change
 from tests.analysis.test_coverage import one_round, truth
 
 CASES = 6

@@ -13,8 +13,7 @@ from scipy.stats import ttest_ind
 from tbench.analysis.signed_rank import holm
 from tbench.analysis.statistics import MEDIAN_EFFICIENCY
 from tbench.comparison.compare import evidence_of
-from tbench.comparison.power import MOST, rounds_needed, smallest_change
-from tbench.comparison.ratio import Side, between, interval, p_above, p_below
+from tbench.comparison.ratio import MOST, Side, between, interval, p_above, p_below, rounds_needed, smallest_change
 
 LOGS = st.floats(-8, 3, allow_nan=False)
 SIDE = st.lists(st.lists(LOGS, min_size=1, max_size=4), min_size=2, max_size=8)
