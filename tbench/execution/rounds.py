@@ -21,7 +21,7 @@ from typing import Any
 from tbench.analysis.stopping import decided, looks, precise
 from tbench.analysis.turns import by_round, paired
 from tbench.execution.executor import Executor, Worker, WorkerFailed
-from tbench.records import Case, Handicap, Measurement, Memory, Sampling, Turn, Work
+from tbench.records import Case, Injection, Measurement, Memory, Sampling, Turn, Work
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
@@ -49,7 +49,7 @@ class Draft:
     notes: tuple[str, ...] = ()
     measurement: Measurement | None = None  # everything up to the last complete round
     stopped: str = ""
-    handicap: Handicap | None = None  # made worse on purpose
+    injection: Injection | None = None  # made slower or bigger on purpose
     room: int | None = None  # as its group's
     crowded: bool = False
 
@@ -172,7 +172,7 @@ def play_round(
                     seed=derived_seed(seed, case, number),
                     memory_limit=memory_limit,
                     first=draft.measurement is None,
-                    handicap=draft.handicap,
+                    injection=draft.injection,
                     room=draft.room,
                     crowded=draft.crowded,
                     expected=expected(draft),

@@ -8,19 +8,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tbench.comparison.model import Verdict
 from tbench.errors import UsageError
-from tbench.gate.outcome import Outcome, Result, Verdict
+from tbench.gate.outcome import Outcome, Result
 from tbench.gate.text import line, markdown, markdown_of_nothing, workflow_commands
 from tbench.report.exchange import junit
 from tbench.report.exchange.junit import TestCase
 
 OUTCOMES: Mapping[Verdict, junit.Outcome] = {
-    "SLOWER": "failed",
-    "BIGGER": "failed",
-    "BROKEN": "error",
-    "INCONCLUSIVE": "skipped",
-    "MISSING": "skipped",
-    "SKIPPED": "skipped",
+    Verdict.SLOWER: "failed",
+    Verdict.BIGGER: "failed",
+    Verdict.BROKEN: "error",
+    Verdict.INCONCLUSIVE: "skipped",
+    Verdict.MISSING: "skipped",
+    Verdict.SKIPPED: "skipped",
 }
 
 
@@ -71,7 +72,7 @@ def write_junit(result: Result, path: str) -> None:
 
 def write_junit_of_nothing(scenario: str, why: str, path: str) -> None:
     """One test that was skipped, and why: there is no verdict on any case. Raises UsageError as `write_junit`."""
-    write_suite(scenario, [TestCase("gate", scenario, None, "skipped", why, why, "INCONCLUSIVE")], path)
+    write_suite(scenario, [TestCase("gate", scenario, None, "skipped", why, why, Verdict.INCONCLUSIVE)], path)
 
 
 def write_suite(name: str, tests: Sequence[TestCase], path: str) -> None:
