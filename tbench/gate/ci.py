@@ -28,7 +28,7 @@ OUTCOMES: Mapping[Verdict, junit.Outcome] = {
 def announce(result: Result, environment: Mapping[str, str] = os.environ) -> None:
     """On GitHub: the result as Markdown on the job's page, and a mark at the scenario's line for what failed.
 
-    Annotations go to standard error, which GitHub reads too: standard output has a line a case and nothing else.
+    Annotations go to standard error, which GitHub reads too: standard output has one line per case and nothing else.
     """
     put_on_page(markdown(result), environment)
     if environment.get("GITHUB_ACTIONS") == "true":

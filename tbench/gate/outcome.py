@@ -146,7 +146,7 @@ def decide(measured: Measured, rule: Rule, scenario: Scenario, edited: Mapping[s
     found |= {case: of_new_only(case, one) for case, one in measured.alone.items()}
     found |= {case: of_left_out(case, one) for case, one in measured.left_out.items()}
     outcomes = [found[case] for case in measured.order] + [of_base_only(case) for case in measured.only_base]
-    control = measured.control and of_control(measured.control, findings, rule)
+    control = of_control(measured.control, findings, rule)
     steps = (
         without_times_if_control_failed(control),
         without_edited(edited or {}),
@@ -240,9 +240,9 @@ def of_base_only(case: Case) -> Outcome:
     return Outcome(case.id, Verdict.MISSING, "only the base has it: the scenario does not measure it any more")
 
 
-def of_control(control: PairedCase, findings: Mapping[str, Finding], rule: Rule) -> Outcome | None:
-    finding = findings.get(control.name)
-    return None if finding is None else of_pairs(control, finding, rule)
+def of_control(control: PairedCase | None, findings: Mapping[str, Finding], rule: Rule) -> Outcome | None:
+    """Of the base against itself; None where there is no pair to judge."""
+    return of_pairs(control, findings[control.name], rule) if control and control.name in findings else None
 
 
 def seconds(one: Measurement) -> float | None:

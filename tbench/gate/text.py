@@ -1,4 +1,4 @@
-"""A gate's result as it is read: a line a case, Markdown for a pull request, annotations at the scenario's line."""
+"""A gate's result as it is read: one line per case, Markdown for a pull request, annotations at the scenario's line."""
 
 from __future__ import annotations
 

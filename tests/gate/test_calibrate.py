@@ -15,6 +15,7 @@ from tbench.gate.options import Options
 from tbench.gate.run import session_of
 from tbench.gate.sides import Sides
 from tbench.gate.simulation import KINDS, noise_of
+from tbench.scenario import expand
 from tests.gate.fakes import EQUAL, SCENARIO, FakeSide, sides_of
 from tests.gate.test_calibration import trial
 
@@ -28,7 +29,8 @@ def carried_out(sides: Sides, plan: TrialPlan, output: Path, rule: Rule = RULE) 
 
 def test_what_is_injected_is_found_and_named(tmp_path: Path) -> None:
     plan = TrialPlan(same=2, injected=1, memory=1, shares=(0.03, 0.20))
-    summary, trials = carried_out(sides_of(tmp_path, FakeSide(), FakeSide()), plan, tmp_path / "out")
+    sides = sides_of(tmp_path, FakeSide(), FakeSide())
+    summary, trials = carried_out(sides, plan, tmp_path / "out")
     assert len(trials) == 5
     assert (summary.false_red.hits, summary.false_red.trials) == (0, 2)
     found = {kind: (rate.hits, rate.trials) for kind, rate in summary.power.items()}
@@ -36,7 +38,7 @@ def test_what_is_injected_is_found_and_named(tmp_path: Path) -> None:
     for one in trials:
         assert len(one.pairs) == (1 if one.target else 2)
         assert bool(one.injected) == bool(one.target)
-    assert summary.sigmas.keys() == {case.id for case in sides_of(tmp_path, FakeSide(), FakeSide()).new.scenario.cases}
+    assert summary.sigmas.keys() == {case.id for case in expand(sides.new.scenario, "cpu")}
 
 
 def test_a_calibration_goes_on_with_what_is_missing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.gate.code import ENGINE, Origin, Sources, edited, find_origins, fingerprints, kernel_of, notes_on_code
 from tbench.records import Sampling
+from tbench.scenario import expand
 from tests.gate.fakes import SCENARIO, FakeSide, sides_of
 from tests.synthetic import attention
 
@@ -85,14 +86,14 @@ def notes(folder: Path, base: dict[str, Any], new: dict[str, Any], *, one_python
     (folder / "base" / "ours.py").write_text("def attend(q, k, v, causal=False): ...\n")
     both = sides_of(folder, FakeSide(answers=base), FakeSide(answers=new), base_text=OWN, new_text=OWN)
     both = replace(both, one_python=one_python)
-    cases = both.new.scenario.cases
+    cases = expand(both.new.scenario, "cpu")
     origins = find_origins(both, cases, [], dict.fromkeys(cases, Sampling()))
     return list(notes_on_code(both, cases, origins))
 
 
 def test_kernels_that_come_with_tbench_cannot_differ(tmp_path: Path) -> None:
     both = sides_of(tmp_path, FakeSide(), FakeSide())
-    (note,) = notes_on_code(both, both.new.scenario.cases, [])
+    (note,) = notes_on_code(both, expand(both.new.scenario, "cpu"), [])
     assert note == "the same code on both sides, so only the machine's noise can differ: naive, flash"
 
 

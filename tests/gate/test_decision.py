@@ -71,8 +71,8 @@ def test_a_slowdown_is_found_and_nothing_else_is(slowdown: float, least: float, 
     chance = random.Random(13)
     found = others = 0
     for _ in range(RUNS):
-        seen = gate({"victim": normal(chance, slowdown, spread)} | {n: normal(chance, 0.0, spread) for n in "ab"})
-        found += seen.pop("victim") == "SLOWER"
+        seen = gate({"target": normal(chance, slowdown, spread)} | {n: normal(chance, 0.0, spread) for n in "ab"})
+        found += seen.pop("target") == "SLOWER"
         others += "SLOWER" in seen.values()
     assert found / RUNS >= least
     assert others == 0

@@ -14,7 +14,7 @@ from tbench.gate.options import Options
 from tbench.gate.outcome import Result
 from tbench.gate.stored import CANARIES, compared, verdict, with_enough_rounds
 from tbench.records import Environment, Measurement, Status
-from tbench.scenario import expand, load
+from tbench.scenario import Scenario, expand, load
 from tests.comparison.runs import HERE, run_of, stored, timed, weighing
 from tests.synthetic import attention, failed, turns
 
@@ -28,6 +28,14 @@ sweep:
   seq_len: [1024]
   kernel: [flash]
 """
+
+WANTED = Scenario(
+    "mine",
+    "",
+    "attention",
+    {"batch": 1, "heads": 8, "head_dim": 64, "causal": True},
+    {"seq_len": (1024,), "kernel": ("flash",)},
+)
 
 
 def said(base: list[Measurement], new: list[Measurement]) -> str:
@@ -77,7 +85,8 @@ def run_with_canaries(
             for n, case in enumerate(expand(CANARIES, "cpu"))
         ]
         stored(folder / CANARY, canaries, environment)
-    return Run.read(folder)
+    run = Run.read(folder)
+    return replace(run, header={**run.header, "scenario": WANTED.to_dict()})
 
 
 def against(folder: Path, base: Run, new: Run) -> tuple[Result, str]:
@@ -128,6 +137,7 @@ def test_without_canaries_it_is_advice_too(tmp_path: Path) -> None:
 def test_what_fails_now_is_broken_on_any_day(tmp_path: Path) -> None:
     base = run_with_canaries(tmp_path / "base", 5e-3, 1)
     stored(tmp_path / "new", [failed(FLASH, "wrong", "why")], replace(HERE, torch="9.9"))
+    stored(tmp_path / "new" / CANARY, Run.read(tmp_path / "base" / CANARY).measurements)
     result, _ = against(tmp_path, base, Run.read(tmp_path / "new"))
     assert [one.verdict for one in result.outcomes] == ["BROKEN"]
     assert result.exit_code == 4
