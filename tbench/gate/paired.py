@@ -235,6 +235,9 @@ class Sweeps:
         return [one for one in self.cases if not one.failed and screening_goes_on(one.evidence, self.rule, late)]
 
     def suspects(self) -> list[Pairable]:
+        """The screened cases to confirm; none where all have failed: the control is no end in itself."""
+        if self.all_failed():
+            return []
         screened = (one for one in self.cases if not one.failed and one.evidence.screen)
         return [one for one in screened if suspicion(one.evidence.screen, self.rule)]
 

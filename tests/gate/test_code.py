@@ -94,7 +94,7 @@ def notes(folder: Path, base: dict[str, Any], new: dict[str, Any], *, one_python
 def test_kernels_that_come_with_tbench_cannot_differ(tmp_path: Path) -> None:
     both = sides_of(tmp_path, FakeSide(), FakeSide())
     (note,) = notes_on_code(both, expand(both.new.scenario, "cpu"), [])
-    assert note == "the same code on both sides, so only the machine's noise can differ: naive, flash"
+    assert note == "the same code on both sides, so only the machine's noise can differ: flash, naive"
 
 
 def test_a_kernel_of_each_checkout_needs_no_word(tmp_path: Path) -> None:

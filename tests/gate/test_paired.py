@@ -148,9 +148,9 @@ def test_a_side_that_fails_ends_its_own_case_only() -> None:
 def test_where_every_case_has_failed_nothing_is_controlled() -> None:
     broken = WorkerFailed("error", "crashed")
     bad = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}))
-    control = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}), control=True)
-    measure(bad, control)
-    assert control.pairs == 1
+    differing = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.02}), control=True)
+    measure(bad, differing)
+    assert differing.pairs == 1
 
 
 def test_a_base_that_failed_is_no_regression_and_no_pass() -> None:

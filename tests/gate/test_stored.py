@@ -112,8 +112,8 @@ def test_a_baseline_decides_where_nothing_but_the_code_has_changed(
     ("now", "why"),
     [
         ({"environment": replace(HERE, torch="9.9")}, "the environment differs (torch)"),
-        ({"canary_seconds": 1.2e-3}, "the canary matmul of size 1024 takes 1.20× its time"),
-        ({"canary_seconds": 0.8e-3}, "the canary matmul of size 1024 takes 0.80× its time"),
+        ({"canary_seconds": 1.2e-3}, "the canary copy of size 1024 takes 1.20× its time"),
+        ({"canary_seconds": 0.8e-3}, "the canary copy of size 1024 takes 0.80× its time"),
     ],
 )
 def test_otherwise_what_it_says_of_time_is_advice(tmp_path: Path, now: dict[str, object], why: str) -> None:
