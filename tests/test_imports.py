@@ -36,7 +36,6 @@ MAY_IMPORT: dict[str, set[str]] = {
             "store",
             "catalog",
             "scenario",
-            "measure",
             "analysis",
             "execution",
             "report",

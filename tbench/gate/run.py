@@ -39,6 +39,8 @@ def run(options: Options, output: Path, progress: Progress, rule: Rule | None = 
     refuse_result(output)
     with open_sides(options) as sides, open_session(sides, options, progress.say) as session:
         origins = find_origins(session.sides, session.shared, session.only_new, session.sampling)
+        root = session.sides.new.root
+        before = fingerprints(origins, root)
         notes = (
             *notes_on_tree(session.sides, options.against, output),
             *notes_on_code(session.sides, session.shared, origins),
@@ -51,8 +53,6 @@ def run(options: Options, output: Path, progress: Progress, rule: Rule | None = 
         session = replace(session, sigmas=earlier.sigmas if earlier else {})
         measured = session.begin()
         folder = Folder(output, session.sides, header(options, session), measured)
-        root = session.sides.new.root
-        before = fingerprints(origins, root)
         found: Result | None = None
         try:
             session.measure(measured, rule, options.seed, replace(progress, swept=folder.save))

@@ -262,7 +262,7 @@ def test_work_that_is_injected_is_found(repository: Path) -> None:
     folder = repository / "results/calibration/mine"
     said: list[str] = []
     asked = options(against=None, output=None)
-    _, (one,) = calibrate(asked, TrialPlan(injected=1, shares=(0.5,)), folder, said.append, FEW)
+    _, (one,) = calibrate(asked, TrialPlan(injected=1, shares=(2.0,)), folder, said.append, FEW)
     assert said[0].startswith("measures two worktrees of ")
     assert said[0].endswith("a kernel of ours")
     assert one.flags == {one.target: "SLOWER"}
