@@ -204,7 +204,8 @@ def gate(
     ] = False,
     junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too.")] = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/gate/NAME/UTC-STAMP].")
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs.")] = 0,
 ) -> int:
@@ -256,7 +257,8 @@ def calibrate(
     select: Select = None,
     quick: Quick = False,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/calibration/NAME].")
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/calibration/NAME."),
     ] = None,
     seed: Annotated[
         int,
@@ -292,7 +294,9 @@ app.add_typer(baseline_app, name="baseline")
 def save(
     context: typer.Context,
     scenario: ScenarioFile,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it [UTC stamp].")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call it; default: a UTC stamp.")
+    ] = None,
     device: Device = "auto",
     override: Override = None,
     select: Select = None,
