@@ -41,9 +41,9 @@ OPERATION = Component(
     phases=("forward",),
     variant_axis="kernel",
     complete=dict,
-    predict_bytes=lambda case: 2 * operand_bytes(case),
+    peak=lambda case, variant: 2 * operand_bytes(case),
     work=lambda case: Work(0.0, float(operand_bytes(case))),
-    workload=lambda case, seed, sets=1, apart=False: PlainWorkload(case, seed, sets),
+    build=lambda case, variant, seed, sets, apart: PlainWorkload(case, seed, sets),
 )
 for _name in PLAIN:
     OPERATION.variant(_name, about=f"torch's {_name}")(lambda case, name=_name: function(name))

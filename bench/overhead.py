@@ -29,7 +29,7 @@ def costs_by_round(rounds: int) -> tuple[list[dict[str, float]], float]:
     """What each round cost, by name, and the seconds of samples in all. Raises SystemExit if the case fails."""
     component = get("attention")
     case = Case("attention", "forward", "cpu", "float32", tuple(resolve(component, SIZES).items()))
-    draft = Draft(case, None, component.work(case), component.predict_bytes(case))
+    draft = Draft(case, None, component.work_of(case), component.predict_bytes(case))
     sampling = Sampling(target=1e-9, min_time=0.0, max_time=60.0, min_rounds=rounds, max_rounds=rounds)
     totals: list[Mapping[str, float]] = [{}]
 

@@ -27,6 +27,8 @@ class TbenchError(Exception):
 
 
 class UsageError(TbenchError):
+    """What was asked makes no sense; the message says where, and what to write instead."""
+
     exit_code = 2
 
 
@@ -35,30 +37,44 @@ class ScenarioError(UsageError):
 
 
 class NothingSelected(TbenchError):
+    """`-k` or `--set` left no case."""
+
     exit_code = 5
 
 
 class StoreError(TbenchError):
+    """A run folder is missing, belongs to another run, or cannot be read or written."""
+
     exit_code = 2
 
 
 class CaseFailed(TbenchError):
+    """The run has ended and is saved, but a case was wrong, crashed or hung."""
+
     exit_code = 4
 
 
 class KernelError(TbenchError):
+    """A custom kernel cannot be loaded or called; the status of its case in a run, an error elsewhere."""
+
     exit_code = 4
 
 
 class Regression(TbenchError):
+    """Something became slower, or needs more memory, than is tolerated."""
+
     exit_code = 1
 
 
 class Inconclusive(TbenchError):
+    """Whether something did is open, or a case is missing on one side."""
+
     exit_code = 3
 
 
 class Interrupted(TbenchError):
+    """Stopped by Ctrl-C or a signal; everything measured so far is saved."""
+
     exit_code = 130
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +17,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
     "threads": set(),
-    "store": {"errors", "records"},
-    "components": {"errors", "records", "threads"},
-    "training": {"errors", "records", "components"},
+    "store": {"errors", "records", "model"},
+    "model": {"errors", "records"},
+    "components": {"errors", "records", "threads", "model"},
+    "training": {"errors", "records", "model", "components"},
     "catalog": {"components", "training"},
-    "scenario": {"errors", "records", "components", "catalog"},
+    "scenario": {"errors", "records", "model", "components", "catalog"},
     "measure": {"threads", "errors", "records", "components"},
     "analysis": {"errors", "records", "store"},
-    "claims": {"errors", "records", "store", "analysis"},
+    "claims": {"errors", "records", "model", "store", "analysis"},
     "report": {"errors", "records", "analysis", "store"},
     "comparison": {"errors", "records", "store", "analysis", "report"},
     "execution": {
@@ -45,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"errors", "records", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
-WITH_TORCH = {"components", "training", "measure", "execution.worker"}
+WITH_TORCH = {"model", "components", "training", "measure", "execution.worker"}
 
 
 def modules() -> list[Path]:
@@ -92,6 +94,19 @@ def test_only_the_worker_side_imports_torch(path: Path) -> None:
     if own.startswith(tuple(WITH_TORCH)):
         return
     assert not {module for module in imported(path) if module.split(".")[0] == "torch"}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither at the top nor inside functions: whoever reads a file need not have read who uses it."""
+    paths = {name_of(path): path for path in modules()}
+    needs: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        found = {module if module in paths else module.rpartition(".")[0] for module in imported(path)}
+        needs[name] = (found & paths.keys()) - {name}
+    try:
+        tuple(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
 
 
 def loaded_by(code: str, heavy: str) -> set[str]:

@@ -12,11 +12,12 @@ from tbench.claims.comparison import time_ratio
 from tbench.claims.quality import Paired
 from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
+from tbench.model.ladder import DESIGNS
 from tbench.records import Value
 
-STEPS = ("2017", "+pre-norm", "+rmsnorm", "+swiglu", "+gqa", "+rope", "2024")
+STEPS = tuple(name for name in DESIGNS if not name.startswith("-"))  # 2017, +pre-norm, … 2024
 FIRST, LAST = STEPS[0], STEPS[-1]
-SWITCHES = ("design", "placement", "norm", "activation", "kv_heads", "position", "kernel")
+SWITCHES = ("design", "norm_position", "norm", "activation", "ffn_hidden", "kv_heads", "position_encoding", "kernel")
 
 
 @dataclass(frozen=True)

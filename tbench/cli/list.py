@@ -143,7 +143,6 @@ def values(axis: Axis) -> str:
 
 
 def models() -> list[Sequence[str]]:
-    from tbench.scenario.presets import PRESETS
+    from tbench.model.presets import PRESETS
 
-    held = {name: [getattr(preset, size) for size in SIZES] for name, preset in PRESETS.items()}
-    return [(name, *("" if size is None else str(size) for size in sizes)) for name, sizes in held.items()]
+    return [(name, *(str(preset.axes(SIZES).get(size, "")) for size in SIZES)) for name, preset in PRESETS.items()]

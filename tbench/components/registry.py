@@ -78,12 +78,13 @@ class Component:
     """What is compared: a set of axes and the variants along one of them (`variant_axis`).
 
     `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
-    combinations by raising `Impossible`. `work` and `predict_bytes` are the formulas. In the worker,
-    `workload(case, seed, sets, apart)` builds what is timed on so many sets of inputs, which share their parameters
-    unless they are `apart`: see `tbench.components.workload.Workload`. `own` makes a kernel of a
-    place that the user named and the setting of a case; without it the component takes none of the user's own. An
-    `experiment` is a component that is not timed: its variants take a case and a seed and return findings by name
-    (JSON values), in a worker on one core.
+    combinations by raising `Impossible`. `problem` is the case as everything below sees it: the factories of variants,
+    and the formulas `work` and `peak` (bytes at the highest point of a call, with a variant). In the worker,
+    `build(problem, variant, seed, sets, apart)` makes what is timed on so many sets of inputs, which share their
+    parameters unless they are `apart`: see `tbench.components.workload.Workload`. `own` makes a kernel of a place that
+    the user named and a problem; without it the component takes none of the user's own. An `experiment` is a component
+    that is not timed: its variants take a case and a seed and return findings by name (JSON values), in a worker on one
+    core.
     """
 
     name: str
@@ -92,31 +93,60 @@ class Component:
     phases: tuple[str, ...]
     variant_axis: str
     complete: Callable[[dict[str, Any]], dict[str, Value]]
-    predict_bytes: Callable[[Case], int]
-    work: Callable[[Case], Work] | None = None
-    workload: Callable[..., Any] | None = None
+    peak: Callable[[Any, Variant], int]
+    problem: Callable[[Case], Any] = field(default=lambda case: case)
+    work: Callable[[Any], Work] | None = None
+    build: Callable[[Any, Variant, int, int, bool], Any] | None = None
     own: Callable[[str, Any], Kernel] | None = None
     experiment: bool = False
     variants: dict[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if {self.work is None, self.workload is None} != {self.experiment}:
-            raise ValueError(f"{self.name}: give work and workload, or say that it is an experiment")
+        if {self.work is None, self.build is None} != {self.experiment}:
+            raise ValueError(f"{self.name}: give work and build, or say that it is an experiment")
 
     def work_of(self, case: Case) -> Work | None:
         """What the case must do at least; None for an experiment."""
-        return self.work(case) if self.work else None
+        return self.work(self.problem(case)) if self.work else None
+
+    def predict_bytes(self, case: Case) -> int:
+        """Bytes at the peak: what is there before the call, the outputs, and what the variant needs beside them."""
+        return self.peak(self.problem(case), self.variant_of(case))
+
+    def workload(self, case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
+        """The case, set up on so many sets of inputs. Raises Unsupported, KernelError and what a factory raises."""
+        assert self.build is not None, f"{self.name} is an experiment"
+        return self.build(self.problem(case), self.variant_of(case), seed, sets, apart)
 
     def variant(self, name: str, **declared: Any) -> Callable[[Factory], Factory]:
-        """Register the decorated factory under `name`."""
+        """Register the decorated factory under `name`; `declared` are fields of `Variant`. Raises ValueError for a
+        declaration that no case could fit, and TypeError for what is no field."""
 
         def register(factory: Factory) -> Factory:
-            if name in self.variants:
-                raise ValueError(f"{self.name} has two variants named {name!r}")
-            self.variants[name] = Variant(name, factory, **declared)
+            made = Variant(name, factory, **declared)
+            self.require_sound(made)
+            self.variants[name] = made
             return factory
 
         return register
+
+    def require_sound(self, variant: Variant) -> None:
+        """Raises ValueError where a declaration contradicts the component or itself."""
+        whose = f"{self.name} {self.variant_axis}={variant.name}"
+        if variant.name in self.variants:
+            raise ValueError(f"{self.name} has two variants named {variant.name!r}")
+        if not variant.name or place(variant.name) is not None:
+            raise ValueError(f"{whose}: a name without a colon is needed, or it reads as the place of a custom kernel")
+        if not callable(variant.factory):
+            raise ValueError(f"{whose}: the factory cannot be called")
+        if not variant.about.strip():
+            raise ValueError(f"{whose}: `about` says in a sentence what it is")
+        for field_, known in (("devices", ("cpu", "cuda")), ("phases", self.phases), ("dtypes", DTYPES)):
+            given = getattr(variant, field_)
+            if isinstance(given, str) or not set(given) <= set(known) or (not given and field_ != "phases"):
+                raise ValueError(f"{whose}: {field_} is {given!r}; give a tuple of {', '.join(known)}")
+        if any(not (isinstance(pair, tuple) and len(pair) == 2) for pair in variant.requires):
+            raise ValueError(f"{whose}: requires is {variant.requires!r}; give pairs (module, distribution)")
 
     def variant_of(self, case: Case) -> Variant:
         """The case's variant; the user's own where the case names a place. Raises KeyError."""
@@ -161,6 +191,11 @@ class Component:
             if not installed(module):
                 return f"needs {distribution}, which is not installed: pip install {distribution}"
         return variant.limits(case) if variant.limits else None
+
+
+def beside(resident: Callable[[Any], int]) -> Callable[[Any, Variant], int]:
+    """`peak` of a component whose variants count their outputs in their workspace."""
+    return lambda problem, variant: resident(problem) + (variant.workspace(problem) if variant.workspace else 0)
 
 
 class Impossible(ValueError):

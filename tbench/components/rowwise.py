@@ -20,8 +20,8 @@ from torch import Tensor
 
 from tbench.components.compare import COARSE, Rows, array, blame, own, require_forms, require_untouched, worst
 from tbench.components.data import fill, holds, nudge
+from tbench.components.problem import Problem
 from tbench.components.registry import Kernel
-from tbench.components.setting import Setting
 from tbench.components.workload import Check
 
 MOST_ROWS = 64
@@ -62,7 +62,7 @@ class Set:
         self.inputs = {name: work.empty(size) for name, size in work.operation.inputs.items()}
         self.parameters = parameters
         self.learning = (*self.inputs.values(), *parameters.values())
-        self.grads = [torch.empty_like(x, requires_grad=False) for x in self.inputs.values() if work.setting.backward]
+        self.grads = [torch.empty_like(x, requires_grad=False) for x in self.inputs.values() if work.problem.backward]
 
     def __call__(self) -> tuple[Tensor, ...]:
         """Results, and with a backward pass the gradients of all inputs and parameters."""
@@ -96,10 +96,10 @@ class RowWise:
     kv_cache_bytes = None
 
     def __init__(
-        self, setting: Setting, operation: Operation, kernel: Kernel, seed: int, sets: int = 1, apart: bool = False
+        self, problem: Problem, operation: Operation, kernel: Kernel, seed: int, sets: int = 1, apart: bool = False
     ) -> None:
-        self.setting, self.operation, self.kernel = setting, operation, kernel
-        self.generator = torch.Generator(setting.device).manual_seed(seed)
+        self.problem, self.operation, self.kernel = problem, operation, kernel
+        self.generator = torch.Generator(problem.device).manual_seed(seed)
         self.overwrites = False
         self.sets: list[Set] = []
         for number in range(sets):
@@ -107,14 +107,14 @@ class RowWise:
             self.sets.append(Set(self, mine))
             self.sets[-1].fill(self.generator)
         self.calls: Sequence[Callable[[], Any]] = self.sets
-        self.ran = str(setting.case["kernel"])
-        self.notes = tuple(setting.notes)
+        self.ran = str(problem.case["kernel"])
+        self.notes = tuple(problem.notes)
         first = self.sets[0]
-        self.resident_bytes = sum(x.nbytes for x in (*first.learning, *first.grads, *setting.held))
+        self.resident_bytes = sum(x.nbytes for x in (*first.learning, *first.grads, *problem.held))
 
     def empty(self, size: tuple[int, ...]) -> Tensor:
-        s = self.setting
-        return torch.empty(size, dtype=getattr(torch, s.dtype), device=s.device, requires_grad=s.backward)
+        p = self.problem
+        return torch.empty(size, dtype=getattr(torch, p.dtype), device=p.device, requires_grad=p.backward)
 
     def made(self) -> dict[str, Tensor]:
         """Parameters, filled."""
@@ -156,7 +156,7 @@ class RowWise:
 
     def expected(self, one: Set, seed: int, hard: bool) -> Expectation:
         """Refill a set, draw rows of it, and work out what they give: results, and gradients with a d before."""
-        generator = torch.Generator(self.setting.device).manual_seed(seed)
+        generator = torch.Generator(self.problem.device).manual_seed(seed)
         held = one.fill(generator)
         if hard:  # what a kernel has made of the parameters before is out of date
             self.held = self.fill(one.parameters, generator)
@@ -216,7 +216,7 @@ class RowWise:
 
     def close(self) -> None:
         """Leave the contexts the variant needs."""
-        self.setting.contexts.close()
+        self.problem.contexts.close()
 
 
 class Expectation:
@@ -260,7 +260,7 @@ class Expectation:
             if name not in self.rows and bool(without(found, self.rows[source]).any()):
                 return Check(math.inf, 0.0, f"in {name}, which is not 0 where the result's is")
             found = found[self.rows[source]]
-        return self.named[name].compare(found, self.work.setting.dtype)
+        return self.named[name].compare(found, self.work.problem.dtype)
 
 
 def converted(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -366,9 +366,7 @@ class Session:
 
 def built(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Workload:
     """The case, set up on so many sets of inputs, each with parameters of its own if they are `apart`."""
-    workload = get_component(case.component).workload
-    assert workload is not None
-    made: Workload = workload(case, seed, sets, apart)
+    made: Workload = get_component(case.component).workload(case, seed, sets, apart)
     return made
 
 

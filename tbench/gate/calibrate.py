@@ -16,7 +16,7 @@ from tbench.errors import CaseFailed, Interrupted, NothingSelected, UsageError
 from tbench.execution.runner import Machine
 from tbench.gate import simulation
 from tbench.gate.calibration import Summary, Trial, append_trial, kind_name, resumed, summarised, write_summary
-from tbench.gate.decision import Rule
+from tbench.gate.decision import Rule, rule_for
 from tbench.gate.options import Options
 from tbench.gate.outcome import decide, exit_code
 from tbench.gate.paired import InjectedNoise, Progress
@@ -78,7 +78,7 @@ def calibrate(
         raise UsageError("no trials: give --same, --injected, --memory or --noisy a number above 0")
     with open_same_code(options, output) as sides, open_session(sides, options, say) as session:
         say(f"measures {sides.base.label}")
-        return carry_out(session, options, plan, output, say, rule or Rule())
+        return carry_out(session, options, plan, output, say, rule or rule_for(options.quick))
 
 
 def carry_out(

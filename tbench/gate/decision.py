@@ -45,8 +45,8 @@ class Rule:
     """`tolerance`: a case may become slower by this share. `effect`: a slowdown this large is found with probability
     `power`, as far as `most` pairs allow. `alpha`: probability of one false alarm or more in a whole run.
 
-    `seconds`: what a run should take for each case, and a minute at least. Once it is over, nothing that could be left
-    out is begun: cases are screened no longer than they must be, and suspects not looked at a second time.
+    `seconds`: what a run should take for each case, and `least_seconds` in all. Once it is over, nothing that could be
+    left out is begun: cases are screened no longer than they must be, and suspects not looked at a second time.
 
     `screen`: pairs of every case to begin with; `look_on`: pairs at most before it is settled whether it is a suspect.
     `least`, `most`: fresh pairs to confirm a suspicion with; `looks`: how often they are tested.
@@ -65,11 +65,12 @@ class Rule:
     most: int = 60
     looks: int = 2
     ok_alpha: float = 0.05
-    seconds: float = 12.0
+    seconds: float = 9.0
+    least_seconds: float = 60.0
 
     def allowance(self, cases: int) -> float:
         """Seconds for a run of so many cases."""
-        return max(60.0, self.seconds * cases)
+        return max(self.least_seconds, self.seconds * cases)
 
     @property
     def bar(self) -> float:
@@ -118,7 +119,12 @@ def with_tolerance(rule: Rule, tolerance: float) -> Rule:
     return replace(rule, tolerance=tolerance, effect=2 * tolerance)
 
 
+QUICK = Rule(seconds=4.0, least_seconds=20.0)
 RIGOROUS = Rule(screen=10, look_on=20, least=20, most=120, power=0.99, seconds=120)
+
+
+def rule_for(quick: bool = False, rigorous: bool = False) -> Rule:
+    return RIGOROUS if rigorous else QUICK if quick else Rule()
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tbench.execution.rounds import Draft, play_round
 from tbench.execution.runner import Machine
 from tbench.gate.calibration import Known, known
 from tbench.gate.code import edited, find_origins, fingerprints, notes_on_code
-from tbench.gate.decision import RIGOROUS, Evidence, Rule, with_tolerance
+from tbench.gate.decision import Evidence, Rule, rule_for, with_tolerance
 from tbench.gate.folder import Folder, refuse_result
 from tbench.gate.options import Options
 from tbench.gate.outcome import Decision, Measured, Result, decide
@@ -33,7 +33,7 @@ CONTROL = "A/A control"
 def run(options: Options, output: Path, progress: Progress, rule: Rule | None = None) -> Result:
     """Compare both sides and save what was found in the folder `output`.
 
-    `rule`: what decides; None for the usual one, or the rigorous one where that was asked for. Raises as `open_sides`
+    `rule`: what decides; None for the one that the options ask for. Raises as `open_sides`
     and `open_session`, StoreError, and Interrupted after Ctrl-C, with what was measured saved.
     """
     refuse_result(output)
@@ -48,7 +48,7 @@ def run(options: Options, output: Path, progress: Progress, rule: Rule | None = 
         for note in notes:
             progress.say(f"note: {note}")
         earlier = find_calibration(session, options.quick, progress.say)
-        rule = rule or (RIGOROUS if options.rigorous else Rule())
+        rule = rule or rule_for(options.quick, options.rigorous)
         rule = choose_tolerance(rule, options.tolerance, earlier, progress.say)
         session = replace(session, sigmas=earlier.sigmas if earlier else {})
         measured = session.begin()

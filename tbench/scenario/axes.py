@@ -13,9 +13,9 @@ from typing import Any
 
 from tbench.components.own import FORMS, PATTERN, place
 from tbench.components.registry import DTYPES, Axis, Component, Impossible
+from tbench.model.presets import PRESETS
 from tbench.records import Value
 from tbench.scenario.mistakes import did_you_mean, shown
-from tbench.scenario.presets import PRESETS
 
 LARGEST = 10**12
 COUNTERPART = {"kv_heads": "kv_sharing", "kv_sharing": "kv_heads"}  # two names of one thing
@@ -138,7 +138,7 @@ def kv_heads(sharing: str, heads: int, model: str | None) -> int:
     if sharing.startswith("gqa:"):
         return int(sharing.removeprefix("gqa:"))
     if model is not None:
-        preset = PRESETS[model]
+        preset = PRESETS[model].config
         if preset.kv_heads == preset.heads:
             raise Impossible("kv_sharing", f"{model} has a KV head for every head, so gqa has no size; write gqa:N")
         return preset.kv_heads

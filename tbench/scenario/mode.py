@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tbench.model.presets import PRESETS
 from tbench.records import Sampling, Value
 from tbench.scenario.axes import COUNTERPART
 from tbench.scenario.mistakes import Loc, Mistakes
-from tbench.scenario.presets import PRESETS
 
 ModeName = Literal["", "quick", "rigorous"]
 MODES: tuple[ModeName, ...] = ("", "quick", "rigorous")

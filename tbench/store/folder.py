@@ -23,7 +23,7 @@ from typing import Any
 
 from tbench.errors import StoreError
 from tbench.records import Measurement
-from tbench.store import jsonfile
+from tbench.store import jsonfile, renamed
 from tbench.store.same import refuse_differences
 
 SCHEMA_VERSION = 1
@@ -241,14 +241,15 @@ def _read_header(folder: Path) -> dict[str, Any]:
             f"{path}: has schema_version {json.dumps(version)}, this tbench reads {SCHEMA_VERSION}: "
             "use the version of tbench that wrote it, or run again into another folder"
         )
-    return dict(header)
+    return {**header, "cases": [renamed.identity(case) for case in header["cases"]]} if "cases" in header else header
 
 
 def _read_lines(path: Path) -> Iterator[Measurement]:
     try:
         for number, line in jsonfile.lines(path):
             try:
-                yield Measurement.from_dict(jsonfile.loads(line))
+                data = jsonfile.loads(line)
+                yield Measurement.from_dict(renamed.measurement(data))
             except (ValueError, KeyError, TypeError, AttributeError) as problem:
                 raise StoreError(
                     f"{path}:{number}: is not a measurement ({problem}): remove the line, then measure the case "

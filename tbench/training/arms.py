@@ -127,8 +127,8 @@ def reached(trial: Trial, loss: float) -> float | None:
 
 def run_packed(position: str, seed: int) -> dict[str, Any]:
     """Findings of the packing property for one position encoding (claim C18): see `properties.packed`."""
-    design = SIZES.with_(position=position, longest=2 * DOCUMENT)
-    return {f"difference_{name}": difference for name, difference in packed(design, seed).items()}
+    config = SIZES.with_(position_encoding=position, max_positions=2 * DOCUMENT)
+    return {f"difference_{name}": difference for name, difference in packed(config, seed).items()}
 
 
 def run_shift(arm: str, seed: int) -> dict[str, Any]:

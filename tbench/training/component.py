@@ -42,7 +42,7 @@ TRAINING = Component(
     phases=("train",),
     variant_axis="experiment",
     complete=complete,
-    predict_bytes=lambda case: 2**29,  # models are small; most of it is PyTorch's own
+    peak=lambda case, variant: 2**29,  # models are small; most of it is PyTorch's own
     experiment=True,
 )
 

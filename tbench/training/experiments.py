@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tbench.training.design import Design, ladder
+from tbench.model import ladder
+from tbench.model.config import CHOICES, ModelConfig, matched, reinvested
 from tbench.training.settings import Loop, Setting
 
 RATES = (3e-3, 1e-2, 3e-2)  # the last is the best for most arms of text: short runs want large steps
@@ -42,7 +43,7 @@ class Experiment:
     """
 
     about: str
-    arms: Mapping[str, Design]
+    arms: Mapping[str, ModelConfig]
     quick: Budget
     full: Budget
     data: str = "topics"
@@ -56,13 +57,13 @@ class Experiment:
 
     def setting(self, arm: str, budget: Budget, rate: float, seed: int, warmup: float = 0.1) -> Setting:
         """One run of an arm."""
-        design = self.arms[arm]
+        config = self.arms[arm]
         if budget.layers:
-            design = design.with_(layers=budget.layers)
-        if design.position == "learned":
-            design = design.with_(longest=budget.length)
+            config = config.with_(layers=budget.layers)
+        if config.position_encoding == "learned":
+            config = config.with_(max_positions=budget.length)
         loop = Loop(budget.steps, rate, budget.batch, budget.length, warmup, looks=budget.looks)
-        return Setting(design, loop, self.data, seed, self.reach, arm in self.interpolated)
+        return Setting(config, loop, self.data, seed, self.reach, arm in self.interpolated)
 
     def tuning(self, arm: str, budget: Budget, seed: int) -> Iterator[Setting]:
         """Runs to choose the arm's rate with, none where there is nothing to choose. Their seed counts nowhere else."""
@@ -82,11 +83,18 @@ class Experiment:
                     yield self.setting(arm, budget, each, own, warmup)
 
 
-SIZES = Design()  # 230,000 parameters with 4 layers
-SHARED = SIZES.with_(heads=8, head_dim=8)  # the article's eight heads
-DEEP = Design(layers=12, heads=2, hidden=32, norm="layernorm", activation="relu", position="sinusoidal")  # as in 2017
-POSITIONS = {name: SIZES.with_(position=name) for name in ("none", "sinusoidal", "rope", "alibi")}
-LEARNED = SIZES.with_(position="learned", longest=1)  # `Experiment.setting` gives it the trained length
+SIZES = matched(  # 230,000 parameters
+    ModelConfig(layers=4, hidden=64, heads=4, kv_heads=4, head_dim=16, ffn_hidden=256, vocab=256)
+)
+SHARED = SIZES.with_(heads=8, kv_heads=8, head_dim=8)  # the article's eight heads
+DEEP = matched(  # as in 2017
+    SIZES.with_(layers=12, hidden=32, heads=2, kv_heads=2),
+    norm="layernorm",
+    activation="relu",
+    position_encoding="sinusoidal",
+)
+POSITIONS = {name: SIZES.with_(position_encoding=name) for name in ("none", "sinusoidal", "rope", "alibi")}
+LEARNED = SIZES.with_(position_encoding="learned", max_positions=1)  # `Experiment.setting` gives it the trained length
 
 
 def stacks(window: int) -> dict[str, str]:
@@ -102,8 +110,8 @@ SHIFT = ("rope", "rope-bfloat16")  # the format the angles are computed in
 EXPERIMENTS: Mapping[str, Experiment] = {
     "activation": Experiment(
         about="feed-forward layers with the same number of parameters, and SwiGLU with half as many again",
-        arms={name: SIZES.with_(activation=name) for name in ("relu", "gelu", "geglu", "swiglu")}
-        | {"swiglu-unmatched": SIZES.with_(activation="swiglu", matched=False)},
+        arms={name: matched(SIZES, activation=name) for name in CHOICES["activation"]}
+        | {"swiglu-unmatched": SIZES.with_(ffn_hidden=4 * SIZES.hidden)},
         quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
         full=Budget(steps=300, seeds=4, layers=2, tuning=100),
     ),
@@ -115,7 +123,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "stability": Experiment(
         about="how many runs of a deep stack diverge, with and without warm-up; nothing is clipped or chosen",
-        arms={name: DEEP.with_(placement=name) for name in ("post", "pre")},
+        arms={name: DEEP.with_(norm_position=name) for name in ("post", "pre")},
         rates=(1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
         quick=Budget(steps=80, seeds=1, batch=16),
@@ -124,7 +132,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "convergence": Experiment(
         about="steps and seconds to a loss, each arm at its best rate",
         arms={
-            "post-layernorm": SIZES.with_(placement="post", norm="layernorm"),
+            "post-layernorm": SIZES.with_(norm_position="post", norm="layernorm"),
             "pre-layernorm": SIZES.with_(norm="layernorm"),
             "pre-rmsnorm": SIZES,
         },
@@ -134,7 +142,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "convergence-equal": Experiment(
         about="steps and seconds to a loss, all arms at one rate",
         arms={
-            "post-layernorm": SIZES.with_(placement="post", norm="layernorm"),
+            "post-layernorm": SIZES.with_(norm_position="post", norm="layernorm"),
             "pre-layernorm": SIZES.with_(norm="layernorm"),
         },
         rates=(1e-3,),
@@ -162,8 +170,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "mha": SHARED,
             "gqa": SHARED.with_(kv_heads=2),
             "mqa": SHARED.with_(kv_heads=1),
-            "gqa-refilled": SHARED.with_(kv_heads=2, refill=True),
-            "mqa-refilled": SHARED.with_(kv_heads=1, refill=True),
+            "gqa-refilled": reinvested(SHARED.with_(kv_heads=2)),
+            "mqa-refilled": reinvested(SHARED.with_(kv_heads=1)),
         },
         quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
         full=Budget(steps=300, seeds=5, layers=2, tuning=100),
@@ -183,7 +191,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     ),
     "ladder": Experiment(
         about="from the block of 2017 to that of 2024, one improvement at a time, with equal parameters",
-        arms=ladder(SHARED),
+        arms=ladder.models(SHARED),
         quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=40),
         full=Budget(steps=160, seeds=4, layers=2, tuning=60),
     ),

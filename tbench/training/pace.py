@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from tbench.training.model import Model
+from tbench.model.transformer import Decoder
 from tbench.training.settings import Setting
 from tbench.training.trainer import Data, Training
 
@@ -19,7 +19,9 @@ STEPS = 5  # of a turn
 
 def pace(own: Setting, other: Setting, data: Data, device: str) -> float:
     """Time of a step of `own` ÷ time of a step of `other`: the middle of several pairs of turns."""
-    first, second = (Training(Model(one.design, one.seed).to(device), data, one.loop, one.seed) for one in (own, other))
+    first, second = (
+        Training(Decoder(one.config, one.seed).to(device), data, one.loop, one.seed) for one in (own, other)
+    )
     for training in (first, second):
         turn(training)  # the first steps allocate
     ratios = []

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from tbench.training.design import Design
-from tbench.training.model import Model
+from tbench.model.config import ModelConfig
+from tbench.model.transformer import Decoder
 
 DOCUMENT = 32  # bytes of each of the two documents
 
 
 @torch.no_grad()
-def packed(design: Design, seed: int, length: int = DOCUMENT) -> dict[str, float]:
+def packed(config: ModelConfig, seed: int, length: int = DOCUMENT) -> dict[str, float]:
     """How far the logits of document B, packed after A into one sequence, are from those of B alone.
 
     By what is done about the packing: `nothing`; `restart`: positions count from 0 in each document; `mask`: attention
     stays inside a document; `mask+restart`. Largest absolute difference, of logits of about unit variance.
     """
-    model = Model(design, seed)
-    both = torch.randint(design.vocabulary, (1, 2 * length), generator=torch.Generator().manual_seed(seed))
+    model = Decoder(config, seed)
+    both = torch.randint(config.vocab, (1, 2 * length), generator=torch.Generator().manual_seed(seed))
     alone = model(both[:, length:])
     restart, documents = torch.arange(length).repeat(2), torch.arange(2).repeat_interleave(length)
     treatments = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tbench.training.design import Design
+from tbench.model.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Setting:
     `tuning`: the run is to choose a rate with, and judged on bytes that nothing else is judged on.
     """
 
-    design: Design
+    config: ModelConfig
     loop: Loop
     data: str = "topics"
     seed: int = 0

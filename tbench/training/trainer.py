@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tbench.training.model import Model
+from tbench.model.transformer import Decoder
 from tbench.training.settings import Loop
 
 EVERYTHING = slice(None)
@@ -48,7 +48,7 @@ class Training:
     """A model with its optimizer and its data, step by step. The order of the data depends on `seed` and the loop's
     sizes only."""
 
-    def __init__(self, model: Model, data: Data, loop: Loop, seed: int) -> None:
+    def __init__(self, model: Decoder, data: Data, loop: Loop, seed: int) -> None:
         self.model, self.data, self.loop = model, data, loop
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.AdamW(
@@ -59,7 +59,7 @@ class Training:
         """Take the step `number`, counted from 0. Returns its loss; on a GPU this waits for it."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.loop.rate_at(number)
-        rows = self.data.batch(self.generator, self.loop.batch, self.loop.length).to(self.model.head.weight.device)
+        rows = self.data.batch(self.generator, self.loop.batch, self.loop.length).to(self.model.head.device)
         loss = F.cross_entropy(*flat(self.model(rows[:, :-1]), rows[:, 1:], self.data.scored))
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -98,23 +98,23 @@ def flat(logits: Tensor, targets: Tensor, scored: slice = EVERYTHING) -> tuple[T
 
 
 @torch.no_grad()
-def losses_by_position(model: Model, rows: Tensor, batch: int) -> Tensor:
+def losses_by_position(model: Decoder, rows: Tensor, batch: int) -> Tensor:
     """(length), float64: the mean loss of each position over all rows, (rows, length + 1)."""
     total = torch.zeros(rows.shape[1] - 1, dtype=torch.float64)
-    for part in torch.split(rows.to(model.head.weight.device), batch):
+    for part in torch.split(rows.to(model.head.device), batch):
         loss = F.cross_entropy(model(part[:, :-1]).transpose(1, 2), part[:, 1:], reduction="none")
         total += loss.sum(0, dtype=torch.float64).cpu()
     return total / len(rows)
 
 
-def mean_loss(model: Model, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
+def mean_loss(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
     """Nats per byte over the positions that count."""
     return losses_by_position(model, rows, batch)[scored].mean().item()
 
 
-def gradient_norms(model: Model, rows: Tensor, scored: slice = EVERYTHING) -> list[float]:
+def gradient_norms(model: Decoder, rows: Tensor, scored: slice = EVERYTHING) -> list[float]:
     """Norm of the gradient of each layer's matrices, first layer first; the model is left as it was."""
-    rows = rows.to(model.head.weight.device)
+    rows = rows.to(model.head.device)
     loss = F.cross_entropy(*flat(model(rows[:, :-1]), rows[:, 1:], scored))
     layers = [[p for p in block.parameters() if p.dim() == 2] for block in model.blocks]
     grads = iter(torch.autograd.grad(loss, [matrix for layer in layers for matrix in layer]))

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from tbench.components.position.encodings import BeyondTable
+from tbench.model.encodings import BeyondTable
+from tbench.model.transformer import Decoder
 from tbench.training import corpus, sources
-from tbench.training.model import Model, parameters
 from tbench.training.settings import Setting
 from tbench.training.trainer import Data, History, Training, gradient_norms, losses_by_position, train
 
@@ -56,7 +56,7 @@ def run_trial(
 ) -> Trial:
     """Train and judge one model. Uses as many threads as torch is set to: one is best for models this small."""
     data = data_of(setting.data)
-    model = Model(setting.design, setting.seed).to(device)
+    model = Decoder(setting.config, setting.seed).to(device)
     loop = setting.loop
     first = data.batch(torch.Generator().manual_seed(setting.seed), loop.batch, loop.length)
     norms = gradient_norms(model, first, data.scored)
@@ -66,7 +66,7 @@ def run_trial(
     final = losses_by_position(model, rows, loop.batch)[data.scored].mean().item()
     windows, refused = beyond(model, data, setting)
     return Trial(
-        parameters=parameters(model),
+        parameters=model.config.parameters,
         first_loss=history.curve[0][1],
         loss=final if math.isfinite(final) else None,
         training_loss=ending(history),
@@ -99,7 +99,7 @@ def data_of(words: str) -> Data:
     )
 
 
-def beyond(model: Model, data: Data, setting: Setting) -> tuple[dict[str, float], str]:
+def beyond(model: Decoder, data: Data, setting: Setting) -> tuple[dict[str, float], str]:
     """Losses of the last bytes of sequences of `setting.reach` trained lengths, or why there are none.
 
     The bytes are the same at every length: a text's own ups and downs must not look like the length's.
@@ -121,11 +121,11 @@ def beyond(model: Model, data: Data, setting: Setting) -> tuple[dict[str, float]
     return windows, ""
 
 
-def interpolated(model: Model, setting: Setting, reach: float) -> Model:
+def interpolated(model: Decoder, setting: Setting, reach: float) -> Decoder:
     """The model, with RoPE's positions pressed into the trained range if that is what the arm is about."""
     if not setting.interpolate or reach <= 1:
         return model
-    pressed = Model(setting.design.with_(factor=reach)).to(model.head.weight.device)
+    pressed = Decoder(setting.config.with_(rope_factor=reach)).to(model.head.device)
     pressed.load_state_dict(model.state_dict())
     return pressed
 

@@ -64,7 +64,7 @@ def rms_norm(norm: Any) -> Layer:
 
 
 def mlp(layer: Any) -> Layer:
-    config = LlamaConfig(hidden_size=layer.hidden, intermediate_size=layer.inner, num_attention_heads=1)
+    config = LlamaConfig(hidden_size=layer.hidden, intermediate_size=layer.ffn_hidden, num_attention_heads=1)
     return Layer(LlamaMLP(config), "gate_proj.weight", "up_proj.weight", "down_proj.weight")
 
 

@@ -6,10 +6,10 @@ import dataclasses
 import json
 
 import pytest
+from tbench.components.block.ladder import DESIGNS
 
 from tbench.claims import article, assess, formats
 from tbench.claims.ladder import STEPS, ladders, learned, rungs
-from tbench.components.block.ladder import DESIGNS
 from tbench.records import Measurement, Memory
 from tbench.training.experiments import EXPERIMENTS
 from tests.claims.runs import arm, case, run_of

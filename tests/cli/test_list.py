@@ -15,7 +15,7 @@ import tbench.cli.list as listing
 from tbench.catalog import COMPONENTS
 from tbench.cli import exit_code
 from tbench.components.registry import Variant
-from tbench.scenario.presets import PRESETS
+from tbench.model.presets import PRESETS
 
 SMALL = """\
 version: 1
@@ -61,7 +61,7 @@ def test_components_variants_axes_and_models(capsys: pytest.CaptureFixture[str])
         for axis in component.axes:
             assert axis.name in out
     for name, preset in PRESETS.items():
-        assert str(preset.ffn_hidden) in row(out, name)
+        assert str(preset.config.ffn_hidden) in row(out, name)
     assert "window:N" in row(about(out, "attention"), "pattern")
     assert "forward, forward_backward, decode" in out
 

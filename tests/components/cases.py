@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tbench.components.attention import ATTENTION
-from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.problem import AttentionProblem, layers
 from tbench.components.attention.workload import AttentionWorkload
 from tbench.records import Case
 
@@ -24,7 +24,7 @@ def attention(kernel: str = "naive", **given: Any) -> Case:
     return Case("attention", what["phase"], what["device"], what["dtype"], axes)
 
 
-def problem(**given: Any) -> Problem:
+def problem(**given: Any) -> AttentionProblem:
     """The only layer of a case."""
     (one,) = layers(attention(**given))
     return one
@@ -33,7 +33,7 @@ def problem(**given: Any) -> Problem:
 @contextmanager
 def built(case: Case, seed: int = 1) -> Iterator[AttentionWorkload]:
     """A case, set up, and closed after."""
-    workload = AttentionWorkload(case, seed)
+    workload = ATTENTION.workload(case, seed)
     try:
         yield workload
     finally:

@@ -16,7 +16,7 @@ KERNELS = '''\
 import torch
 import torch.nn.functional as F
 from tbench.components.position import kernels
-from tbench.components.position.encodings import apply_rope, rope_tables
+from tbench.model.encodings import apply_rope, rope_tables
 
 def attend(q, k, v, *, causal):
     group = q.shape[1] // k.shape[1]
@@ -78,9 +78,7 @@ def put(path: Path, text: str) -> None:
 
 def checked(of: Case, seed: int = 3) -> Check:
     """Set up, called and compared, as a worker does it."""
-    build = get(of.component).workload
-    assert build is not None
-    made = build(of, 1)
+    made = get(of.component).workload(of, 1)
     try:
         made.call()
         found: Check = made.check(seed)

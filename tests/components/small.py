@@ -22,9 +22,7 @@ def case(component: str, phase: str = "forward", dtype: str = "float32", **axes:
 
 
 def workload(of: Case, seed: int = 0) -> RowWise:
-    build = get(of.component).workload
-    assert build is not None
-    made = build(of, seed)
+    made = get(of.component).workload(of, seed)
     assert isinstance(made, RowWise)
     return made
 

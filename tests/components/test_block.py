@@ -6,15 +6,16 @@ import itertools
 
 import pytest
 import torch
+from torch.func import functional_call
 
 from tbench.components.block import BLOCK
-from tbench.components.block.design import Design
-from tbench.components.block.ladder import DESIGNS, STEPS
-from tbench.components.block.workload import BlockWorkload
-from tbench.components.feedforward.formulas import inner_size
+from tbench.components.block.problem import SIZES, SWITCHES, BlockProblem
 from tbench.components.registry import Impossible
 from tbench.measure import memory
 from tbench.measure.device import open_device
+from tbench.model.config import CHOICES
+from tbench.model.ladder import DESIGNS, STEPS
+from tbench.model.presets import PRESETS
 from tbench.records import Case, Value
 from tbench.scenario.axes import resolve
 
@@ -29,7 +30,7 @@ def case(phase: str = "forward", dtype: str = "float32", **given: Value) -> Case
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_design_agrees_with_the_reference(design: str, phase: str, dtype: str) -> None:
-    workload = BlockWorkload(case(phase, dtype, design=design), 1)
+    workload = BLOCK.workload(case(phase, dtype, design=design), 1)
     for seed in (2, 3):
         check = workload.check(seed)
         assert check.passed, check
@@ -38,31 +39,50 @@ def test_every_design_agrees_with_the_reference(design: str, phase: str, dtype: 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
 def test_every_combination_of_switches_agrees(phase: str) -> None:
-    choices = itertools.product(("post", "pre"), ("layernorm", "rmsnorm"), ("relu", "swiglu"), ("sinusoidal", "rope"))
-    for (placement, norm, activation, position), kernel, kv_heads in itertools.product(
-        choices, ("naive", "flash"), (4, 1)
-    ):
-        switches = {"placement": placement, "norm": norm, "activation": activation, "position": position}
-        one = case(phase, **switches, kernel=kernel, kv_heads=kv_heads)
-        check = BlockWorkload(one, 1).check(5)
-        assert check.passed, (one.id, check)
+    choices = itertools.product(("post", "pre"), CHOICES["norm"], CHOICES["activation"], ("sinusoidal", "rope"))
+    for number, (norm_position, norm, activation, position_encoding) in enumerate(choices):
+        bias = CHOICES["bias"][number % 3]
+        for kernel, kv_heads in itertools.product(("naive", "flash"), (4, 1)):
+            switches = {"norm_position": norm_position, "norm": norm, "activation": activation, "bias": bias}
+            one = case(phase, **switches, position_encoding=position_encoding, kernel=kernel, kv_heads=kv_heads)
+            check = BLOCK.workload(one, 1).check(5)
+            assert check.passed, (one.id, check)
 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
-@pytest.mark.parametrize("name", ["query", "value", "out", "up", "down", "gate", "norm1", "norm2"])
+@pytest.mark.parametrize(
+    "name",
+    ["wq", "wv", "wo", "w_up", "w_down", "w_gate", "norm1", "norm2", "bq", "bv", "bo", "b_up", "b_down", "b_gate"],
+)
 def test_a_block_that_computes_with_other_weights_is_noticed(name: str, phase: str) -> None:
-    workload = BlockWorkload(case(phase), 1)
+    workload = BLOCK.workload(case(phase, bias="all"), 1)
     (one,) = workload.sets
     original = one.block
-    one.block = lambda x, w: original(x, {**w, name: w[name] * 1.5})  # type: ignore[assignment]
+    other = {**one.weights, name: one.weights[name] * 1.5}
+    one.block = lambda *inputs: functional_call(original, other, inputs)
     assert not workload.check(2).passed
 
 
 def test_a_block_that_sees_the_future_is_noticed() -> None:
-    workload = BlockWorkload(case(kernel="naive"), 1)
-    workload.attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
-    assert workload.design.kv_heads == 1
+    workload = BLOCK.workload(case(kernel="naive"), 1)
+    workload.sets[0].attend = lambda q, k, v: torch.softmax(q @ k.mT * 8**-0.5, -1) @ v
+    assert workload.problem.config.kv_heads == 1
     assert not workload.check(2).passed
+
+
+def test_rope_turns_by_the_base_that_is_asked_for() -> None:
+    near, far = (BLOCK.workload(case(rope_base=base), 1) for base in (10_000, 500_000))
+    assert not torch.equal(near.calls[0]()[0], far.calls[0]()[0])
+    assert far.check(3).passed
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_the_block_it_names(name: str) -> None:
+    one = Case("block", "forward", "cpu", "float32", tuple(resolve(BLOCK, {"seq_len": 8, "model": name}).items()))
+    built, published = BlockProblem(one).config, PRESETS[name].config
+    for what in (*SIZES, *SWITCHES):
+        assert getattr(built, what) == getattr(published, what), what
+    assert one["design"] == {"gpt3-175b": "custom", "llama-2-7b": "-gqa"}.get(name, "2024")
 
 
 def test_the_ladder_changes_one_thing_a_step() -> None:
@@ -77,14 +97,14 @@ def test_the_ladder_changes_one_thing_a_step() -> None:
 
 def test_a_design_sets_the_switches_and_tells_the_truth_about_them() -> None:
     old, new = dict(case(design="2017").axes), dict(case(design="2024").axes)
-    assert (old["placement"], old["norm"], old["activation"], old["kv_heads"], old["kernel"]) == (
+    assert (old["norm_position"], old["norm"], old["activation"], old["kv_heads"], old["kernel"]) == (
         "post",
         "layernorm",
         "relu",
         4,
         "naive",
     )
-    assert (new["placement"], new["norm"], new["activation"], new["kv_heads"], new["kernel"]) == (
+    assert (new["norm_position"], new["norm"], new["activation"], new["kv_heads"], new["kernel"]) == (
         "pre",
         "rmsnorm",
         "swiglu",
@@ -92,15 +112,15 @@ def test_a_design_sets_the_switches_and_tells_the_truth_about_them() -> None:
         "flash",
     )
     assert dict(case(design="2024", norm="layernorm").axes)["design"] == "-rmsnorm"
-    assert dict(case(design="2024", norm="layernorm", position="sinusoidal").axes)["design"] == "custom"
-    assert dict(case(design="2017", placement="pre").axes)["design"] == "+pre-norm"
+    assert dict(case(design="2024", norm="layernorm", position_encoding="sinusoidal").axes)["design"] == "custom"
+    assert dict(case(design="2017", norm_position="pre").axes)["design"] == "+pre-norm"
 
 
 def test_designs_have_the_same_parameters_but_for_shared_heads() -> None:
-    sizes = {name: Design.of(case(design=name, hidden=512, heads=8)).parameters for name in DESIGNS}
-    whole = [size for name, size in sizes.items() if not DESIGNS[name]["shared"]]
+    sizes = {name: BlockProblem(case(design=name, hidden=512, heads=8)).config.block_parameters for name in DESIGNS}
+    whole = [size for name, size in sizes.items() if DESIGNS[name]["kv_sharing"] == "mha"]
     assert max(whole) / min(whole) < 1.01
-    shared = [size for name, size in sizes.items() if DESIGNS[name]["shared"]]
+    shared = [size for name, size in sizes.items() if DESIGNS[name]["kv_sharing"] == "gqa"]
     assert max(shared) / min(shared) < 1.01
     assert min(whole) > max(shared)
 
@@ -112,23 +132,21 @@ def test_what_cannot_be_is_refused() -> None:
         case(heads=7)
     with pytest.raises(Impossible, match="head_dim is 5; write an even one"):
         case(head_dim=5)
-    with pytest.raises(Impossible, match="no gated layer matches one of width 1; write a larger one"):
-        case(inner=1)
+    with pytest.raises(Impossible, match="1 is too small to match parameters within 1%; write ffn_hidden too"):
+        case(hidden=1, heads=1, head_dim=2)
 
 
 def test_gated_layers_have_widths_that_processors_like() -> None:
     """As in the feed-forward component: 2/3 of 16384 is odd, and matrix units are for multiples of 8."""
-    one = Design.of(case(design="2024", hidden=4096, heads=32))
-    assert one.width == 11008  # Llama's own
-    assert Design.of(case(design="2017", hidden=4096, heads=32)).width == 16384
-    assert one.width == inner_size(4096, "swiglu", "matched")
+    assert case(design="2024", hidden=4096, heads=32)["ffn_hidden"] == 11008  # Llama's own
+    assert case(design="2017", hidden=4096, heads=32)["ffn_hidden"] == 16384
 
 
 @pytest.mark.parametrize("phase", BLOCK.phases)
 @pytest.mark.parametrize("design", ["2017", "2024"])
 def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
     one = case(phase, design=design, batch=1, seq_len=512, hidden=256)
-    workload = BlockWorkload(one, 1)
+    workload = BLOCK.workload(one, 1)
     workload.call()
     weighed = memory.peak(open_device("cpu"), workload).peak_bytes
     assert weighed is not None
@@ -137,8 +155,8 @@ def test_predicted_bytes_tell_what_fits(design: str, phase: str) -> None:
 
 def test_work_grows_as_it_should() -> None:
     assert BLOCK.work is not None
-    forward, training = (BLOCK.work(case(phase, design="2017")) for phase in ("forward", "forward_backward"))
+    forward, training = (BLOCK.work_of(case(phase, design="2017")) for phase in ("forward", "forward_backward"))
     assert training.flops == 3 * forward.flops
-    token = BLOCK.work(case("decode", design="2017"))
+    token = BLOCK.work_of(case("decode", design="2017"))
     assert token.kv_cache_bytes == 2 * 2 * 4 * 100 * 8 * 4
     assert token.bytes > token.kv_cache_bytes

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.catalog import get
-from tbench.components.feedforward.formulas import ACTIVATIONS, GATED, LEAST_MATCHED, inner_size, parameters
+from tbench.components.feedforward.formulas import LEAST_MATCHED, FeedForward
 from tbench.components.registry import Impossible
+from tbench.model.config import CHOICES, GATED
+from tbench.model.presets import PRESETS
 from tests.components.small import DTYPES, PHASES, case, passes, predicted, workload
 
 FEEDFORWARD = get("feedforward")
+ACTIVATIONS = CHOICES["activation"]
 SMALL: dict[str, Any] = {"batch": 2, "seq_len": 37, "hidden": 48}
 
 
@@ -26,7 +29,7 @@ def test_right(dtype: str, phase: str, activation: str) -> None:
 
 @pytest.mark.parametrize(("activation", "phase"), [("swiglu", "forward_backward"), ("relu", "forward")])
 def test_compiled_is_right_and_holds_what_is_predicted(activation: str, phase: str) -> None:
-    sizes = {"batch": 2, "seq_len": 256, "hidden": 64, "width": "same"}
+    sizes = {"batch": 2, "seq_len": 256, "hidden": 64, "ffn_hidden": 256}
     of = case("feedforward", phase, activation=activation, kernel="compiled", **sizes)
     passes(of)
     predicted(of)
@@ -34,10 +37,10 @@ def test_compiled_is_right_and_holds_what_is_predicted(activation: str, phase: s
 
 @pytest.mark.parametrize("tokens", [8, 64, 300])  # parameters outweigh what lies between; neither; the other way round
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("width", ["matched", "same"])
+@pytest.mark.parametrize("width", [{}, {"ffn_hidden": 384}])
 @pytest.mark.parametrize("phase", PHASES)
-def test_predicted_bytes_are_the_weighed_ones(phase: str, width: str, activation: str, tokens: int) -> None:
-    predicted(case("feedforward", phase, activation=activation, width=width, batch=2, seq_len=tokens, hidden=96))
+def test_predicted_bytes_are_the_weighed_ones(phase: str, width: dict[str, int], activation: str, tokens: int) -> None:
+    predicted(case("feedforward", phase, activation=activation, **width, batch=2, seq_len=tokens, hidden=96))
 
 
 def test_relu_is_compared_away_from_its_kink() -> None:
@@ -51,35 +54,43 @@ def test_relu_is_compared_away_from_its_kink() -> None:
     assert training.operation.smooth(rows, {"w_in": w_in}).tolist() == [True, True, True, False, True]
 
 
+def layer(**axes: Any) -> FeedForward:
+    return FeedForward(case("feedforward", seq_len=2, **axes))
+
+
 @given(hidden=st.integers(LEAST_MATCHED, 20_000))
-def test_matched_layers_have_as_many_parameters_within_one_percent(hidden: int) -> None:
+def test_layers_have_as_many_parameters_within_one_percent(hidden: int) -> None:
     for activation in GATED:
-        ratio = parameters(hidden, activation, "matched") / parameters(hidden, "relu", "matched")
-        assert ratio == pytest.approx(1, abs=0.01 + 1e-12)
+        gated, plain = (layer(hidden=hidden, activation=one).parameters for one in (activation, "relu"))
+        assert gated / plain == pytest.approx(1, abs=0.01 + 1e-12)
 
 
-@pytest.mark.parametrize("width", ["matched", "same"])
+@pytest.mark.parametrize("width", [{}, {"ffn_hidden": 100}])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_parameters_are_those_of_the_real_tensors(activation: str, width: str) -> None:
-    of = case("feedforward", activation=activation, width=width, seq_len=2, hidden=96)
-    counted = sum(weight.numel() for weight in workload(of).sets[0].parameters.values())
-    assert counted == parameters(96, activation, width)
+def test_parameters_are_those_of_the_real_tensors(activation: str, width: dict[str, int]) -> None:
+    axes = {"activation": activation, "hidden": 96, **width}
+    real = workload(case("feedforward", seq_len=2, **axes)).sets[0].parameters.values()
+    assert sum(weight.numel() for weight in real) == layer(**axes).parameters
 
 
 def test_widths_are_multiples_that_processors_like() -> None:
-    assert inner_size(4096, "relu", "matched") == 16384
-    assert inner_size(4096, "swiglu", "same") == 16384
-    matched = inner_size(4096, "swiglu", "matched")
-    assert matched % 256 == 0
-    assert matched == pytest.approx(4096 * 8 / 3, rel=0.01)
+    assert layer(hidden=4096, activation="relu").ffn_hidden == 16384
+    assert layer(hidden=4096, activation="swiglu").ffn_hidden == 11008
 
 
 def test_too_small_to_match_is_refused_with_a_remedy() -> None:
     with pytest.raises(Impossible, match=f"write {LEAST_MATCHED} or more") as refusal:
         case("feedforward", seq_len=4, hidden=1, activation="swiglu")
     assert refusal.value.axis == "hidden"
-    assert case("feedforward", seq_len=4, hidden=1, activation="swiglu", width="same")["hidden"] == 1
-    assert case("feedforward", seq_len=4, hidden=LEAST_MATCHED, activation="swiglu")["width"] == "matched"
+    assert layer(hidden=1, activation="swiglu", ffn_hidden=4).hidden == 1
+    assert layer(hidden=LEAST_MATCHED, activation="swiglu").ffn_hidden
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_the_layer_it_names(name: str) -> None:
+    built, published = layer(model=name), PRESETS[name].config
+    for what in ("hidden", "ffn_hidden", "activation"):
+        assert getattr(built, what) == getattr(published, what), what
 
 
 def test_work() -> None:

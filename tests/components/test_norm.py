@@ -9,7 +9,7 @@ import torch
 
 from tbench.catalog import get
 from tbench.components.norm import kernels
-from tbench.scenario.presets import PRESETS
+from tbench.model.presets import PRESETS
 from tests.components.small import DTYPES, PHASES, case, passes, predicted
 
 NORM = get("norm")
@@ -73,7 +73,7 @@ def test_on_cuda_the_framework_fuses_both() -> None:
 
 
 def test_a_preset_fills_in_hidden() -> None:
-    assert case("norm", model="llama-3-8b", seq_len=8)["hidden"] == PRESETS["llama-3-8b"].hidden
+    assert case("norm", model="llama-3-8b", seq_len=8)["hidden"] == PRESETS["llama-3-8b"].config.hidden
 
 
 def test_liger_says_why_it_cannot_run_here() -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tbench.components.attention import oracle
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.workload import Check, Malformed
 from tests.components.cases import attention, built, problem
 
 
-def plainly(p: Problem, q: Tensor, k: Tensor, v: Tensor, grad: Tensor | None) -> dict[str, Tensor]:
+def plainly(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor, grad: Tensor | None) -> dict[str, Tensor]:
     """Attention by loops over batch, head and query, in float64; gradients by hand (no autograd)."""
     q, k, v = q.double(), k.double(), v.double()
     results = {
@@ -72,7 +72,7 @@ def test_agrees_with_a_plain_computation(phase: str, pattern: str, kv_heads: int
     assert strict.error < 1e-12
 
 
-def verdict(attend: Callable[[Problem, Tensor, Tensor, Tensor], Tensor], **given: Any) -> Check:
+def verdict(attend: Callable[[AttentionProblem, Tensor, Tensor, Tensor], Tensor], **given: Any) -> Check:
     """What `check` says to another kernel in the place of naive's."""
     with built(attention("naive", **given)) as workload:
         (step,) = workload.sets[0]
@@ -80,25 +80,27 @@ def verdict(attend: Callable[[Problem, Tensor, Tensor, Tensor], Tensor], **given
         return workload.check(3)
 
 
-def kept(p: Problem) -> Tensor:
+def kept(p: AttentionProblem) -> Tensor:
     q = torch.arange(p.queries)[:, None] + p.first_query
     return torch.as_tensor(p.kept(q, torch.arange(p.keys)[None]))
 
 
-def attend(p: Problem, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, scale: float = 1.0) -> Tensor:
+def attend(
+    p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, scale: float = 1.0
+) -> Tensor:
     k, v = (x.repeat_interleave(p.group, dim=1) for x in (k, v))
     scores = q @ k.mT * p.scale * scale
     return scores.masked_fill(~(kept(p) if mask is None else mask), -math.inf).softmax(-1) @ v
 
 
-def shifted(p: Problem, by: int) -> Tensor:
+def shifted(p: AttentionProblem, by: int) -> Tensor:
     """A mask off by `by` keys: the window's far edge, or the triangle's."""
     q, k = torch.arange(p.queries)[:, None], torch.arange(p.keys)[None]
     reach = p.pattern.reach
     return (k <= q) & (q - k < reach + by) if reach else k <= q + by
 
 
-def swapped_groups(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def swapped_groups(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Query head h on KV head h % kv_heads, as an interleaved layout would have it."""
     k, v = (x.repeat(1, p.group, 1, 1) for x in (k, v))
     return (q @ k.mT * p.scale).masked_fill(~kept(p), -math.inf).softmax(-1) @ v
@@ -177,7 +179,7 @@ def test_nan_is_told_as_nan_and_where() -> None:
 def test_scores_past_the_range_of_exp_are_among_the_data() -> None:
     """A softmax that does not subtract the largest score overflows there."""
 
-    def unsafe(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def unsafe(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         weights = (q @ k.mT * p.scale).masked_fill(~kept(p), -math.inf).exp()
         return weights / weights.sum(-1, keepdim=True) @ v
 
@@ -193,7 +195,7 @@ def test_scores_past_the_range_of_exp_are_among_the_data() -> None:
 def test_a_wrong_row_among_many_is_found_sooner_or_later() -> None:
     """Rows are sampled, new ones at every check: most of them are looked at within a few dozen checks."""
 
-    def wrong(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def wrong(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         out = attend(p, q, k, v)
         out[:, :, 123] *= 1.01
         return out
@@ -229,7 +231,7 @@ class WrongGradient(torch.autograd.Function):
 
 @pytest.mark.parametrize("which", ["q", "k", "v"])
 def test_a_wrong_gradient_is_found(which: str) -> None:
-    def wrong(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def wrong(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         x = {"q": q, "k": k, "v": v}
         x[which] = WrongGradient.apply(x[which])
         return attend(p, x["q"], x["k"], x["v"])
@@ -245,7 +247,7 @@ def test_a_wrong_gradient_is_found(which: str) -> None:
 def test_gradients_that_should_be_zero_may_be_rounding_but_no_more(given: dict[str, Any]) -> None:
     """A query that sees one key has weight 1 on it whatever q and k are."""
 
-    def leaking(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def leaking(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(p, q, k, v) + 1e-4 * (q - q.detach())  # nothing but a gradient
 
     assert verdict(attend, phase="forward_backward", **given).passed
@@ -294,7 +296,7 @@ def test_a_cache_in_eight_bits_does_not_pass_as_bfloat16() -> None:
 
 
 def test_a_kernel_that_writes_over_its_input_is_told_which() -> None:
-    def zeroes(p: Problem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def zeroes(p: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         v.zero_()
         return torch.zeros_like(q)
 

@@ -125,7 +125,6 @@ def test_what_is_known_of_it_beforehand(home: Path) -> None:
 
 def test_a_factory_says_what_a_reader_must_know(home: Path) -> None:
     build = get("attention").workload
-    assert build is not None
     made = build(attention("./kernels.py:made"), 1)
     assert made.notes == ("made in the factory",)
     assert made.resident_bytes > build(attention("./kernels.py:attend"), 1).resident_bytes

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbench.catalog import get
-from tbench.components.position import encodings
 from tbench.components.position.formulas import ENCODINGS
 from tbench.components.position.properties import shift_change
 from tbench.components.registry import Impossible
-from tbench.scenario.presets import PRESETS
+from tbench.model import encodings
+from tbench.model.presets import PRESETS
 from tests.components.small import DTYPES, PHASES, case, passes, predicted
 
 POSITION = get("position")
@@ -143,7 +143,7 @@ def test_pairs_need_an_even_size(encoding: str) -> None:
 
 
 def test_a_preset_fills_in_heads() -> None:
-    preset, made = PRESETS["llama-3-8b"], case("position", model="llama-3-8b", seq_len=8)
+    preset, made = PRESETS["llama-3-8b"].config, case("position", model="llama-3-8b", seq_len=8)
     assert [made[size] for size in ("heads", "kv_heads", "head_dim")] == [
         preset.heads,
         preset.kv_heads,

@@ -35,9 +35,9 @@ def toy(**declared: Any) -> Component:
         phases=("forward", "decode"),
         variant_axis="kernel",
         complete=lambda values: values,
-        predict_bytes=lambda case: 0,
+        peak=lambda case, variant: 0,
         work=lambda case: Work(1.0, 1.0),
-        workload=lambda case, seed: None,
+        build=lambda case, variant, seed, sets, apart: None,
     )
     component.variant("one", about="the only one", **declared)(lambda problem: None)
     return component

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from tbench.cli import exit_code
+from tbench.components.problem import Problem
 from tbench.components.rowwise import Operation, RowWise
-from tbench.components.setting import Setting
 from tbench.components.workload import Malformed
 from tbench.records import Measurement
 from tests.components.small import DTYPES, PHASES, case
@@ -35,8 +35,8 @@ OPERATION = Operation(
 
 
 def built(kernel: Callable[..., Any], phase: str = "forward", dtype: str = "float32", seed: int = 0) -> RowWise:
-    setting = Setting(case("norm", phase, dtype, seq_len=4, hidden=4))
-    return RowWise(setting, OPERATION, kernel, seed)
+    problem = Problem(case("norm", phase, dtype, seq_len=4, hidden=4))
+    return RowWise(problem, OPERATION, kernel, seed)
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -131,8 +131,8 @@ def test_a_kernel_that_writes_over_its_input_is_told_which() -> None:
 
 
 def test_where_the_component_leaves_them_the_inputs_a_kernel_may_write_over_them() -> None:
-    setting = Setting(case("norm", "forward", "float32", seq_len=4, hidden=4))
-    made = RowWise(setting, replace(OPERATION, overwrites=True), lambda x, weight: x.mul_(weight), 0, sets=2)
+    problem = Problem(case("norm", "forward", "float32", seq_len=4, hidden=4))
+    made = RowWise(problem, replace(OPERATION, overwrites=True), lambda x, weight: x.mul_(weight), 0, sets=2)
     assert made.check(1).passed
     assert made.overwrites
     before = made.sets[1].inputs["x"].clone()
@@ -141,9 +141,9 @@ def test_where_the_component_leaves_them_the_inputs_a_kernel_may_write_over_them
 
 
 def test_sets_share_parameters_unless_they_are_apart() -> None:
-    setting = Setting(case("norm", "forward", "float32", seq_len=4, hidden=4))
+    problem = Problem(case("norm", "forward", "float32", seq_len=4, hidden=4))
     for apart in (False, True):
-        one, other = RowWise(setting, OPERATION, scaled, 0, sets=2, apart=apart).sets
+        one, other = RowWise(problem, OPERATION, scaled, 0, sets=2, apart=apart).sets
         assert (one.parameters["weight"] is other.parameters["weight"]) is not apart
         assert not torch.equal(one.inputs["x"], other.inputs["x"])
 
@@ -184,7 +184,7 @@ def test_resident_bytes_are_all_tensors(phase: str) -> None:
 def test_close_leaves_the_contexts() -> None:
     left: list[bool] = []
     made = built(scaled)
-    made.setting.contexts.callback(left.append, True)
+    made.problem.contexts.callback(left.append, True)
     made.close()
     assert left == [True]
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from tbench.components.attention import ATTENTION
-from tbench.components.attention.workload import AttentionWorkload
 from tbench.execution.sets import count
 from tbench.measure import ceilings, memory
 from tbench.measure.device import CudaDevice, open_device, resolve
@@ -102,7 +101,7 @@ def test_a_decode_step_is_timed_on_more_inputs_than_the_l2_holds(device: CudaDev
     assert work is not None
     sets = count(work, "decode", Sampling(), device.cache_bytes(), device.free_bytes() // 8)
     assert sets * work.bytes >= 2 * device.cache_bytes()
-    workload = AttentionWorkload(case, 1, sets)
+    workload = ATTENTION.workload(case, 1, sets)
     try:
         ring = Ring(workload.calls, workload.nudge)
         expected = {}

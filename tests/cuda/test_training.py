@@ -5,25 +5,28 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tbench.training.design import Design, ladder
-from tbench.training.model import Model
+from tbench.model import ladder
+from tbench.model.config import ModelConfig, matched
+from tbench.model.transformer import Decoder
 
-SMALL = Design(layers=2, heads=4, head_dim=16, hidden=64, longest=64)
+SMALL = matched(
+    ModelConfig(layers=2, hidden=64, heads=4, kv_heads=4, head_dim=16, ffn_hidden=1, vocab=256, max_positions=64)
+)
 MORE = [
-    SMALL.with_(kernel="flash", position=position, pattern=pattern, kv_heads=kv_heads)
+    SMALL.with_(position_encoding=position, pattern=pattern, kv_heads=kv_heads)
     for position, pattern, kv_heads in [
-        ("alibi", "full", 0), ("alibi", "window:5", 2), ("rope", "alternating:4:2", 1), ("learned", "full", 1)
+        ("alibi", "full", 4), ("alibi", "window:5", 2), ("rope", "alternating:4:2", 1), ("learned", "full", 1)
     ]
 ]  # fmt: skip
-DESIGNS = [*ladder(SMALL).values(), *MORE]
+CONFIGS = [*ladder.models(SMALL).values(), *MORE]
 
 
-@pytest.mark.parametrize("design", DESIGNS, ids=range(len(DESIGNS)))
-def test_loss_and_gradients_are_those_of_a_cpu(design: Design) -> None:
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_loss_and_gradients_are_those_of_a_cpu(config: ModelConfig) -> None:
     tokens = torch.randint(256, (2, 33), generator=torch.Generator().manual_seed(0))
     losses, gradients = [], []
     for device in ("cpu", "cuda:0"):
-        model, here = Model(design).to(device), tokens.to(device)
+        model, here = Decoder(config).to(device), tokens.to(device)
         logits = model(here[:, :-1])
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), here[:, 1:].flatten())
         loss.backward()  # type: ignore[no-untyped-call]

@@ -33,7 +33,7 @@ COMPONENT = Component(
     phases=("train",),
     variant_axis="what",
     complete=lambda values: values,
-    predict_bytes=lambda case: 1000,
+    peak=lambda case, variant: 1000,
     experiment=True,
 )
 for name in ("answers", "dies", "refuses", "sleeps"):

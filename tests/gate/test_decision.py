@@ -24,6 +24,7 @@ from tbench.gate.decision import (
     judge,
     open_after_first_look,
     pairs_to_confirm,
+    rule_for,
     screening_goes_on,
     wants_more_screening,
     with_tolerance,
@@ -164,6 +165,12 @@ def test_a_run_has_time_for_each_of_its_cases_and_a_minute_at_least() -> None:
     assert not screening_goes_on(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE, late=True)
     assert screening_goes_on(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE)
     assert screening_goes_on(Evidence([0.0]), RULE, late=True)
+
+
+def test_a_quick_run_has_less_time_and_a_rigorous_one_more_whatever_else_was_asked() -> None:
+    assert rule_for(quick=True).allowance(1) < rule_for().allowance(1) < rule_for(rigorous=True).allowance(1)
+    assert rule_for(quick=True, rigorous=True) == RIGOROUS
+    assert rule_for() == RULE
 
 
 def rules() -> st.SearchStrategy[Rule]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tbench.catalog import get
+from tbench.model.presets import PRESETS
 from tbench.records import Sampling, text
 from tbench.scenario.axes import vocabulary
 from tbench.scenario.form import top_keys
 from tbench.scenario.mode import SAMPLING
-from tbench.scenario.presets import PRESETS
 from tests.scenario.conftest import Loads
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")
@@ -68,9 +68,18 @@ def test_every_preset() -> None:
     table = rows("Models")
     names = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
     assert table == {
-        name: ["" if getattr(preset, size) is None else str(getattr(preset, size)) for size in names]
-        for name, preset in PRESETS.items()
+        name: [str(preset.axes(names).get(size, "")) for size in names] for name, preset in PRESETS.items()
     }
+
+
+def test_every_switch_of_a_preset() -> None:
+    for name, preset in PRESETS.items():
+        c = preset.config
+        base = str(c.rope_base) if c.rotary else ""
+        assert rows("Switches of models")[name] == [
+            *(c.norm, c.activation, c.position_encoding, c.bias, base, str(c.tied_embeddings).lower())
+        ]
+        assert c.norm_position == "pre"
 
 
 def test_every_figure_of_sampling() -> None:
@@ -86,7 +95,7 @@ def test_every_figure_of_sampling() -> None:
     "line", [line for line in PAGE.splitlines() if re.search(r"\| `[■·]{16}` \|", line)], ids=lambda line: line[3:20]
 )
 def test_pictures_of_patterns(line: str) -> None:
-    from tbench.components.attention.pattern import parse, pattern
+    from tbench.model.pattern import parse, pattern
     from tbench.scenario.reader import read
 
     written, word, picture = re.findall(r"`([^`]+)`", line)

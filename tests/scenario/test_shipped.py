@@ -89,5 +89,5 @@ def test_what_is_promised_can_be_seen_in_quick() -> None:
 
 def test_the_largest_cache_is_half_a_gibibyte_and_more() -> None:
     _, cases = shipped("kv_sharing", quick=True)
-    held = {get("attention").work(case).kv_cache_bytes for case in cases if case.phase == "decode"}
+    held = {get("attention").work_of(case).kv_cache_bytes for case in cases if case.phase == "decode"}
     assert max(size for size in held if size is not None) == 512 * 2**20

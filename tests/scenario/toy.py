@@ -62,8 +62,8 @@ TOY = Component(
     variant_axis="kernel",
     complete=complete,
     work=lambda case: Work(1.0, 1.0),
-    predict_bytes=lambda case: 1,
-    workload=not_run,
+    peak=lambda case, variant: 1,
+    build=not_run,
 )
 for name in ("slow", "fast", "odd"):
     TOY.variant(name, about=f"the {name} one")(not_run)

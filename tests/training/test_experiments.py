@@ -16,9 +16,7 @@ from tbench.training import arms
 from tbench.training.arms import best_rate, diverged, reached, run_arm, run_packed, run_shift, stuck
 from tbench.training.component import TRAINING
 from tbench.training.corpus import text
-from tbench.training.design import Design
-from tbench.training.experiments import EXPERIMENTS, PACKED
-from tbench.training.model import Model, parameters
+from tbench.training.experiments import EXPERIMENTS, PACKED, SIZES
 from tbench.training.pace import pace
 from tbench.training.settings import Loop, Setting
 from tbench.training.trial import Trial
@@ -67,7 +65,7 @@ MATCHED = ("activation", "norm", "stability", "convergence", "convergence-equal"
 def test_arms_have_equal_parameters(name: str, budget: str) -> None:
     experiment = EXPERIMENTS[name]
     sizes = [
-        parameters(Model(experiment.setting(arm, experiment.budget(budget), 1e-3, 0).design))
+        experiment.setting(arm, experiment.budget(budget), 1e-3, 0).config.parameters
         for arm in experiment.arms
         if arm != "swiglu-unmatched"
     ]
@@ -78,8 +76,8 @@ def test_a_stack_of_windows_reaches_less_far_than_recall_asks() -> None:
     experiment = EXPERIMENTS["recall"]
     distance = int(experiment.data.split(":")[1])
     for budget in (experiment.quick, experiment.full):
-        design = experiment.setting("local", budget, 1e-3, 0).design
-        reaches = [pattern.reach for pattern in design.patterns]
+        config = experiment.setting("local", budget, 1e-3, 0).config
+        reaches = [pattern.reach for pattern in config.patterns]
         assert sum(reach - 1 for reach in reaches if reach) < distance and None not in reaches
 
 
@@ -129,7 +127,7 @@ def test_time_to_a_loss_is_steps_at_the_arms_own_pace(monkeypatch: pytest.Monkey
     steps, own = found["pre-rmsnorm"]["steps_to_reach"], found["pre-rmsnorm"]["time_to_reach"]
     assert own == pytest.approx([0.8 * taken for taken in steps])
     experiment = EXPERIMENTS["convergence"]
-    assert {(a.design, b.design) for a, b in asked} == {
+    assert {(a.config, b.config) for a, b in asked} == {
         tuple(experiment.arms[arm].with_(layers=2) for arm in ("pre-rmsnorm", "post-layernorm"))
     }
     assert all(a.seed == b.seed for a, b in asked) and len(asked) == 3
@@ -137,7 +135,8 @@ def test_time_to_a_loss_is_steps_at_the_arms_own_pace(monkeypatch: pytest.Monkey
 
 def test_a_step_of_eight_times_the_layers_takes_longer() -> None:
     loop = Loop(steps=20, rate=1e-3, batch=4, length=16)
-    small, large = (Setting(Design(layers=layers, hidden=32, heads=2, head_dim=16), loop) for layers in (1, 8))
+    sizes = SIZES.with_(hidden=32, heads=2, kv_heads=2)
+    small, large = (Setting(sizes.with_(layers=layers), loop) for layers in (1, 8))
     assert pace(large, small, text("topics"), "cpu") > 1.5
 
 
@@ -171,8 +170,8 @@ def test_every_cell_of_a_grid_counts() -> None:
 
 def test_findings_of_a_real_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {
-        name: design.with_(layers=1, hidden=16, heads=2, head_dim=8)
-        for name, design in EXPERIMENTS["position"].arms.items()
+        name: config.with_(layers=1, hidden=16, heads=2, kv_heads=2, head_dim=8)
+        for name, config in EXPERIMENTS["position"].arms.items()
     }
     quick = replace(EXPERIMENTS["position"].quick, steps=5, batch=2, length=16)
     monkeypatch.setattr(arms, "EXPERIMENTS", {"position": replace(EXPERIMENTS["position"], arms=small, quick=quick)})
@@ -209,4 +208,4 @@ def test_an_arm_of_another_experiment_is_refused() -> None:
 
 
 def test_sizes_are_those_of_the_pilot() -> None:
-    assert parameters(Model(Design())) == pytest.approx(230_000, rel=0.01)
+    assert SIZES.parameters == pytest.approx(230_000, rel=0.01)

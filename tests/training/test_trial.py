@@ -8,15 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tbench.training.design import Design
-from tbench.training.model import Model
+from tbench.model.config import ModelConfig, matched
+from tbench.model.transformer import Decoder
 from tbench.training.properties import packed
 from tbench.training.settings import Loop, Setting
 from tbench.training.sources import Markov, Recall
 from tbench.training.trainer import gradient_norms, losses_by_position
 from tbench.training.trial import Trial, data_of, run_trial
 
-TINY = Design(layers=1, heads=2, head_dim=8, hidden=16)
+TINY = matched(ModelConfig(hidden=16, heads=2, kv_heads=2, head_dim=8, ffn_hidden=1))
+SMALL = matched(ModelConfig(layers=2, hidden=32, heads=2, kv_heads=2, head_dim=16, ffn_hidden=1))
 SHORT = Setting(TINY, Loop(steps=10, rate=3e-3, batch=4, length=16, looks=2))
 
 
@@ -40,8 +41,7 @@ def test_text_is_learned() -> None:
 
 
 def test_a_markov_source_is_learned_to_its_entropy_and_no_further() -> None:
-    design = Design(layers=2, heads=2, head_dim=16, hidden=32)
-    trial = run_trial(Setting(design, Loop(steps=300, rate=1e-2, batch=16, length=32, looks=1), data="markov"))
+    trial = run_trial(Setting(SMALL, Loop(steps=300, rate=1e-2, batch=16, length=32, looks=1), data="markov"))
     assert trial.floor == pytest.approx(Markov().entropy)
     assert trial.loss is not None
     assert trial.floor * 0.98 < trial.loss < trial.floor + 0.15
@@ -49,8 +49,8 @@ def test_a_markov_source_is_learned_to_its_entropy_and_no_further() -> None:
 
 @pytest.mark.parametrize(("pattern", "remembers"), [("full", True), ("alternating:4:2", True), ("window:4", False)])
 def test_recall_beyond_the_windows_needs_a_full_layer(pattern: str, remembers: bool) -> None:
-    design = Design(layers=2, heads=2, head_dim=16, hidden=32, position="none", pattern=pattern)
-    trial = run_trial(Setting(design, Loop(steps=150, rate=1e-2, batch=32, length=24, looks=1), data="recall:20"))
+    config = SMALL.with_(position_encoding="none", pattern=pattern)
+    trial = run_trial(Setting(config, Loop(steps=150, rate=1e-2, batch=32, length=24, looks=1), data="recall:20"))
     guess = Recall(20).guess
     assert trial.loss is not None
     assert trial.loss < 0.1 * guess if remembers else trial.loss > 0.95 * guess
@@ -58,7 +58,7 @@ def test_recall_beyond_the_windows_needs_a_full_layer(pattern: str, remembers: b
 
 def test_an_absurd_rate_diverges_and_says_so() -> None:
     loop = replace(SHORT.loop, steps=30, rate=1e3, warmup=0.0)
-    trial = run_trial(Setting(TINY.with_(placement="post"), loop))
+    trial = run_trial(Setting(TINY.with_(norm_position="post"), loop))
     assert trial.diverged
     assert not run_trial(SHORT).diverged
 
@@ -70,7 +70,7 @@ def test_a_run_ends_where_the_loss_is_not_a_number() -> None:
 
 
 def test_losses_by_position_do_not_depend_on_the_batch() -> None:
-    model, rows = Model(TINY), Markov().unseen(16, 12)
+    model, rows = Decoder(TINY), Markov().unseen(16, 12)
     one, two = (losses_by_position(model, rows, batch) for batch in (12, 5))
     assert one.shape == (16,) and torch.allclose(one, two, rtol=1e-5)
 
@@ -78,14 +78,16 @@ def test_losses_by_position_do_not_depend_on_the_batch() -> None:
 def test_loss_beyond_the_trained_length_by_window() -> None:
     trial = run_trial(replace(SHORT, reach=(1.25, 2.0)))
     assert list(trial.windows) == ["1", "1.25", "2"] and trial.refused == ""
-    learned = run_trial(replace(SHORT, reach=(1.25, 2.0), design=TINY.with_(position="learned", longest=16)))
+    learned = run_trial(
+        replace(SHORT, reach=(1.25, 2.0), config=TINY.with_(position_encoding="learned", max_positions=16))
+    )
     assert list(learned.windows) == ["1"] and "learned for 16 positions" in learned.refused
 
 
 def test_every_length_is_judged_on_the_same_bytes() -> None:
     """A model that sees nothing but the byte before cannot tell how long the sequence is."""
-    blind = TINY.with_(pattern="window:1", position="none")
-    windows = run_trial(replace(SHORT, reach=(1.5, 4.0), design=blind)).windows
+    blind = TINY.with_(pattern="window:1", position_encoding="none")
+    windows = run_trial(replace(SHORT, reach=(1.5, 4.0), config=blind)).windows
     assert windows["1.5"] == pytest.approx(windows["1"], rel=1e-6) == pytest.approx(windows["4"], rel=1e-6)
 
 
@@ -103,7 +105,7 @@ def test_rates_rise_then_fall(warmup: float, schedule: str) -> None:
 
 
 def test_gradient_norms_leave_the_model_alone() -> None:
-    model, rows = Model(TINY.with_(layers=3)), Markov().unseen(16, 4)
+    model, rows = Decoder(TINY.with_(layers=3)), Markov().unseen(16, 4)
     norms = gradient_norms(model, rows)
     assert len(norms) == 3 and all(norm > 0 for norm in norms)
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -111,7 +113,7 @@ def test_gradient_norms_leave_the_model_alone() -> None:
 
 @pytest.mark.parametrize("position", ["none", "rope", "alibi", "sinusoidal", "learned"])
 def test_a_packed_document_is_the_document_alone(position: str) -> None:
-    found = packed(Design(layers=2, position=position, longest=64), seed=3)
+    found = packed(SMALL.with_(position_encoding=position, max_positions=64), seed=3)
     absolute = position in ("sinusoidal", "learned")
     assert found["mask+restart"] < 1e-5
     assert (found["mask"] < 1e-5) != absolute  # relative positions do not change when all are shifted

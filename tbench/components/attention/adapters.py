@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.attention.component import ATTENTION
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.attention.variants import HALF, each_layer, full_or_window, small_heads
 from tbench.components.attention.workspace import flash_tiles
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
-def causal_only(problem: Problem) -> str | None:
+def causal_only(problem: AttentionProblem) -> str | None:
     return None if problem.causal else "is causal only"
 
 
-def causal_windows(problem: Problem) -> str | None:
+def causal_windows(problem: AttentionProblem) -> str | None:
     open_window = problem.pattern.reach is not None and not problem.causal
     return "has windows only where attention is causal" if open_window else None
 
 
-def one_sequence(problem: Problem) -> str | None:
+def one_sequence(problem: AttentionProblem) -> str | None:
     return None if problem.batch == 1 else "takes one sequence at a time: batch 1"
 
 
@@ -41,7 +41,7 @@ PACKAGE: dict[str, Any] = {
 @ATTENTION.variant(
     "flash-attn-2", about="FlashAttention 2 of its own package", requires=(("flash_attn", "flash-attn"),), **PACKAGE
 )
-def flash_attn_2(problem: Problem) -> Kernel:
+def flash_attn_2(problem: AttentionProblem) -> Kernel:
     return windowed(problem, "flash_attn", "flash_attn_func")
 
 
@@ -51,7 +51,7 @@ def flash_attn_2(problem: Problem) -> Kernel:
     requires=(("flash_attn_interface", "flash-attn-3"),),
     **PACKAGE,
 )
-def flash_attn_3(problem: Problem) -> Kernel:
+def flash_attn_3(problem: AttentionProblem) -> Kernel:
     return windowed(problem, "flash_attn_interface", "flash_attn_func")
 
 
@@ -61,7 +61,7 @@ def flash_attn_3(problem: Problem) -> Kernel:
     requires=(("flash_attn", "flash-attn-4"),),
     **PACKAGE,
 )
-def flash_attn_4(problem: Problem) -> Kernel:
+def flash_attn_4(problem: AttentionProblem) -> Kernel:
     return windowed(problem, "flash_attn.cute", "flash_attn_func", unlimited=None)
 
 
@@ -72,7 +72,7 @@ def flash_attn_4(problem: Problem) -> Kernel:
     phases=("forward", "forward_backward"),
     **PACKAGE | {"limits": each_layer(full_or_window, causal_only, small_heads(256))},
 )
-def fla(problem: Problem) -> Kernel:
+def fla(problem: AttentionProblem) -> Kernel:
     parallel_attn = function("fla.ops.attn.parallel", "parallel_attn")
     left, _ = problem.window_sides
     window = None if left < 0 else left + 1  # here W keeps W keys
@@ -90,7 +90,7 @@ def fla(problem: Problem) -> Kernel:
     phases=("forward", "decode"),
     **PACKAGE | {"limits": each_layer(full_or_window, causal_windows, one_sequence, small_heads(256))},
 )
-def flashinfer(problem: Problem) -> Kernel:
+def flashinfer(problem: AttentionProblem) -> Kernel:
     if problem.decode:
         step = function("flashinfer", "single_decode_with_kv_cache")
         return lambda q, k, v: step(q[0, 0], k[0], v[0])[None, None]
@@ -99,7 +99,7 @@ def flashinfer(problem: Problem) -> Kernel:
     return lambda q, k, v: prefill(q[0], k[0], v[0], causal=problem.causal, window_left=left)[None]
 
 
-def windowed(problem: Problem, module: str, name: str, unlimited: int | None = -1) -> Kernel:
+def windowed(problem: AttentionProblem, module: str, name: str, unlimited: int | None = -1) -> Kernel:
     """The call all FlashAttention packages share; `unlimited` is how they write "no window"."""
     attention = function(module, name)
     sides = tuple(unlimited if side < 0 else side for side in problem.window_sides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tbench.components.attention.component import ATTENTION
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.registry import Kernel, Variant
 from tbench.errors import Unsupported
 from tbench.threads import worker_threads
@@ -14,7 +14,7 @@ WINDOW_CUDA = ("flex", "chunked", "masked")
 SPARSE = ("flex", "masked")
 
 
-def candidates(problem: Problem) -> tuple[str, ...]:
+def candidates(problem: AttentionProblem) -> tuple[str, ...]:
     if problem.plain:
         # In decode, the CPU's flash kernel divides its work by KV heads only; a plain product also divides the cache.
         few_heads = problem.decode and problem.device == "cpu" and problem.batch * problem.kv_heads < worker_threads()
@@ -24,7 +24,7 @@ def candidates(problem: Problem) -> tuple[str, ...]:
     return WINDOW if problem.device == "cpu" else WINDOW_CUDA
 
 
-def choose(problem: Problem) -> Kernel:
+def choose(problem: AttentionProblem) -> Kernel:
     """Set up the best variant that can run. Raises Unsupported with every candidate's reason."""
     reasons = []
     for name in candidates(problem):
@@ -39,7 +39,7 @@ def choose(problem: Problem) -> Kernel:
     raise Unsupported("; ".join(reasons))
 
 
-def set_up(variant: Variant, problem: Problem) -> Kernel:
+def set_up(variant: Variant, problem: AttentionProblem) -> Kernel:
     pattern = "full" if problem.plain else problem.pattern.text  # a window wider than the sequence hides nothing
     reason = ATTENTION.unsupported(problem.case.with_(pattern=pattern, kernel=variant.name))
     if reason:

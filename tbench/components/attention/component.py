@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.attention import formulas, own
-from tbench.components.attention.pattern import SCHEMA, parse
-from tbench.components.attention.problem import layers
-from tbench.components.registry import Axis, Component, Impossible
-from tbench.records import Case, Value, Work
+from tbench.components.attention.problem import AttentionProblem, layers
+from tbench.components.registry import Axis, Component, Impossible, Variant
+from tbench.model.config import uneven
+from tbench.model.pattern import SCHEMA, parse
+from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -27,28 +28,21 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     heads = values["heads"]
     kv_heads = values.setdefault("kv_heads", heads)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     return values
 
 
-def work(case: Case) -> Work:
-    return formulas.work(case)
+def peak(problems: tuple[AttentionProblem, ...], variant: Variant) -> int:
+    """Bytes at the peak: what is there before the call, and of the largest layer the outputs and the workspace."""
+    extra = (variant.workspace(problem) if variant.workspace else 0 for problem in problems)
+    outputs = [formulas.query_bytes(problem) + formulas.gradient_bytes(problem) for problem in problems]
+    return formulas.resident_bytes(problems) + max(out + more for out, more in zip(outputs, extra, strict=True))
 
 
-def predict_bytes(case: Case) -> int:
-    """Bytes at the peak: what is there before the call, the outputs, and the variant's workspace."""
-    variant = ATTENTION.variant_of(case)
-    extra = (variant.workspace(problem) if variant.workspace else 0 for problem in layers(case))
-    outputs = [formulas.query_bytes(problem) + formulas.gradient_bytes(problem) for problem in layers(case)]
-    return formulas.resident_bytes(case) + max(out + more for out, more in zip(outputs, extra, strict=True))
-
-
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
+def build(problems: tuple[AttentionProblem, ...], variant: Variant, seed: int, sets: int, apart: bool) -> Any:
     from tbench.components.attention.workload import AttentionWorkload
 
-    return AttentionWorkload(case, seed, sets)
+    return AttentionWorkload(problems, variant, seed, sets)  # there are no parameters to share
 
 
 ATTENTION = Component(
@@ -58,8 +52,9 @@ ATTENTION = Component(
     phases=("forward", "forward_backward", "decode"),
     variant_axis="kernel",
     complete=complete,
-    work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    problem=layers,
+    work=formulas.work,
+    peak=peak,
+    build=build,
     own=own.kernel,
 )

@@ -7,35 +7,36 @@ matrix products of forward and backward are counted as multiply and add.
 
 from __future__ import annotations
 
-from tbench.components.attention.problem import Problem, layers
-from tbench.records import Case, Work
+from collections.abc import Sequence
+
+from tbench.components.attention.problem import AttentionProblem
+from tbench.records import Work
 
 FORWARD = 4  # FLOPs per pair and head dimension: scores = q kᵀ, out = weights v
 BACKWARD = 8  # dv, d weights, dq, dk; kernels that compute the scores once more (10) have no credit for it
 
 
-def work(case: Case) -> Work:
+def work(every: Sequence[AttentionProblem]) -> Work:
     """FLOPs and bytes of one call; for a stack of layers, the mean over its layers."""
-    every = layers(case)
     flops = sum(layer_flops(problem) for problem in every) / len(every)
     moved = sum(layer_bytes(problem) for problem in every) / len(every)
     held = sum(cache_bytes(problem) for problem in every) // len(every) if every[0].decode else None
     return Work(flops, moved, held)
 
 
-def layer_flops(problem: Problem) -> float:
+def layer_flops(problem: AttentionProblem) -> float:
     per_pair = FORWARD + (BACKWARD if problem.backward else 0)
     return float(per_pair * problem.batch * problem.heads * problem.head_dim * pairs(problem))
 
 
-def pairs(problem: Problem) -> int:
+def pairs(problem: AttentionProblem) -> int:
     """P."""
     if problem.decode:
         return problem.pattern.seen(problem.first_query, problem.keys, problem.causal)
     return problem.pattern.pairs(problem.keys, problem.causal)
 
 
-def layer_bytes(problem: Problem) -> float:
+def layer_bytes(problem: AttentionProblem) -> float:
     """Every input read once and every output written once; nothing of the size N·M."""
     p = problem
     if p.decode:  # only the kept part of the cache is read
@@ -48,35 +49,34 @@ def layer_bytes(problem: Problem) -> float:
     return float(forward + backward)
 
 
-def query_bytes(p: Problem) -> int:
+def query_bytes(p: AttentionProblem) -> int:
     """Size of q, and of the output."""
     return p.itemsize * p.batch * p.heads * p.queries * p.head_dim
 
 
-def cache_bytes(p: Problem) -> int:
+def cache_bytes(p: AttentionProblem) -> int:
     """Size of k and v together."""
     return 2 * p.itemsize * p.batch * p.kv_heads * p.keys * p.head_dim
 
 
-def score_bytes(p: Problem) -> int:
+def score_bytes(p: AttentionProblem) -> int:
     """Size of a score matrix: every query against every key."""
     return p.itemsize * p.batch * p.heads * p.queries * p.keys
 
 
-def input_bytes(p: Problem) -> int:
+def input_bytes(p: AttentionProblem) -> int:
     """q, k, v, and with a backward pass the gradient of the output."""
     return query_bytes(p) * (2 if p.backward else 1) + cache_bytes(p)
 
 
-def resident_bytes(case: Case) -> int:
+def resident_bytes(every: Sequence[AttentionProblem]) -> int:
     """Inputs of a case. A stack shares them in prefill and training; in decode each layer has a cache of its own,
     and the mean is counted."""
-    every = layers(case)
     if not every[0].decode:
         return input_bytes(every[0])
     return query_bytes(every[0]) + sum(cache_bytes(problem) for problem in every) // len(every)
 
 
-def gradient_bytes(p: Problem) -> int:
+def gradient_bytes(p: AttentionProblem) -> int:
     """dq, dk, dv."""
     return query_bytes(p) + cache_bytes(p) if p.backward else 0

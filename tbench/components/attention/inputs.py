@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.data import fill, holds, nudge
 
 # In data for checks: scores whose exponential overflows float32 (past 88) in some queries, and keys with a mean.
@@ -56,7 +56,7 @@ class Inputs:
             q.mul_(torch.where(large, LARGE, 1.0).to(q.dtype)[:, :, None])
 
 
-def large_queries(problem: Problem, seed: int) -> Tensor:
+def large_queries(problem: AttentionProblem, seed: int) -> Tensor:
     """(heads, queries): which have large scores in the data of a check."""
     heads = torch.arange(problem.heads, device=problem.device)[:, None]
     rows = torch.arange(problem.queries, device=problem.device)[None]
@@ -65,7 +65,7 @@ def large_queries(problem: Problem, seed: int) -> Tensor:
     return (rows % LARGE_EVERY == LARGE_FIRST).expand(problem.heads, -1)
 
 
-def make(problem: Problem, layout: str, q: Tensor | None = None) -> Inputs:
+def make(problem: AttentionProblem, layout: str, q: Tensor | None = None) -> Inputs:
     """Uninitialised inputs; `q` is shared if given."""
     p = problem
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.compare import Rows, array, worst
 from tbench.components.workload import Check
 
@@ -35,7 +35,7 @@ class Sample:
     rows: Tensor
 
 
-def draw(problem: Problem, seed: int) -> Sample:
+def draw(problem: AttentionProblem, seed: int) -> Sample:
     p = problem
     chance = random.Random(seed)
     every = [(batch, head) for batch in range(p.batch) for head in range(p.kv_heads)]
@@ -52,7 +52,7 @@ def draw(problem: Problem, seed: int) -> Sample:
 
 
 def attention(
-    problem: Problem, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, grad: Tensor | None
+    problem: AttentionProblem, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, grad: Tensor | None
 ) -> dict[str, Tensor]:
     """One KV head, by the equation: q and grad (group, rows, head_dim), k and v (keys, head_dim), in their own dtype.
 
@@ -74,7 +74,7 @@ def attention(
 class Expected:
     """What the sampled rows should be: per (batch, KV head) and name, of the result and its gradients."""
 
-    problem: Problem
+    problem: AttentionProblem
     sample: Sample
     rows: Mapping[tuple[int, int], Mapping[str, Rows]]
 
@@ -92,7 +92,7 @@ class Expected:
         return worst(checks)
 
 
-def expected(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], large: Tensor | None) -> Expected:
+def expected(problem: AttentionProblem, sample: Sample, inputs: Mapping[str, Tensor], large: Tensor | None) -> Expected:
     """Work it out from q, k, v (and grad), all (batch, heads, length, head_dim); `large` (heads, queries), if any."""
     found = {}
     for batch, head in sample.heads:
@@ -118,6 +118,6 @@ def expected(problem: Problem, sample: Sample, inputs: Mapping[str, Tensor], lar
     return Expected(problem, sample, found)
 
 
-def group_of(problem: Problem, head: int) -> slice:
+def group_of(problem: AttentionProblem, head: int) -> slice:
     """The query heads of a KV head."""
     return slice(head * problem.group, (head + 1) * problem.group)

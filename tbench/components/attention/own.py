@@ -12,23 +12,23 @@ from collections.abc import Callable
 from typing import Any
 
 from tbench.components import own
-from tbench.components.attention.pattern import Full, Window
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.calling import ANY, keywords_of, told
 from tbench.components.registry import Kernel
 from tbench.errors import KernelError, Unsupported
+from tbench.model.pattern import Full, Window
 
 TENSORS = ("q", "k", "v")
 CAUSAL = ("causal", "is_causal")
 SDPA = frozenset({"is_causal", "enable_gqa"})  # of a function that does not tell: SDPA itself is one
 
 
-def kernel(place: str, problem: Problem) -> Kernel:
+def kernel(place: str, problem: AttentionProblem) -> Kernel:
     """What the place names, for one layer. A factory is given the problem."""
     return own.kernel(place, problem, TENSORS, keywords)
 
 
-def keywords(function: Callable[..., Any], problem: Problem) -> dict[str, Any]:
+def keywords(function: Callable[..., Any], problem: AttentionProblem) -> dict[str, Any]:
     """What a plain function is given beside q, k and v. Raises KernelError and Unsupported."""
     p = problem
     known = keywords_of(function)
@@ -52,7 +52,7 @@ def keywords(function: Callable[..., Any], problem: Problem) -> dict[str, Any]:
     return given
 
 
-def refuse_pattern(function: Callable[..., Any], problem: Problem, windows: bool) -> None:
+def refuse_pattern(function: Callable[..., Any], problem: AttentionProblem, windows: bool) -> None:
     """Raises Unsupported for a pattern that a plain function cannot be told."""
     pattern = problem.pattern
     if isinstance(pattern, Full) or (isinstance(pattern, Window) and windows):

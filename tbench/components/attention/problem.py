@@ -11,29 +11,18 @@ the last `window` entries where a window makes a rolling cache possible (Mistral
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tbench.components.attention.pattern import Full, Pattern, Window, pattern
+from tbench.components.problem import Problem
+from tbench.model.pattern import Full, Pattern, Window, pattern
 from tbench.records import Case
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
+@dataclass(kw_only=True)
+class AttentionProblem(Problem):
+    """One layer's attention: sizes as above, `causal`, and a plain `pattern`, never a stack."""
 
-@dataclass
-class Problem:
-    """One layer's attention. `pattern` is a plain one, never a stack.
-
-    A variant's factory reads the shapes; `hold` whatever it keeps for later calls (masks), `enter` contexts its calls
-    need, and says in `ran` and `notes` what a reader of the row must know.
-    """
-
-    case: Case
-    phase: str
-    device: str
-    dtype: str
-    batch: int
     heads: int
     kv_heads: int
     head_dim: int
@@ -41,10 +30,6 @@ class Problem:
     keys: int
     causal: bool
     pattern: Pattern
-    ran: str = ""
-    notes: list[str] = field(default_factory=list)
-    contexts: ExitStack = field(default_factory=ExitStack)
-    held: list[Any] = field(default_factory=list)
 
     @property
     def group(self) -> int:
@@ -54,14 +39,6 @@ class Problem:
     @property
     def scale(self) -> float:
         return 1 / math.sqrt(self.head_dim)
-
-    @property
-    def decode(self) -> bool:
-        return self.phase == "decode"
-
-    @property
-    def backward(self) -> bool:
-        return self.phase == "forward_backward"
 
     @property
     def dense(self) -> bool:
@@ -86,39 +63,22 @@ class Problem:
         """Position of the first query, counted in keys."""
         return self.keys - 1 if self.decode else 0
 
-    @property
-    def itemsize(self) -> int:
-        return BYTES[self.dtype]
-
     def kept(self, q: Any, k: Any) -> Any:
         """Whether a query sees a key, pattern and causality together (positions as in `Pattern.keeps`)."""
         seen = self.pattern.keeps(q, k)
         return seen & (k <= q) if self.causal else seen
 
-    def hold(self, kept: Any) -> Any:
-        """Count a tensor that the variant keeps from call to call; returns it."""
-        self.held.append(kept)
-        return kept
 
-    def enter(self, context: Any) -> None:
-        """Keep a context open for as long as the variant is used: entering it at every call would be timed."""
-        self.contexts.enter_context(context)
-
-
-def layers(case: Case) -> tuple[Problem, ...]:
+def layers(case: Case) -> tuple[AttentionProblem, ...]:
     """The problems a case is made of: one, or one for each layer of an alternating stack."""
     return tuple(layer(case, one) for one in pattern(str(case["pattern"])).layers)
 
 
-def layer(case: Case, one: Pattern) -> Problem:
+def layer(case: Case, one: Pattern) -> AttentionProblem:
     decode, seq_len = case.phase == "decode", case.integer("seq_len")
     rolling = one.window if decode and isinstance(one, Window) else None  # that cache holds nothing out of the window
-    return Problem(
-        case=case,
-        phase=case.phase,
-        device=case.device,
-        dtype=case.dtype,
-        batch=case.integer("batch"),
+    return AttentionProblem(
+        case,
         heads=case.integer("heads"),
         kv_heads=case.integer("kv_heads"),
         head_dim=case.integer("head_dim"),

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tbench.components.attention.component import ATTENTION
-from tbench.components.attention.pattern import Full
-from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.problem import AttentionProblem, layers
 from tbench.components.attention.workspace import (
     chunks,
     dense_mask,
@@ -20,13 +19,14 @@ from tbench.components.attention.workspace import (
     whole_scores,
 )
 from tbench.components.registry import Kernel
+from tbench.model.pattern import Full
 from tbench.records import Case
 
 HALF = ("bfloat16", "float16")
 COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
 
 
-def each_layer(*rules: Callable[[Problem], str | None]) -> Callable[[Case], str | None]:
+def each_layer(*rules: Callable[[AttentionProblem], str | None]) -> Callable[[Case], str | None]:
     """Limits of a variant from rules about one layer: the first reason of any layer."""
 
     def limits(case: Case) -> str | None:
@@ -36,36 +36,36 @@ def each_layer(*rules: Callable[[Problem], str | None]) -> Callable[[Case], str 
     return limits
 
 
-def full_only(problem: Problem) -> str | None:
+def full_only(problem: AttentionProblem) -> str | None:
     return (
         None if isinstance(problem.pattern, Full) else f"computes every pair; it has no pattern {problem.pattern.name}"
     )
 
 
-def window_only(problem: Problem) -> str | None:
+def window_only(problem: AttentionProblem) -> str | None:
     return None if problem.pattern.reach is not None else f"is for windows; {problem.pattern.name} has no farthest key"
 
 
-def full_or_window(problem: Problem) -> str | None:
+def full_or_window(problem: AttentionProblem) -> str | None:
     known = isinstance(problem.pattern, Full) or problem.pattern.reach is not None
     return None if known else f"knows windows, not {problem.pattern.name}"
 
 
-def half_on_cuda(problem: Problem) -> str | None:
+def half_on_cuda(problem: AttentionProblem) -> str | None:
     if problem.device == "cpu" or problem.dtype in HALF:
         return None
     return f"takes {' or '.join(HALF)} on CUDA, not {problem.dtype}"
 
 
-def small_heads(largest: int) -> Callable[[Problem], str | None]:
-    def rule(problem: Problem) -> str | None:
+def small_heads(largest: int) -> Callable[[AttentionProblem], str | None]:
+    def rule(problem: AttentionProblem) -> str | None:
         fits = problem.device == "cpu" or problem.head_dim <= largest
         return None if fits else f"takes head_dim up to {largest} on CUDA, not {problem.head_dim}"
 
     return rule
 
 
-def forward_on_cpu(problem: Problem) -> str | None:
+def forward_on_cpu(problem: AttentionProblem) -> str | None:
     return "has no backward on a CPU" if problem.backward and problem.device == "cpu" else None
 
 
@@ -74,7 +74,7 @@ def forward_on_cpu(problem: Problem) -> str | None:
     about="written out as in a textbook; all scores in memory",
     workspace=whole_scores,
 )
-def naive(problem: Problem) -> Kernel:
+def naive(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import textbook
 
     return textbook.naive(problem)
@@ -86,7 +86,7 @@ def naive(problem: Problem) -> Kernel:
     workspace=whole_scores,
     preload=COMPILER,
 )
-def naive_compiled(problem: Problem) -> Kernel:
+def naive_compiled(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import textbook
 
     return textbook.naive_compiled(problem)
@@ -98,7 +98,7 @@ def naive_compiled(problem: Problem) -> Kernel:
     limits=each_layer(full_only),
     workspace=repeated_scores,
 )
-def math(problem: Problem) -> Kernel:
+def math(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import sdpa
 
     return sdpa.backend(problem, "MATH")
@@ -110,7 +110,7 @@ def math(problem: Problem) -> Kernel:
     limits=each_layer(full_only, half_on_cuda, small_heads(256)),
     workspace=flash_scratch,
 )
-def flash(problem: Problem) -> Kernel:
+def flash(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import sdpa
 
     return sdpa.backend(problem, "FLASH_ATTENTION")
@@ -123,7 +123,7 @@ def flash(problem: Problem) -> Kernel:
     limits=each_layer(full_only),
     workspace=flash_tiles,
 )
-def efficient(problem: Problem) -> Kernel:
+def efficient(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import sdpa
 
     return sdpa.backend(problem, "EFFICIENT_ATTENTION")
@@ -137,7 +137,7 @@ def efficient(problem: Problem) -> Kernel:
     limits=each_layer(full_only, small_heads(256)),
     workspace=flash_tiles,
 )
-def cudnn(problem: Problem) -> Kernel:
+def cudnn(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import sdpa
 
     return sdpa.backend(problem, "CUDNN_ATTENTION")
@@ -150,7 +150,7 @@ def cudnn(problem: Problem) -> Kernel:
     workspace=flex_tiles,
     preload=COMPILER,
 )
-def flex(problem: Problem) -> Kernel:
+def flex(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import flex as kernels
 
     return kernels.flex(problem)
@@ -163,7 +163,7 @@ def flex(problem: Problem) -> Kernel:
     limits=each_layer(window_only),
     workspace=chunks,
 )
-def chunked(problem: Problem) -> Kernel:
+def chunked(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import chunked as kernels
 
     return kernels.chunked(problem)
@@ -174,7 +174,7 @@ def chunked(problem: Problem) -> Kernel:
     about="full attention with the pattern as a dense mask: what sparsity is not",
     workspace=dense_mask,
 )
-def masked(problem: Problem) -> Kernel:
+def masked(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import sdpa
 
     return sdpa.masked(problem)
@@ -189,14 +189,14 @@ def masked(problem: Problem) -> Kernel:
     limits=each_layer(full_or_window, small_heads(256)),
     workspace=flash_tiles,
 )
-def varlen(problem: Problem) -> Kernel:
+def varlen(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import varlen as kernels
 
     return kernels.varlen(problem)
 
 
 @ATTENTION.variant("auto", about="the best of the above that can run; says which ran")
-def auto(problem: Problem) -> Kernel:
+def auto(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.auto import choose
 
     return choose(problem)

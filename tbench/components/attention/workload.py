@@ -11,20 +11,18 @@ from torch import Tensor
 
 from tbench.components.attention import formulas, oracle
 from tbench.components.attention import inputs as making
-from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.inputs import Inputs
-from tbench.components.attention.problem import Problem, layers
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.compare import blame, own, require_forms, require_untouched
 from tbench.components.data import fill
-from tbench.components.registry import Kernel
+from tbench.components.registry import Kernel, Variant
 from tbench.components.workload import Check
-from tbench.records import Case
 
 
 class Layer:
     """One layer's operation on one set of inputs; calling it does what is timed and returns the results."""
 
-    def __init__(self, problem: Problem, attend: Kernel, inputs: Inputs) -> None:
+    def __init__(self, problem: AttentionProblem, attend: Kernel, inputs: Inputs) -> None:
         self.problem, self.attend, self.inputs = problem, attend, inputs
 
     def __call__(self) -> tuple[Any, ...]:
@@ -95,10 +93,8 @@ class AttentionWorkload:
 
     overwrites = False
 
-    def __init__(self, case: Case, seed: int, sets: int = 1) -> None:
-        variant = ATTENTION.variant_of(case)
-        problems = layers(case)
-        kernels: dict[str, tuple[Problem, Kernel]] = {}
+    def __init__(self, problems: Sequence[AttentionProblem], variant: Variant, seed: int, sets: int = 1) -> None:
+        kernels: dict[str, tuple[AttentionProblem, Kernel]] = {}
         for one in problems:  # layers of the same pattern use one kernel
             if alike(one) not in kernels:
                 kernels[alike(one)] = (one, variant.factory(one))
@@ -115,10 +111,10 @@ class AttentionWorkload:
             notes.append(f"mean of a stack of {self.layers} layers, one of them full")
         self.notes = tuple(dict.fromkeys(notes))
         held = sum(tensor.nbytes for problem, _ in kernels.values() for tensor in problem.held)
-        self.resident_bytes = formulas.resident_bytes(case) + held
+        self.resident_bytes = formulas.resident_bytes(problems) + held
         self.contexts = [problem.contexts for problem, _ in kernels.values()]
 
-    def made(self, kernels: Sequence[tuple[Problem, Kernel]], layout: str) -> list[Layer]:
+    def made(self, kernels: Sequence[tuple[AttentionProblem, Kernel]], layout: str) -> list[Layer]:
         """The layers of one set of inputs."""
         inputs: Inputs | None = None
         steps = []
@@ -159,7 +155,7 @@ class AttentionWorkload:
             contexts.close()
 
 
-def alike(problem: Problem) -> str:
+def alike(problem: AttentionProblem) -> str:
     return f"{problem.pattern.text} {problem.keys}"
 
 

@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from tbench.components.attention.formulas import cache_bytes, gradient_bytes, query_bytes, score_bytes
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.threads import worker_threads
 
 ON_MATRIX_UNIT = {"bfloat16": "amx_bf16", "float16": "amx_fp16"}  # number format to the processor's flag
 
 
-def whole_scores(problem: Problem) -> int:
+def whole_scores(problem: AttentionProblem) -> int:
     """The textbook's score matrices: two at a time forward, three backward, when dq and dk do not exist yet."""
     p = problem
     mask = 0 if p.dense else p.queries * p.keys
@@ -26,7 +26,7 @@ def whole_scores(problem: Problem) -> int:
     return mask + 2 * score_bytes(p)
 
 
-def repeated_scores(problem: Problem) -> int:
+def repeated_scores(problem: AttentionProblem) -> int:
     """SDPA's fallback: all in float32, inputs scaled first, K and V repeated for shared heads, the mask as floats."""
     p = problem
     per_head = 4 * p.batch * p.heads * p.head_dim  # float32 bytes of one position in all heads
@@ -38,7 +38,7 @@ def repeated_scores(problem: Problem) -> int:
     return scores + mask + scaled + upcast + repeated
 
 
-def packed_keys(problem: Problem, heads: int, width: int) -> int:
+def packed_keys(problem: AttentionProblem, heads: int, width: int) -> int:
     """K and V in the layout that a processor's matrix unit (AMX) reads, and a tile of each thread.
 
     Only where there are queries enough to be worth it (FlashAttentionKernel.cpp, `need_pack`; as weighed).
@@ -59,7 +59,7 @@ def processor_flags() -> frozenset[str]:
     return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
 
 
-def flash_tiles(problem: Problem) -> int:
+def flash_tiles(problem: AttentionProblem) -> int:
     """Log-sum-exp, and on a CPU a set of tiles for each thread (PyTorch, FlashAttentionKernel.cpp)."""
     p = problem
     folded = p.dense and p.group > 1  # query heads of a group stand one after the other
@@ -79,7 +79,7 @@ def flash_tiles(problem: Problem) -> int:
     return logsumexp + query_bytes(p) + spread + worker_threads() * (2 * 4 * tile * width + 2 * half)
 
 
-def flash_scratch(problem: Problem) -> int:
+def flash_scratch(problem: AttentionProblem) -> int:
     """Tiles, and what PyTorch's backward makes beside them on a GPU (flash_attn/flash_api.cpp).
 
     Row sums of dout · out, copies of both in the kernel's layout, and gradients of K and V for every query head, added
@@ -92,17 +92,17 @@ def flash_scratch(problem: Problem) -> int:
     return flash_tiles(p) + 4 * p.batch * p.heads * p.queries + 2 * query_bytes(p) + spread
 
 
-def flex_tiles(problem: Problem) -> int:
+def flex_tiles(problem: AttentionProblem) -> int:
     """Tiles as in flash, and q and the result once more in the layout of the compiled kernel."""
     return flash_tiles(problem) + 2 * query_bytes(problem)
 
 
-def dense_mask(problem: Problem) -> int:
+def dense_mask(problem: AttentionProblem) -> int:
     """A boolean mask, and the additive one that is made of it at every call."""
     return (1 + problem.itemsize) * problem.queries * problem.keys + flash_tiles(problem)
 
 
-def chunks(problem: Problem) -> int:
+def chunks(problem: AttentionProblem) -> int:
     """Pieces of the output before they are joined; backward, gradients of K and V for every overlapping piece."""
     p = problem
     overlap = 5 * cache_bytes(p) - gradient_bytes(p) if p.backward else 0  # pieces are a quarter of a window

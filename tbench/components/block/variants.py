@@ -5,28 +5,28 @@ from __future__ import annotations
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import layers
 from tbench.components.block.component import BLOCK
-from tbench.components.block.design import Design
+from tbench.components.block.problem import BlockProblem
 from tbench.components.registry import Kernel
 from tbench.records import Case
 
 
 def as_attention(case: Case) -> str | None:
     """A block can run where the attention inside can."""
-    return ATTENTION.unsupported(Design.of(case).attention_case())
+    return ATTENTION.unsupported(BlockProblem(case).attention_case())
 
 
 @BLOCK.variant("naive", about="attention as in a textbook, all scores in memory", limits=as_attention)
-def naive(design: Design) -> Kernel:
-    return attention(design)
+def naive(block: BlockProblem) -> Kernel:
+    return attention(block)
 
 
 @BLOCK.variant("flash", about="FlashAttention", limits=as_attention)
-def flash(design: Design) -> Kernel:
-    return attention(design)
+def flash(block: BlockProblem) -> Kernel:
+    return attention(block)
 
 
-def attention(design: Design) -> Kernel:
-    """`attend(q, k, v)` of the attention component for the design's kernel."""
-    inside = design.attention_case()
+def attention(block: BlockProblem) -> Kernel:
+    """`attend(q, k, v)` of the attention component for the case's kernel."""
+    inside = block.attention_case()
     attend: Kernel = ATTENTION.variant_of(inside).factory(layers(inside)[0])
     return attend

@@ -9,46 +9,68 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tbench.components.block import formulas, reference
-from tbench.components.block.component import BLOCK
-from tbench.components.block.design import Design
-from tbench.components.block.model import ATTENTION, Block
+from tbench.components.block import formulas
+from tbench.components.block.problem import BlockProblem
 from tbench.components.compare import Rows, array, blame, loosened, own, require_form, require_untouched, worst
 from tbench.components.data import fill, holds, nudge
-from tbench.components.registry import Kernel
+from tbench.components.registry import Variant
 from tbench.components.workload import Check
-from tbench.records import Case
+from tbench.model import reference
+from tbench.model.encodings import rope_tables
+from tbench.model.transformer import Attend, Block, KVCache
 
 MOST_ROWS = 16
+INSIDE = "attention's result inside the block"
 CHAIN = 2.0  # of the limit of a single operation: a block is a chain of them
 SMALLEST_ROW = {"result": 0.1, "gradient": 1.0}  # of the root mean square row, as in attention's oracle
 
 
 class Set:
-    """One set of inputs: x, the cache in decode, the weights; calling it does what is timed."""
+    """One set of inputs: x, the cache in decode, the block; calling it does what is timed."""
 
-    def __init__(self, work: BlockWorkload, weights: Mapping[str, Tensor]) -> None:
-        design = work.design
-        self.x = work.empty(design.batch, design.queries, design.hidden)
-        self.w = weights
-        self.grad = torch.empty_like(self.x, requires_grad=False) if design.backward else None
-        size = (design.batch, design.kv_heads, design.seq_len, design.head_dim)
-        self.cache = (work.empty(*size), work.empty(*size)) if design.decode else None
-        self.block = Block(design, work.attend, self.cache)
+    def __init__(self, work: BlockWorkload, block: Block) -> None:
+        problem, config = work.problem, work.problem.config
+        self.x = work.empty(problem.batch, problem.queries, config.hidden)
+        self.block, self.attend, self.rotation = block, work.attend, work.rotation
+        self.weights = dict(block.named_parameters())
+        self.grad = torch.empty_like(self.x, requires_grad=False) if problem.backward else None
+        self.cache: KVCache | None = None
+        if problem.decode:
+            size = (problem.batch, config.kv_heads, problem.seq_len, config.head_dim)
+            self.cache = KVCache(work.empty(*size), work.empty(*size))
 
     def __call__(self) -> Any:
-        out = self.block(self.x, self.w)
+        out = self.passed()
         if self.grad is None:
             return (out,)
         try:  # costs nothing where nothing is raised
-            return (out, *torch.autograd.grad(out, (self.x, *self.w.values()), self.grad))
+            return (out, *torch.autograd.grad(out, (self.x, *self.weights.values()), self.grad))
         except Exception as failure:
             blame([out], {"x": self.x}, failure)
             raise
 
+    def passed(self) -> Tensor:
+        try:
+            out: Tensor = self.block(self.x, self.attend, self.rotation, self.cache)
+        except Exception:
+            self.watched()  # it may be that attention gave what the block cannot go on with
+            raise
+        return out
+
+    def watched(self) -> Any:
+        """A call; what attention returns in it must have q's form, or it could still pass by being broadcast."""
+
+        def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            out: Tensor = self.attend(q, k, v)
+            require_form(INSIDE, out, q)
+            return out
+
+        return self.block(self.x, attend, self.rotation, self.cache)
+
     def changing(self) -> list[Tensor]:
         """All but the weights."""
-        return [self.x, *(self.cache or ()), *([] if self.grad is None else [self.grad])]
+        cache = () if self.cache is None else (self.cache.k, self.cache.v)
+        return [self.x, *cache, *([] if self.grad is None else [self.grad])]
 
     def fill(self, generator: torch.Generator) -> None:
         for x in self.changing():
@@ -56,7 +78,7 @@ class Set:
 
     def held(self) -> dict[str, Tensor]:
         """Copies of everything but the weights and the cache's last place, which the block writes."""
-        kept = {} if self.cache is None else dict(zip("kv", (x[:, :, :-1] for x in self.cache), strict=True))
+        kept = {} if self.cache is None else {"k": self.cache.k[:, :, :-1], "v": self.cache.v[:, :, :-1]}
         named = {"x": self.x, **({} if self.grad is None else {"grad": self.grad}), **kept}
         return {name: x.detach().clone() for name, x in named.items()}
 
@@ -65,31 +87,45 @@ class BlockWorkload:
     """See `tbench.components.workload.Workload`. Sets share the weights unless they are `apart`, as layers are."""
 
     layers = 1
-    notes: tuple[str, ...] = ()
     overwrites = False
 
-    def __init__(self, case: Case, seed: int, sets: int = 1, apart: bool = False) -> None:
-        self.design = design = Design.of(case)
-        self.attend: Kernel = BLOCK.variant_of(case).factory(design)
-        self.generator = torch.Generator(design.device).manual_seed(seed)
+    def __init__(self, problem: BlockProblem, variant: Variant, seed: int, sets: int = 1, apart: bool = False) -> None:
+        self.problem = problem
+        self.attend: Attend = variant.factory(problem)
+        self.rotation = self.rotated()
+        self.generator = torch.Generator(problem.device).manual_seed(seed)
         self.sets: list[Set] = []
         for number in range(sets):
-            self.sets.append(Set(self, self.weights() if apart or number == 0 else self.sets[0].w))
+            self.sets.append(Set(self, self.block() if apart or number == 0 else self.sets[0].block))
             self.sets[-1].fill(self.generator)
         self.calls: Sequence[Callable[[], Any]] = self.sets
-        self.ran = str(case["kernel"])
-        self.resident_bytes = formulas.resident_bytes(design)
+        self.ran = variant.name
+        self.notes = tuple(problem.notes)
+        self.resident_bytes = formulas.resident_bytes(problem)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        found: torch.dtype = getattr(torch, self.problem.dtype)
+        return found
 
     def empty(self, *size: int) -> Tensor:
-        d = self.design
-        return torch.empty(size, dtype=getattr(torch, d.dtype), device=d.device, requires_grad=d.backward)
+        p = self.problem
+        return torch.empty(size, dtype=self.dtype, device=p.device, requires_grad=p.backward)
 
-    def weights(self) -> dict[str, Tensor]:
+    def rotated(self) -> tuple[Tensor, Tensor] | None:
+        """RoPE's cosines and sines of the tokens of a call."""
+        p = self.problem
+        if not p.config.rotary:
+            return None
+        positions = torch.arange(p.first, p.seq_len, device=p.device)
+        return rope_tables(positions, p.config.head_dim, p.config.rope_base, dtype=self.dtype)
+
+    def block(self) -> Block:
         """Matrices so that a product keeps the size of its input, scales about 1, biases about 0."""
-        made = {name: self.empty(*size) for name, size in self.design.weights().items()}
-        for name, weight in made.items():
+        made = Block(self.problem.config, self.problem.device, self.dtype).requires_grad_(self.problem.backward)
+        for name, weight in made.named_parameters():
             fill(weight, self.generator, weight.shape[-1] ** -0.5 if weight.dim() == 2 else 0.1)
-            if name.startswith("norm"):
+            if name in ("norm1", "norm2"):
                 with torch.no_grad():
                     weight.add_(1.0)
         return made
@@ -104,33 +140,20 @@ class BlockWorkload:
 
     @property
     def w(self) -> Mapping[str, Tensor]:
-        return self.sets[0].w
+        return self.sets[0].weights
 
     def check(self, seed: int) -> Check:
         one = self.sets[0]
         expectation = self.expect(0, seed)
         try:
-            return expectation.compare(self.watching_attention(one))
+            one.watched()
+            return expectation.compare(one())
         finally:
             expectation.done()
 
-    def watching_attention(self, one: Set) -> Any:
-        """A call; what attention returns in it must have q's form, or it could still pass by being broadcast."""
-
-        def watched(q: Tensor, k: Tensor, v: Tensor) -> Any:
-            out = self.attend(q, k, v)
-            require_form(ATTENTION, out, q)
-            return out
-
-        one.block.attend = watched
-        try:
-            return one()
-        finally:
-            one.block.attend = self.attend
-
     def expect(self, index: int, seed: int) -> Expectation:
         """Some rows of one sequence; the gradient of the result is 0 everywhere else."""
-        d, one, generator = self.design, self.sets[index], torch.Generator(self.design.device).manual_seed(seed)
+        d, one, generator = self.problem, self.sets[index], torch.Generator(self.problem.device).manual_seed(seed)
         one.fill(generator)
         chance = random.Random(seed)
         sequence = chance.randrange(d.batch)
@@ -157,15 +180,15 @@ class BlockWorkload:
         self, one: Set, sequence: int, rows: Tensor, active: Tensor | None, dtype: torch.dtype
     ) -> dict[str, Tensor]:
         """The result's rows, and with a backward pass the gradients of x and the weights, in `dtype`."""
-        d = self.design
+        d = self.problem
 
         def as_(x: Tensor) -> Tensor:
             return x.detach().to(dtype, copy=True)
 
-        w = {name: as_(weight).requires_grad_(d.backward) for name, weight in one.w.items()}
+        w = {name: as_(weight).requires_grad_(d.backward) for name, weight in one.weights.items()}
         x = as_(one.x[sequence]).requires_grad_(d.backward)
-        cache = None if one.cache is None else (as_(one.cache[0][sequence]), as_(one.cache[1][sequence]))
-        out = reference.block(d, x, w, rows, cache, active)
+        cache = None if one.cache is None else (as_(one.cache.k[sequence]), as_(one.cache.v[sequence]))
+        out = reference.block(d.config, x, w, rows, d.first, cache, active)
         if one.grad is None:
             return {"out": out.detach()}
         grads = torch.autograd.grad(out, (x, *w.values()), as_(one.grad[sequence, rows]))
@@ -173,11 +196,20 @@ class BlockWorkload:
 
     def active(self, one: Set, sequence: int, rows: Tensor) -> Tensor | None:
         """Which units of the rows ReLU lets through, as the case's own dtype decides."""
-        if self.design.gated or one.grad is None:
+        if self.problem.config.activation != "relu" or one.grad is None:
             return None
-        watched = Watched(self.design, self.attend, one.cache)
-        watched(one.x, one.w)
-        return watched.seen[sequence, rows]
+        seen: list[Tensor] = []
+
+        def watched(x: Tensor) -> Tensor:
+            seen.append(Block.activated(one.block, x))
+            return seen[-1]
+
+        one.block.activated = watched  # type: ignore[method-assign]
+        try:
+            one()
+        finally:
+            del one.block.activated
+        return seen[0][sequence, rows].detach() > 0
 
     def nudge(self, index: int) -> None:
         for x in self.sets[index].changing():
@@ -210,19 +242,10 @@ class Expectation:
         found["out"] = found["out"][self.sequence, self.rows]
         if self.set.grad is not None:
             found["dx"] = found["dx"][self.sequence]
-        dtype = self.work.design.dtype
+        dtype = self.work.problem.dtype
         checks = [right.compare(found[name], dtype) for name, right in self.named.items()]
         return loosened(worst(checks), CHAIN)
 
     def done(self) -> None:
         if self.set.grad is not None:
             fill(self.set.grad, self.generator)
-
-
-class Watched(Block):
-    """The same block; remembers which units came through its activation."""
-
-    def activated(self, x: Tensor, w: Mapping[str, Tensor]) -> Tensor:
-        out = super().activated(x, w)
-        self.seen = out.detach() > 0
-        return out

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from tbench.components.feedforward import variants
 from tbench.components.feedforward.component import FEEDFORWARD
-from tbench.components.feedforward.formulas import parameters
 
-__all__ = ["FEEDFORWARD", "parameters", "variants"]  # variants register themselves
+__all__ = ["FEEDFORWARD", "variants"]  # variants register themselves

@@ -5,51 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.feedforward import formulas
-from tbench.components.feedforward.formulas import ACTIVATIONS, FeedForward
+from tbench.components.feedforward.formulas import FeedForward
 from tbench.components.own import kernel
-from tbench.components.registry import Axis, Component, Impossible, Kernel
-from tbench.records import Case, Value, Work
+from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant, beside
+from tbench.model.config import CHOICES, GATED, matched_width
+from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
     Axis("seq_len", "int", "tokens of a sequence"),
     Axis("hidden", "int", "size of a token's vector"),
-    Axis("activation", "choice", "what lies between the products", default="swiglu", choices=ACTIVATIONS),
-    Axis(
-        "width",
-        "choice",
-        "inner size: same is 4 · hidden; matched is 2/3 of it for gated layers, as many parameters as the others have",
-        default="matched",
-        choices=("matched", "same"),
-    ),
+    Axis("activation", "choice", "what lies between the products", default="swiglu", choices=CHOICES["activation"]),
+    Axis("ffn_hidden", "int", "width inside [4 · hidden; with a gate about 2/3 of it, for equally many parameters]"),
     Axis("kernel", "choice", "how it is computed", default="default"),
 )
 
 
 def complete(values: dict[str, Any]) -> dict[str, Value]:
-    """Raises Impossible where two thirds of the width cannot match the parameters, and KeyError without `hidden`."""
-    hidden, gated = values["hidden"], values["activation"] in formulas.GATED
-    if gated and values["width"] == "matched" and formulas.matched_width(4 * hidden) is None:
+    """The width inside where it is not given. Raises Impossible where two thirds of 4 · hidden cannot match the
+    parameters, and KeyError without `hidden`."""
+    hidden, gated = values["hidden"], values["activation"] in GATED
+    width = values.setdefault("ffn_hidden", matched_width(4 * hidden, gated))
+    if width is None:
         least = formulas.LEAST_MATCHED
         raise Impossible("hidden", f"{hidden} is too small to match parameters within 1%; write {least} or more")
     return values
 
 
-def work(case: Case) -> Work:
-    return formulas.work(FeedForward(case))
+def build(layer: FeedForward, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+    from tbench.components.feedforward import workload
 
-
-def predict_bytes(case: Case) -> int:
-    """Bytes at the peak: what is there before the call, and what the variant needs at most beside it."""
-    workspace = FEEDFORWARD.variant_of(case).workspace
-    layer = FeedForward(case)
-    return formulas.resident_bytes(layer) + (workspace(layer) if workspace else 0)
-
-
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
-    from tbench.components.feedforward.workload import build
-
-    return build(case, seed, sets, apart)
+    return workload.build(layer, variant, seed, sets, apart)
 
 
 def own(place: str, layer: FeedForward) -> Kernel:
@@ -64,8 +50,9 @@ FEEDFORWARD = Component(
     phases=("forward", "forward_backward"),
     variant_axis="kernel",
     complete=complete,
-    work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    problem=FeedForward,
+    work=formulas.work,
+    peak=beside(formulas.resident_bytes),
+    build=build,
     own=own,
 )

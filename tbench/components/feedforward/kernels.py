@@ -3,8 +3,8 @@
     relu, gelu       act(x W_inᵀ) W_outᵀ                      Vaswani et al. 2017, §3.3; Hendrycks & Gimpel 2016
     geglu, swiglu    (act(x W_gateᵀ) ⊙ x W_upᵀ) W_outᵀ        Shazeer 2020, equation 6
 
-Shapes: x and the result (batch, seq_len, hidden); W_in, W_gate, W_up (inner, hidden); W_out (hidden, inner). GELU is
-the exact one, with erf.
+Shapes: x and the result (batch, seq_len, hidden); W_in, W_gate, W_up (ffn_hidden, hidden); W_out
+(hidden, ffn_hidden). GELU is the exact one, with erf.
 """
 
 from __future__ import annotations

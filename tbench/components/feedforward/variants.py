@@ -5,8 +5,8 @@ from __future__ import annotations
 from tbench.components.feedforward import workspace
 from tbench.components.feedforward.component import FEEDFORWARD
 from tbench.components.feedforward.formulas import FeedForward
+from tbench.components.problem import COMPILER
 from tbench.components.registry import Kernel
-from tbench.components.setting import COMPILER
 from tbench.records import Case
 
 

@@ -9,18 +9,16 @@ import torch
 from torch import Tensor
 
 from tbench.components.feedforward import kernels
-from tbench.components.feedforward.component import FEEDFORWARD
 from tbench.components.feedforward.formulas import FeedForward
+from tbench.components.registry import Variant
 from tbench.components.rowwise import Operation, RowWise, plain
-from tbench.records import Case
 
 KINK = 1e-5  # an inner value this close to ReLU's kink may be on either side of it, by rounding
 
 
-def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
-    layer = FeedForward(case)
-    into = ((layer.inner, layer.hidden), 1 / sqrt(layer.hidden))
-    out = ((layer.hidden, layer.inner), 1 / sqrt(layer.inner))
+def build(layer: FeedForward, variant: Variant, seed: int, sets: int, apart: bool) -> RowWise:
+    into = ((layer.ffn_hidden, layer.hidden), 1 / sqrt(layer.hidden))
+    out = ((layer.hidden, layer.ffn_hidden), 1 / sqrt(layer.ffn_hidden))
     operation = Operation(
         inputs={"x": (layer.batch, layer.seq_len, layer.hidden)},
         parameters=({"w_gate": into, "w_up": into, "w_out": out} if layer.gated else {"w_in": into, "w_out": out}),
@@ -28,7 +26,7 @@ def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
         plain=plain((kernels.gated if layer.gated else kernels.plain)(layer.activation)),
         smooth=away_from_the_kink if layer.activation == "relu" and layer.backward else None,
     )
-    return RowWise(layer, operation, FEEDFORWARD.variant_of(case).factory(layer), seed, sets, apart)
+    return RowWise(layer, operation, variant.factory(layer), seed, sets, apart)
 
 
 def away_from_the_kink(x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from tbench.components.feedforward.formulas import FeedForward, inner_bytes, x_b
 
 def sizes(layer: FeedForward) -> tuple[int, int, int]:
     """I, X and W."""
-    return inner_bytes(layer), x_bytes(layer), layer.itemsize * layer.hidden * layer.inner
+    return inner_bytes(layer), x_bytes(layer), layer.itemsize * layer.hidden * layer.ffn_hidden
 
 
 def eager(layer: FeedForward) -> int:

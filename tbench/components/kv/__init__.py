@@ -1,33 +1,18 @@
 """Keys and values as a quantity: how many matrices, how many bytes a token, how much of a model's memory. No torch.
 
-Nothing is timed here. The projections are real modules whose parameters are counted, the cache is a real tensor whose
-bytes are; both on PyTorch's meta device, which has shapes but no memory, so that a model of any size can be counted.
+Nothing is timed or allocated here: the shapes are those of the block that is timed (`tbench.model.config`), so
+a model of any size can be counted. A test holds them against the parameters of released models, to the last one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from tbench.components.kv.caching import SCHEMA, cache
 from tbench.components.registry import Axis, Component, Impossible
+from tbench.model.config import CHOICES, uneven
 from tbench.records import Case, Value
-
-SCHEMA = {"type": "string", "pattern": r"^(full|rolling:\d+)$", "examples": ["full", "rolling:4096"]}
-
-
-def cache(value: Any) -> str:
-    """`full`, or `rolling:4096` for a cache that keeps the last 4096 tokens. Raises ValueError."""
-    if isinstance(value, str) and (value == "full" or kept(value)):
-        return value
-    raise ValueError(f"{value!r} is no cache; write full, or rolling:4096 to keep the last 4096 tokens")
-
-
-def kept(text: str) -> int | None:
-    """Tokens that a cache keeps at most; None where it keeps all."""
-    found = re.fullmatch(r"rolling:([1-9]\d{0,8})", text)
-    return int(found[1]) if found else None
-
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -38,7 +23,12 @@ AXES = (
     Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
     Axis("head_dim", "int", "size of a head"),
     Axis("ffn_hidden", "int", "width inside the feed-forward layer", default=None),
-    Axis("ffn_matrices", "int", "matrices of the feed-forward layer: 3 if gated, else 2", default=3),
+    Axis("activation", "choice", "a gated one has a third matrix", "swiglu", CHOICES["activation"]),
+    Axis("norm", "choice", "normalisation", "rmsnorm", CHOICES["norm"]),
+    Axis("bias", "choice", "which matrices have a bias", "none", CHOICES["bias"]),
+    Axis("position_encoding", "choice", "a learned one is a table", "rope", CHOICES["position_encoding"]),
+    Axis("max_positions", "int", "rows of a learned table", default=1),
+    Axis("tied_embeddings", "bool", "the output matrix is the embedding", default=False),
     Axis("cache", "cache", "what the KV cache keeps: full, or rolling:N", "full", parse=cache, schema=SCHEMA),
     Axis("vocab", "int", "tokens known to the model"),
     Axis("method", "choice", "how the figures are had", default="counted"),
@@ -51,9 +41,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     kv_heads = values.setdefault("kv_heads", heads)
     values.setdefault("ffn_hidden", 4 * hidden)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     return values
 
 
@@ -64,12 +52,12 @@ KV = Component(
     phases=("decode",),
     variant_axis="method",
     complete=complete,
-    predict_bytes=lambda case: 2**20,  # shapes only
+    peak=lambda case, variant: 2**20,  # shapes only
     experiment=True,
 )
 
 
-@KV.variant("counted", about="parameters of real modules and bytes of real tensors, without memory behind them")
+@KV.variant("counted", about="parameters by their shapes, and the bytes of a cache")
 def counted(case: Case, seed: int) -> Mapping[str, Any]:
     from tbench.components.kv.counting import count
 

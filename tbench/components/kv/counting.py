@@ -1,50 +1,23 @@
-"""The modules of a decoder, as far as their sizes matter, and what is counted on them."""
+"""What is counted of a decoder: the parameters of its shapes, and the bytes of its cache. No torch."""
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
 
-import torch
-from torch import nn
-
-from tbench.components.kv import kept
+from tbench.components.kv.caching import kept
+from tbench.components.problem import BYTES
+from tbench.model.config import ModelConfig
 from tbench.records import Case
 
-
-def projections(hidden: int, heads: int, kv_heads: int, head_dim: int, **where: Any) -> nn.ModuleDict:
-    """The attention of one layer: queries for every head, keys and values for every KV head, and the way out."""
-    return nn.ModuleDict(
-        {
-            "query": nn.Linear(hidden, heads * head_dim, bias=False, **where),
-            "key": nn.Linear(hidden, kv_heads * head_dim, bias=False, **where),
-            "value": nn.Linear(hidden, kv_heads * head_dim, bias=False, **where),
-            "out": nn.Linear(heads * head_dim, hidden, bias=False, **where),
-        }
-    )
+SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions")
+SWITCHES = ("norm", "activation", "bias", "position_encoding")
 
 
-def decoder(case: Case, **where: Any) -> nn.ModuleDict:
-    """Embedding, layers and output matrix. Norms and biases, thousandths of the whole, are left out."""
-    hidden, ffn, vocab = case.integer("hidden"), case.integer("ffn_hidden"), case.integer("vocab")
-    layer = [
-        nn.ModuleDict(
-            {
-                "attention": projections(
-                    hidden, case.integer("heads"), case.integer("kv_heads"), case.integer("head_dim"), **where
-                ),
-                "feedforward": nn.ModuleList(
-                    nn.Linear(hidden, ffn, bias=False, **where) for _ in range(case.integer("ffn_matrices"))
-                ),
-            }
-        )
-        for _ in range(case.integer("layers"))
-    ]
-    return nn.ModuleDict(
-        {
-            "embedding": nn.Embedding(vocab, hidden, **where),
-            "layers": nn.ModuleList(layer),
-            "output": nn.Linear(hidden, vocab, bias=False, **where),
-        }
+def config_of(case: Case) -> ModelConfig:
+    return ModelConfig(
+        **{size: case.integer(size) for size in SIZES},
+        **{switch: str(case[switch]) for switch in SWITCHES},
+        tied_embeddings=bool(case["tied_embeddings"]),
     )
 
 
@@ -53,27 +26,22 @@ def count(case: Case) -> dict[str, int | float]:
 
     `matrices`: per-head projection matrices of one layer (W_O, which sharing does not touch, is left out).
     `kv_cache_bytes_per_token`, `kv_cache_bytes` (at `seq_len`, or what a rolling cache keeps of it; all layers, whole
-    batch). `weight_bytes`, and
-    `inference_bytes`: weights and cache together. `cache_share`: the cache's part of those.
+    batch). `parameters` of the whole model, norms and biases included, `weight_bytes` of them, and `inference_bytes`:
+    weights and cache together. `cache_share`: the cache's part of those.
     """
-    where = {"device": "meta", "dtype": getattr(torch, case.dtype)}
-    batch, layers = case.integer("batch"), case.integer("layers")
+    config, itemsize = config_of(case), BYTES[case.dtype]
+    shapes = config.block_shapes()
+    learned = sum(prod(shapes[name]) for name in ("wq", "wk", "wv"))
     tokens = min(case.integer("seq_len"), kept(str(case["cache"])) or case.integer("seq_len"))
-    kv_heads, head_dim = case.integer("kv_heads"), case.integer("head_dim")
-    attention = projections(case.integer("hidden"), case.integer("heads"), kv_heads, head_dim, **where)
-    learned = sum(parameters(attention[name]) for name in ("query", "key", "value"))
-    token = torch.empty(2, layers, 1, kv_heads, 1, head_dim, **where)
-    cache = torch.empty(2, layers, batch, kv_heads, tokens, head_dim, **where)
-    weights = parameters(decoder(case, **where)) * token.itemsize
+    token = 2 * config.layers * config.kv_heads * config.head_dim * itemsize
+    cache = case.integer("batch") * tokens * token
+    weights = config.parameters * itemsize
     return {
-        "matrices": learned // (case.integer("hidden") * head_dim),
-        "kv_cache_bytes_per_token": token.nbytes,
-        "kv_cache_bytes": cache.nbytes,
+        "matrices": learned // (config.hidden * config.head_dim),
+        "kv_cache_bytes_per_token": token,
+        "kv_cache_bytes": cache,
+        "parameters": config.parameters,
         "weight_bytes": weights,
-        "inference_bytes": weights + cache.nbytes,
-        "cache_share": cache.nbytes / (weights + cache.nbytes),
+        "inference_bytes": weights + cache,
+        "cache_share": cache / (weights + cache),
     }
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())

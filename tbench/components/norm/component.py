@@ -7,8 +7,8 @@ from typing import Any
 from tbench.components.norm import formulas
 from tbench.components.norm.formulas import Norm
 from tbench.components.own import kernel
-from tbench.components.registry import Axis, Component, Kernel
-from tbench.records import Case, Value, Work
+from tbench.components.registry import Axis, Component, Kernel, Variant, beside
+from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -24,20 +24,10 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-def work(case: Case) -> Work:
-    return formulas.work(Norm(case))
+def build(norm: Norm, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+    from tbench.components.norm import workload
 
-
-def predict_bytes(case: Case) -> int:
-    """Bytes at the peak: what is there before the call, and what the variant needs at most beside it."""
-    workspace = NORM.variant_of(case).workspace
-    return formulas.resident_bytes(Norm(case)) + (workspace(Norm(case)) if workspace else 0)
-
-
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
-    from tbench.components.norm.workload import build
-
-    return build(case, seed, sets, apart)
+    return workload.build(norm, variant, seed, sets, apart)
 
 
 def own(place: str, norm: Norm) -> Kernel:
@@ -52,8 +42,9 @@ NORM = Component(
     phases=("forward", "forward_backward"),
     variant_axis="kernel",
     complete=complete,
-    work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    problem=Norm,
+    work=formulas.work,
+    peak=beside(formulas.resident_bytes),
+    build=build,
     own=own,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tbench.components.setting import Setting
+from tbench.components.problem import Problem
 from tbench.records import Work
 
 EPSILON = 1e-5
@@ -33,7 +33,7 @@ WRITTEN_OUT = {
 CHAIN = {("rmsnorm", "forward"): (8, 12), ("rmsnorm", "forward_backward"): (24, 26)}
 
 
-class Norm(Setting):
+class Norm(Problem):
     """Sizes of one normalisation."""
 
     @property

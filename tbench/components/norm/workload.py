@@ -8,14 +8,12 @@ import torch
 from torch import Tensor
 
 from tbench.components.norm import kernels
-from tbench.components.norm.component import NORM
 from tbench.components.norm.formulas import EPSILON, Norm
+from tbench.components.registry import Variant
 from tbench.components.rowwise import Operation, RowWise, plain
-from tbench.records import Case
 
 
-def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
-    norm = Norm(case)
+def build(norm: Norm, variant: Variant, seed: int, sets: int, apart: bool) -> RowWise:
     vector = ((norm.hidden,), 1.0)
     operation = Operation(
         inputs={"x": (norm.batch, norm.seq_len, norm.hidden)},
@@ -24,7 +22,7 @@ def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
         plain=plain(kernels.layernorm if norm.layernorm else kernels.rmsnorm),
         hard=harden,
     )
-    return RowWise(norm, operation, NORM.variant_of(case).factory(norm), seed, sets, apart)
+    return RowWise(norm, operation, variant.factory(norm), seed, sets, apart)
 
 
 MEAN, TINY, LARGE, OUTLIER = 2.0, 1e-3, 300.0, 30.0

@@ -7,8 +7,9 @@ from typing import Any
 from tbench.components.own import kernel
 from tbench.components.position import formulas
 from tbench.components.position.formulas import ENCODINGS, Position
-from tbench.components.registry import Axis, Component, Impossible, Kernel
-from tbench.records import Case, Value, Work
+from tbench.components.registry import Axis, Component, Impossible, Kernel, Variant, beside
+from tbench.model.config import uneven
+from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "sequences side by side", default=1),
@@ -35,28 +36,16 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     heads, head_dim = values["heads"], values["head_dim"]
     kv_heads = values.setdefault("kv_heads", heads)
     if heads % kv_heads:
-        raise Impossible(
-            "kv_heads", f"{kv_heads} KV heads cannot be shared evenly by {heads} heads; write a divisor of {heads}"
-        )
+        raise Impossible("kv_heads", uneven(heads, kv_heads))
     if values["encoding"] in ("rope", "rope-interpolated", "sinusoidal") and head_dim % 2:
         raise Impossible("head_dim", f"{values['encoding']} works on pairs, and {head_dim} is odd; write an even one")
     return values
 
 
-def work(case: Case) -> Work:
-    return formulas.work(Position(case))
+def build(position: Position, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+    from tbench.components.position import workload
 
-
-def predict_bytes(case: Case) -> int:
-    """Bytes at the peak: what is there before the call, and what the variant needs at most beside it."""
-    workspace = POSITION.variant_of(case).workspace
-    return formulas.resident_bytes(Position(case)) + (workspace(Position(case)) if workspace else 0)
-
-
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
-    from tbench.components.position.workload import build
-
-    return build(case, seed, sets, apart)
+    return workload.build(position, variant, seed, sets, apart)
 
 
 def own(place: str, position: Position) -> Kernel:
@@ -71,8 +60,9 @@ POSITION = Component(
     phases=("forward", "forward_backward"),
     variant_axis="kernel",
     complete=complete,
-    work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    problem=Position,
+    work=formulas.work,
+    peak=beside(formulas.resident_bytes),
+    build=build,
     own=own,
 )

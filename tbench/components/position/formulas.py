@@ -13,14 +13,14 @@ scores, is built in the call. A fused attention kernel that takes a bias or turn
 
 from __future__ import annotations
 
-from tbench.components.setting import Setting
+from tbench.components.problem import Problem
 from tbench.records import Work
 
 ENCODINGS = ("none", "learned", "sinusoidal", "rope", "rope-interpolated", "alibi")
 INTERPOLATION = 2.0  # rope-interpolated: as for twice the trained length; the cost does not depend on it
 
 
-class Position(Setting):
+class Position(Problem):
     """Sizes of one encoding."""
 
     @property

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tbench.components.position.encodings import (
+from tbench.components.position.formulas import INTERPOLATION, Position
+from tbench.components.registry import Kernel
+from tbench.model.encodings import (
     alibi_bias,
     alibi_slopes,
     apply_rope,
@@ -17,8 +19,6 @@ from tbench.components.position.encodings import (
     rope_tables,
     sinusoidal_table,
 )
-from tbench.components.position.formulas import INTERPOLATION, Position
-from tbench.components.registry import Kernel
 
 
 def none(position: Position) -> Kernel:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tbench.components.position.encodings import apply_rope, rope_tables
+from tbench.model.encodings import apply_rope, rope_tables
 
 
 def shift_change(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tbench.components.position import workspace
 from tbench.components.position.component import POSITION
 from tbench.components.position.formulas import Position
+from tbench.components.problem import COMPILER
 from tbench.components.registry import Kernel
-from tbench.components.setting import COMPILER
 from tbench.records import Case
 
 

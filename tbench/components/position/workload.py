@@ -11,19 +11,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from tbench.components.position.component import POSITION
-from tbench.components.position.encodings import BASE, alibi_slopes, apply_rope, rope_tables
 from tbench.components.position.formulas import INTERPOLATION, Position
+from tbench.components.registry import Variant
 from tbench.components.rowwise import Operation, RowWise
-from tbench.records import Case
+from tbench.model.encodings import BASE, alibi_slopes, apply_rope, rope_tables
 
 Tensors = Mapping[str, Tensor]
 
 
-def build(case: Case, seed: int, sets: int = 1, apart: bool = False) -> RowWise:
-    position = Position(case)
+def build(position: Position, variant: Variant, seed: int, sets: int, apart: bool) -> RowWise:
     operation = OPERATIONS[position.encoding](position)
-    return RowWise(position, operation, POSITION.variant_of(case).factory(position), seed, sets, apart)
+    return RowWise(position, operation, variant.factory(position), seed, sets, apart)
 
 
 def vectors(p: Position) -> dict[str, tuple[int, ...]]:

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.registry import Kernel
 
 PIECE = {"cpu": 64, "cuda": 128}  # least C: small wastes less outside the window, large fills the tiles of the kernel
 SHARE = 4  # C is a quarter of a wide window, or there would be many pieces at the edges
 
 
-def chunked(problem: Problem) -> Kernel:
+def chunked(problem: AttentionProblem) -> Kernel:
     """Sliding-window attention by gathered chunks; the pattern must have a reach."""
     p = problem
     reach = p.pattern.reach

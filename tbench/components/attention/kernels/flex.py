@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from tbench.components.attention.kernels.masks import BLOCK, blocks
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.compiling import compiled
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
-def flex(problem: Problem) -> Kernel:
+def flex(problem: AttentionProblem) -> Kernel:
     """Compiled flex_attention (Dong et al. 2024). Raises Unsupported without a compiler, or AVX2 on a CPU."""
     p = problem
     if p.device == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
@@ -30,7 +30,7 @@ def flex(problem: Problem) -> Kernel:
     return attend
 
 
-def block_mask(problem: Problem) -> BlockMask:
+def block_mask(problem: AttentionProblem) -> BlockMask:
     """The pattern's blocks, partly and wholly kept apart. `create_block_mask` would need all positions at once."""
     some, every = blocks(problem)
     partial = some & ~every

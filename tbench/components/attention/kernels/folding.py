@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 
 
-def fold(problem: Problem, q: Tensor) -> Tensor:
+def fold(problem: AttentionProblem, q: Tensor) -> Tensor:
     """Queries of a group one after the other, onto their KV head.
 
     (batch, heads, queries, head_dim) → (batch, kv_heads, group · queries, head_dim)
@@ -16,13 +16,13 @@ def fold(problem: Problem, q: Tensor) -> Tensor:
     return q.view(p.batch, p.kv_heads, p.group * p.queries, p.head_dim)
 
 
-def unfold(problem: Problem, out: Tensor) -> Tensor:
+def unfold(problem: AttentionProblem, out: Tensor) -> Tensor:
     """(batch, kv_heads, group · queries, head_dim) → (batch, heads, queries, head_dim)"""
     p = problem
     return out.view(p.batch, p.heads, p.queries, p.head_dim)
 
 
-def spread(problem: Problem, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def spread(problem: AttentionProblem, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Every KV head as a batch of its own, seen by each query head of its group through a stride of 0.
 
     q → (batch · kv_heads, group, queries, head_dim);  k, v → (batch · kv_heads, group, keys, head_dim)

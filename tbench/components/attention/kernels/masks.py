@@ -5,24 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 
 BLOCK = 128
 
 
-def positions(problem: Problem) -> tuple[Tensor, Tensor]:
+def positions(problem: AttentionProblem) -> tuple[Tensor, Tensor]:
     """Positions of the queries (queries, 1) and of the keys (1, keys)."""
     q = torch.arange(problem.queries, device=problem.device) + problem.first_query
     return q[:, None], torch.arange(problem.keys, device=problem.device)[None, :]
 
 
-def dense_mask(problem: Problem) -> Tensor:
+def dense_mask(problem: AttentionProblem) -> Tensor:
     """(queries, keys), True where the query sees the key. Made row by row block: positions are 8 bytes each."""
     q, k = positions(problem)
     return torch.cat([problem.kept(rows, k) for rows in q.split(BLOCK)])
 
 
-def blocks(problem: Problem) -> tuple[Tensor, Tensor]:
+def blocks(problem: AttentionProblem) -> tuple[Tensor, Tensor]:
     """(query blocks, key blocks) each: which blocks of 128 × 128 hold kept pairs, and which hold nothing else."""
     q, k = positions(problem)
     some, every = [], []

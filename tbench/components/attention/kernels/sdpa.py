@@ -12,14 +12,14 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from tbench.components.attention.kernels.folding import fold, spread, unfold
 from tbench.components.attention.kernels.masks import dense_mask
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 NATIVE_GQA = ("FLASH_ATTENTION", "CUDNN_ATTENTION", "MATH")  # on CUDA; on a CPU it brings nothing over views
 
 
-def backend(problem: Problem, name: str) -> Kernel:
+def backend(problem: AttentionProblem, name: str) -> Kernel:
     """SDPA that can use this backend only: it runs that one or raises, so what ran is proved.
 
     Raises Unsupported with PyTorch's own reason where the backend does not take these inputs.
@@ -30,7 +30,7 @@ def backend(problem: Problem, name: str) -> Kernel:
     return attend
 
 
-def unmasked(problem: Problem, native_gqa: bool) -> Kernel:
+def unmasked(problem: AttentionProblem, native_gqa: bool) -> Kernel:
     """Full attention, causal or not, with KV heads shared by the backend or through views."""
     p = problem
 
@@ -53,7 +53,7 @@ def unmasked(problem: Problem, native_gqa: bool) -> Kernel:
     return folded if p.dense else spread_out
 
 
-def masked(problem: Problem) -> Kernel:
+def masked(problem: AttentionProblem) -> Kernel:
     """Full attention with the pattern as a dense boolean mask: everything is computed, then much of it hidden."""
     p = problem
     mask = p.hold(dense_mask(p))
@@ -67,7 +67,7 @@ def masked(problem: Problem) -> Kernel:
     return attend if p.group == 1 else attend_shared
 
 
-def prove(problem: Problem, name: str) -> None:
+def prove(problem: AttentionProblem, name: str) -> None:
     """Run the forced backend once on few short sequences, to hear its refusal before anything large is made.
 
     Lengths below 32 are tried as they are: cuDNN does not take a single key.

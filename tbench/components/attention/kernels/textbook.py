@@ -7,12 +7,12 @@ from torch import Tensor
 
 from tbench.components.attention.kernels.folding import fold, unfold
 from tbench.components.attention.kernels.masks import dense_mask
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.compiling import compiled
 from tbench.components.registry import Kernel
 
 
-def naive(problem: Problem) -> Kernel:
+def naive(problem: AttentionProblem) -> Kernel:
     """softmax(q kᵀ · scale + mask) v, written out (Vaswani et al. 2017, equation 1)."""
     p = problem
     hidden = None if p.dense else p.hold(~dense_mask(p))
@@ -28,6 +28,6 @@ def naive(problem: Problem) -> Kernel:
     return attend
 
 
-def naive_compiled(problem: Problem) -> Kernel:
+def naive_compiled(problem: AttentionProblem) -> Kernel:
     """The same lines through torch.compile, which fuses what lies between the two products."""
     return compiled(problem.device, naive(problem))

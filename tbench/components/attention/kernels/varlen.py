@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tbench.components.attention.problem import Problem
+from tbench.components.attention.problem import AttentionProblem
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
-def varlen(problem: Problem) -> Kernel:
+def varlen(problem: AttentionProblem) -> Kernel:
     """Every sequence of the batch as one of a pack of equal lengths. q, k, v: (batch, length, heads, head_dim)."""
     try:
         from torch.nn.attention.varlen import varlen_attn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tbench.scenario.presets import PRESETS, Preset
+from tbench.model.presets import PRESETS
 
 # num_hidden_layers, hidden_size, num_attention_heads, num_key_value_heads, intermediate_size, vocab_size,
 # max_position_embeddings, sliding_window of the config.json on which each model was released; for gpt3-175b,
@@ -17,14 +17,14 @@ PUBLISHED = {
     "qwen2.5-7b": (28, 3584, 28, 4, 18944, 152064, 131072, None),
     "llama-3-70b": (80, 8192, 64, 8, 28672, 128256, 8192, None),
 }
-# Parameters their authors state, in billions.
+# Parameters: exact where the released weights have been counted (with norms and biases), else in billions as stated.
 PARAMETERS = {
-    "llama-3-8b": 8.03,
-    "llama-2-7b": 6.74,
-    "mistral-7b": 7.24,
-    "gpt3-175b": 175.0,
-    "qwen2.5-7b": 7.61,
-    "llama-3-70b": 70.6,
+    "llama-3-8b": 8_030_261_248,
+    "llama-2-7b": 6_738_415_616,
+    "qwen2.5-7b": 7_615_616_512,
+    "mistral-7b": 7.24e9,
+    "gpt3-175b": 175.0e9,
+    "llama-3-70b": 70.6e9,
 }
 
 
@@ -34,25 +34,27 @@ def test_there_is_a_preset_for_each() -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_sizes(name: str) -> None:
-    preset = PRESETS[name]
-    sizes = (preset.layers, preset.hidden, preset.heads, preset.kv_heads, preset.ffn_hidden, preset.vocab)
-    assert (*sizes, preset.max_positions, preset.window) == PUBLISHED[name]
-    assert preset.heads * preset.head_dim == preset.hidden
-    assert preset.heads % preset.kv_heads == 0
-    assert preset.source
-
-
-def parameters(preset: Preset, gated: bool) -> int:
-    """Weights of a decoder: Q and output, K and V, feed-forward (three matrices if gated), embedding in and out."""
-    attention = 2 * preset.hidden**2 + 2 * preset.hidden * preset.kv_heads * preset.head_dim
-    feed_forward = (3 if gated else 2) * preset.hidden * preset.ffn_hidden
-    return preset.layers * (attention + feed_forward) + (2 if gated else 1) * preset.vocab * preset.hidden
+    c = PRESETS[name].config
+    sizes = (c.layers, c.hidden, c.heads, c.kv_heads, c.ffn_hidden, c.vocab, c.max_positions)
+    assert (*sizes, PRESETS[name].window) == PUBLISHED[name]
+    assert c.heads * c.head_dim == c.hidden
+    assert PRESETS[name].source
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_sizes_add_up_to_the_stated_number_of_parameters(name: str) -> None:
-    count = parameters(PRESETS[name], gated=name != "gpt3-175b")
-    assert count / 1e9 == pytest.approx(PARAMETERS[name], rel=0.005)
+    exact = isinstance(PARAMETERS[name], int)
+    assert PRESETS[name].config.parameters == pytest.approx(PARAMETERS[name], rel=0 if exact else 0.005, abs=0)
+
+
+def test_a_preset_has_the_models_switches_too() -> None:
+    switches = ("norm", "activation", "position_encoding", "bias", "rope_base", "tied_embeddings")
+    assert PRESETS["gpt3-175b"].axes(switches) == dict(
+        zip(switches, ("layernorm", "gelu", "learned", "all", 10_000, True), strict=True)
+    )
+    assert PRESETS["qwen2.5-7b"].axes(switches) == dict(
+        zip(switches, ("rmsnorm", "swiglu", "rope", "qkv", 1_000_000, False), strict=True)
+    )
 
 
 def test_only_sizes_a_component_has() -> None:

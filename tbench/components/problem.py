@@ -1,9 +1,10 @@
-"""A case of a row-wise component, as the factory of a variant sees it. No torch."""
+"""A case as formulas and the factories of variants see it. No torch."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tbench.records import Case
@@ -12,46 +13,61 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")  # to import before workers are forked
 
 
-@dataclass
-class Setting:
+@dataclass(kw_only=True)
+class Problem:
     """The sizes of a case by name, and what a factory has to say about its variant.
 
-    A factory may `hold` tensors for later calls (tables), `enter` contexts its calls need, and append to `notes` what
-    a reader of the row must know.
+    A factory may `hold` tensors for later calls (masks, tables), `enter` contexts its calls need, and say in `notes`
+    (and in `ran`, where that is not the variant's name) what a reader of the row must know. Each component adds its
+    sizes: `attention.problem.AttentionProblem`, `norm.formulas.Norm` …
     """
 
-    case: Case
+    case: Case = field(kw_only=False)
+    ran: str = ""
     notes: list[str] = field(default_factory=list)
     contexts: ExitStack = field(default_factory=ExitStack)
     held: list[Any] = field(default_factory=list)
 
-    @property
+    # A kernel may ask for these in every call.
+
+    @cached_property
+    def phase(self) -> str:
+        return self.case.phase
+
+    @cached_property
     def device(self) -> str:
+        """`cpu` or `cuda:N`."""
         return self.case.device
 
-    @property
+    @cached_property
     def dtype(self) -> str:
+        """`float32`, `bfloat16` or `float16`."""
         return self.case.dtype
+
+    @cached_property
+    def batch(self) -> int:
+        return self.case.integer("batch")
+
+    @cached_property
+    def seq_len(self) -> int:
+        return self.case.integer("seq_len")
+
+    @property
+    def decode(self) -> bool:
+        return self.phase == "decode"
 
     @property
     def backward(self) -> bool:
-        return self.case.phase == "forward_backward"
+        return self.phase == "forward_backward"
 
     @property
     def itemsize(self) -> int:
+        """Bytes of an element."""
         return BYTES[self.dtype]
 
     @property
     def half(self) -> bool:
         return self.itemsize < 4
-
-    @property
-    def batch(self) -> int:
-        return self.case.integer("batch")
-
-    @property
-    def seq_len(self) -> int:
-        return self.case.integer("seq_len")
 
     @property
     def tokens(self) -> int:

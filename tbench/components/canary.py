@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tbench.components.registry import Axis, Component, Kernel
-from tbench.components.setting import Setting
-from tbench.records import Case, Value, Work
+from tbench.components.problem import Problem
+from tbench.components.registry import Axis, Component, Kernel, Variant
+from tbench.records import Value, Work
 
 AXES = (
     Axis("size", "int", "rows and columns of the matrices"),
@@ -23,7 +23,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     return values
 
 
-class Matrix(Setting):
+class Matrix(Problem):
     """A square matrix x, and for the product another."""
 
     @property
@@ -39,22 +39,27 @@ class Matrix(Setting):
         return self.itemsize * self.size**2
 
 
-def work(case: Case) -> Work:
+def work(matrix: Matrix) -> Work:
     """2n³ operations on three matrices; none on two for a copy."""
-    matrix = Matrix(case)
     flops = 2.0 * matrix.size**3 if matrix.product else 0.0
     return Work(flops, float((3 if matrix.product else 2) * matrix.bytes))
 
 
-def predict_bytes(case: Case) -> int:
-    matrix = Matrix(case)
+def peak(matrix: Matrix, _: Variant) -> int:
     return (3 if matrix.product else 2) * matrix.bytes
 
 
-def workload(case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
-    from tbench.components.canary.workload import build
+def build(matrix: Matrix, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
+    """The matrix product or the copy, and its float64 reference."""
+    from tbench.components.rowwise import Operation, RowWise
 
-    return build(case, seed, sets, apart)
+    square = (matrix.size, matrix.size)
+    operation = Operation(
+        inputs={"x": square},
+        parameters={"w": (square, matrix.size**-0.5)} if matrix.product else {},
+        reference=lambda inputs, w, _: [inputs["x"] @ w["w"] if matrix.product else inputs["x"]],
+    )
+    return RowWise(matrix, operation, variant.factory(matrix), seed, sets, apart)
 
 
 CANARY = Component(
@@ -64,9 +69,10 @@ CANARY = Component(
     phases=("forward",),
     variant_axis="kernel",
     complete=complete,
+    problem=Matrix,
     work=work,
-    predict_bytes=predict_bytes,
-    workload=workload,
+    peak=peak,
+    build=build,
 )
 
 

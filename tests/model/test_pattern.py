@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbench.components.attention.pattern import (
+from tbench.model.pattern import (
     LARGEST,
     SCHEMA,
     Alternating,
