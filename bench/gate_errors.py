@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pool
 
-from tbench.gate.noise import bimodal, drift
-from tbench.gate.rates import Rate
-from tbench.gate.rule import Rule
-from tbench.gate.simulation import Draw, noisy, normal, opinions
+from tbench.analysis.binomial import Rate
+from tbench.gate.decision import Rule
+from tbench.gate.simulation import Draw, bimodal, drift, noisy, normal, verdicts
 
 RULE = Rule()
 SPREADS = (0.025, 0.045, 0.08)
@@ -83,12 +82,12 @@ def questions() -> Iterator[Question]:
             yield Question(words, wanted, slowdown, 0.025, cases, noise)
 
 
-def asked(job: tuple[Question, int, int]) -> tuple[Question, Rate]:
+def answer(job: tuple[Question, int, int]) -> tuple[Question, Rate]:
     question, runs, seed = job
     chance = random.Random(seed)
     seen: Counter[bool] = Counter()
     for _ in range(runs):
-        found = opinions({f"{n}": question.draw(chance) for n in range(question.cases)}, RULE)
+        found = verdicts({f"{n}": question.draw(chance) for n in range(question.cases)}, RULE)
         seen[question.wanted in found.values()] += 1
     return question, Rate(seen[True], runs)
 
@@ -98,7 +97,7 @@ def main(runs: int, processes: int) -> int:
     missed = 0
     print(f"{'':32} {'noise of a pair':30} cases   runs   rate  [95% interval]   bar")
     with Pool(processes) as pool:
-        for one, rate in pool.imap(asked, jobs):
+        for one, rate in pool.imap(answer, jobs):
             bar = f"≤ {one.most:.0%}" if one.most < 1 else f"≥ {one.least:.0%}" if one.least else ""
             noise = f"{one.spread:.1%}" + (f", {one.noise}" if one.noise else "")
             verdict = "  MISSED" if one.missed(rate) else ""

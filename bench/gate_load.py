@@ -16,9 +16,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tbench.gate.rule import Rule
-from tbench.gate.sides import Asked
-from tbench.gate.trials import Programme, calibrate
+from tbench.gate.calibrate import TrialPlan, calibrate
+from tbench.gate.options import Options
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "gate.yaml"
 
@@ -27,8 +26,8 @@ def main(runs: int, folder: Path) -> int:
     core = min(os.sched_getaffinity(0))
     busy = subprocess.Popen([sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"])
     try:
-        asked = Asked(str(SCENARIO), folder, device="cpu", quick=True)
-        summary, trials = calibrate(asked, Programme(runs, 0, 0), seed=0, rule=Rule(), tell=print)
+        options = Options(str(SCENARIO), device="cpu", quick=True)
+        summary, trials = calibrate(options, TrialPlan(same=runs), folder, print)
     finally:
         busy.kill()
     ends = Counter(trial.exit_code for trial in trials)

@@ -334,8 +334,8 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Handicap:
-    """What a case is made worse by on purpose, to see whether that is found. Real work and real memory.
+class Injection:
+    """What is injected into a case on purpose, to see whether it is found. Real work and real memory.
 
     `repeats`: small operations done beside every call. `bytes`: a tensor of this size held during it.
     """

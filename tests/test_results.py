@@ -14,7 +14,7 @@ from tbench.claims.formats import FILES, markdown
 from tbench.claims.verdict import Verdict
 from tbench.cli.calibrate import lines
 from tbench.gate.calibration import SUMMARY, read_trials, summarised
-from tbench.gate.rule import Rule
+from tbench.gate.decision import Rule
 from tbench.report import DERIVED, render
 
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -201,21 +200,40 @@ def gate(
         str | None, typer.Option("--tolerance", metavar="5%", help="The slow-down that is accepted, per case.")
     ] = None,
     allow_inconclusive: Annotated[
-        bool, typer.Option("--allow-inconclusive", help="End with 0, not 3, where something stayed open.")
+        bool, typer.Option("--allow-inconclusive", help="Exit 0 instead of 3 when a result is inconclusive.")
     ] = False,
     junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too.")] = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/gate/NAME/UTC-STAMP].")
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs.")] = 0,
 ) -> int:
-    """For CI: did anything become slower, bigger or wrong? A line a case; the exit code says it."""
-    from tbench.cli.gate import Options, gate
-    from tbench.gate.sides import Asked
+    """For CI: did anything become slower, bigger or wrong? One line per case; the exit code says it."""
+    from tbench.cli.compare import share
+    from tbench.cli.gate import gate
+    from tbench.gate.options import Options
 
-    asked = Asked(scenario, Path(), against, base_env, new_env, device, select or [], override or [], quick, rigorous)
-    options = Options(baseline, seed, tolerance, allow_inconclusive, junit, output, context.find_root().obj or ())
-    return gate(asked, options)
+    return gate(
+        Options(
+            scenario,
+            device=device,
+            select=select or [],
+            overrides=override or [],
+            quick=quick,
+            rigorous=rigorous,
+            seed=seed,
+            against=against,
+            baseline=baseline,
+            base_python=base_env,
+            new_python=new_env,
+            tolerance=None if tolerance is None else share(tolerance),
+            allow_inconclusive=allow_inconclusive,
+            junit=junit,
+            output=output,
+            command=context.find_root().obj or (),
+        )
+    )
 
 
 @app.command()
@@ -239,16 +257,33 @@ def calibrate(
     select: Select = None,
     quick: Quick = False,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="Its folder [results/calibration/NAME].")
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/calibration/NAME."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs and of who is injected.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="Seed for inputs and for choosing which case gets the injected slowdown."
+        ),
+    ] = 0,
 ) -> None:
-    """How often the gate errs on this machine, and what it sees. Goes on where it was; give more to add more."""
+    """Measure the gate's false-alarm rate and sensitivity on this machine. Re-run with larger counts to add trials."""
     from tbench.cli.calibrate import calibrate
-    from tbench.gate.trials import Programme
+    from tbench.gate.calibrate import TrialPlan
+    from tbench.gate.options import Options
 
-    programme = Programme(same, injected, memory, noisy=noisy)
-    calibrate(scenario, programme, device, override or [], select or [], quick=quick, output=output, seed=seed)
+    calibrate(
+        Options(
+            scenario,
+            device=device,
+            select=select or [],
+            overrides=override or [],
+            quick=quick,
+            seed=seed,
+            output=output,
+        ),
+        TrialPlan(same=same, injected=injected, memory=memory, noisy=noisy),
+    )
 
 
 baseline_app = typer.Typer(help="Stored baselines, in the repository.", no_args_is_help=True)
@@ -259,7 +294,9 @@ app.add_typer(baseline_app, name="baseline")
 def save(
     context: typer.Context,
     scenario: ScenarioFile,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it [UTC stamp].")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What to call it; default: a UTC stamp.")
+    ] = None,
     device: Device = "auto",
     override: Override = None,
     select: Select = None,
@@ -269,10 +306,19 @@ def save(
 ) -> None:
     """Measure a scenario, with canaries beside it, and keep the run as a baseline."""
     from tbench.cli.baseline import save
-    from tbench.gate.sides import Asked
+    from tbench.gate.options import Options
 
-    asked = Asked(scenario, Path(), None, None, None, device, select or [], override or [], quick, rigorous)
-    save(asked, name, seed, context.find_root().obj or ())
+    options = Options(
+        scenario,
+        device=device,
+        select=select or [],
+        overrides=override or [],
+        quick=quick,
+        rigorous=rigorous,
+        seed=seed,
+        command=context.find_root().obj or (),
+    )
+    save(options, name)
 
 
 @baseline_app.command("list")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from tbench.cli.gate import stamp
 from tbench.errors import CaseFailed, UsageError
 from tbench.gate import baselines
-from tbench.gate.sides import Asked, read
+from tbench.gate.options import Options
 from tbench.records import FAILED
 from tbench.tables import units
 from tbench.tables.table import Table
@@ -17,15 +16,15 @@ from tbench.tables.text import PROSE, Sheet
 COLUMNS = ("scenario", "name", "measured", "machine", "torch", "cases", "canaries", "current")
 
 
-def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> None:
+def save(options: Options, name: str | None) -> None:
     """Measure the scenario and the canaries into a baseline's folder; the first of a scenario becomes current."""
     from tbench.gate.stored import measure, on_device
 
-    scenario = read(asked, asked.path).name
+    scenario = options.read().name
     folder = baselines.folder(scenario, name or stamp())
     if baselines.complete(folder):
         raise UsageError(f"{folder} is there already; give another --name")
-    run = measure(on_device(asked), folder, seed, tell, command)
+    run = measure(on_device(options), folder, keep)
     print(folder)
     failed = [row.case.id for row in run.measurements if row.status in FAILED]
     if failed:
@@ -38,7 +37,7 @@ def save(asked: Asked, name: str | None, seed: int, command: Sequence[str]) -> N
         print(f"it is the current baseline of {scenario}: `tbench gate … --baseline current`", file=sys.stderr)
 
 
-def tell(message: str) -> None:
+def keep(message: str) -> None:
     print(f"baseline: {message}", file=sys.stderr)
 
 

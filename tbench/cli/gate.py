@@ -1,100 +1,85 @@
-"""`tbench gate`: one line a case on standard output, and the exit code says it."""
+"""`tbench gate`: one line per case on standard output, and the exit code says it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tbench.cli.compare import share
 from tbench.cli.output import say
 from tbench.errors import Inconclusive, UsageError
-from tbench.gate import ci, words
+from tbench.gate import ci, text
+from tbench.gate.decision import Rule
+from tbench.gate.options import Options
 from tbench.gate.outcome import Result
-from tbench.gate.sides import Asked, read
+from tbench.gate.paired import Progress
 
 
-@dataclass(frozen=True)
-class Options:
-    """What `tbench gate` was asked for, beside what is to be compared."""
-
-    baseline: str | None
-    seed: int
-    tolerance: str | None
-    allow_inconclusive: bool
-    junit: str | None
-    output: str | None
-    command: Sequence[str] = ()
-
-
-def gate(asked: Asked, options: Options) -> int:
-    """Compare, print and tell whoever runs it. Returns the exit code."""
+def gate(options: Options, rule: Rule | None = None) -> int:
+    """Compare, print and tell whoever runs it. `rule`: as for `run`. Returns the exit code."""
     if options.junit:
         ci.clear_junit(options.junit)
-    asked = folder(asked, options.output)
     try:
-        result = compared(asked, options)
+        result = compared(options, rule)
     except Inconclusive as nothing:
-        at("")
-        ci.announce_nothing(asked.path, str(nothing))
+        show("")
+        ci.announce_nothing(options.scenario, str(nothing))
         if options.junit:
-            ci.write_junit_of_nothing(asked.path, str(nothing), options.junit)
+            ci.write_junit_of_nothing(options.scenario, str(nothing), options.junit)
         if not options.allow_inconclusive:
             raise
-        tell(f"inconclusive, which was allowed: {nothing}")
+        keep(f"inconclusive, which was allowed: {nothing}")
         return 0
-    at("")
-    ci.announce(result)
-    if options.junit:
-        ci.write_junit(result, options.junit)
-    say(words.line(one) for one in result.outcomes)
-    print(f"{words.verdict(result)} {words.summary(result)}", file=sys.stderr)
-    print(words.control(result), file=sys.stderr)
-    code = result.exit_code
-    if code == 3 and options.allow_inconclusive:
+    show("")
+    report(result, options.junit)
+    if result.exit_code == Inconclusive.exit_code and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)
         return 0
-    return code
+    return result.exit_code
 
 
-def compared(asked: Asked, options: Options) -> Result:
+def report(result: Result, junit: str | None) -> None:
+    """Print the result, and put it wherever it is looked for."""
+    ci.announce(result)
+    if junit:
+        ci.write_junit(result, junit)
+    say(text.line(one) for one in result.outcomes)
+    print(f"{text.headline(result)} {text.summary(result)}", file=sys.stderr)
+    print(text.control(result), file=sys.stderr)
+
+
+def compared(options: Options, rule: Rule | None = None) -> Result:
     """Measure what is to be measured. Raises as `run` and `against_baseline` do."""
-    tolerance = None if options.tolerance is None else share(options.tolerance)
+    folder = Path(options.output) if options.output else results(options.read().name)
     if options.baseline is None:
         from tbench.gate.run import run
 
-        return run(asked, seed=options.seed, tolerance=tolerance, tell=tell, show=at, command=options.command)
-    if asked.against or asked.base_python or asked.new_python:
+        return run(options, folder, Progress(keep, show), rule)
+    if options.against or options.base_python or options.new_python:
         raise UsageError(
             "--baseline is a run of an earlier day, compared with this Python's; give it or --against, --base-env "
             "and --new-env, not both"
         )
     from tbench.gate.stored import against_baseline
 
-    return against_baseline(
-        asked, options.baseline, seed=options.seed, tolerance=tolerance, tell=tell, command=options.command
-    )
+    return against_baseline(options, options.baseline, folder, keep)
 
 
-def tell(message: str) -> None:
-    at("")
+def keep(message: str) -> None:
+    show("")
     print(f"gate: {message}", file=sys.stderr)
 
 
-def at(message: str) -> None:
+def show(message: str) -> None:
     """A line that the next one replaces; only on a terminal, for a log is no place for it."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{message}")
         sys.stderr.flush()
 
 
-def folder(asked: Asked, output: str | None) -> Asked:
-    """The same with the folder to write to: what -o says, or one of its own for every run."""
-    if output is not None:
-        return replace(asked, out=Path(output))
-    return replace(asked, out=Path("results") / "gate" / read(asked, asked.path).name / stamp())
+def results(name: str) -> Path:
+    """A folder of its own for every run."""
+    return Path("results") / "gate" / name / stamp()
 
 
 def stamp() -> str:

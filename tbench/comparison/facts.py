@@ -8,7 +8,7 @@ from typing import Any
 
 from tbench.analysis.run import Run
 from tbench.comparison.environment import Difference
-from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Comparison
+from tbench.comparison.model import MEMORY_VERDICTS, VERDICTS, Comparison, Verdict
 from tbench.comparison.ratio import EFFECT, POWER
 from tbench.report import facts
 from tbench.tables import units
@@ -70,7 +70,7 @@ def rule(comparison: Comparison) -> str:
 
 def open_cases(comparison: Comparison) -> str | None:
     """What the figures beside INCONCLUSIVE mean; None where no case has such."""
-    if not any(row.verdict == "INCONCLUSIVE" and row.smallest_change is not None for row in comparison.rows):
+    if not any(row.verdict == Verdict.INCONCLUSIVE and row.smallest_change is not None for row in comparison.rows):
         return None
     effect = percent(EFFECT * comparison.tolerance)
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from enum import StrEnum
 
 from tbench.analysis.derive import Reason, Row
 from tbench.analysis.run import Run
@@ -12,10 +12,26 @@ from tbench.analysis.statistics import Interval
 from tbench.comparison.environment import Difference
 from tbench.records import Case
 
-Verdict = Literal["SLOWER", "FASTER", "OK", "INCONCLUSIVE", "BROKEN", "FIXED", "MISSING", "ADDED"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-MemoryVerdict = Literal["BIGGER", "SMALLER"]
-MEMORY_VERDICTS: tuple[MemoryVerdict, ...] = get_args(MemoryVerdict)
+
+class Verdict(StrEnum):
+    """Every word that `tbench compare` and `tbench gate` say of a case. A comparison has no SKIPPED, the gate neither
+    FIXED (it says ADDED) nor SMALLER."""
+
+    SLOWER = "SLOWER"
+    FASTER = "FASTER"
+    OK = "OK"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    BROKEN = "BROKEN"
+    FIXED = "FIXED"
+    MISSING = "MISSING"
+    ADDED = "ADDED"
+    BIGGER = "BIGGER"
+    SMALLER = "SMALLER"
+    SKIPPED = "SKIPPED"
+
+
+MEMORY_VERDICTS = (Verdict.BIGGER, Verdict.SMALLER)  # of a comparison, on peak memory alone
+VERDICTS = tuple(one for one in Verdict if one not in (*MEMORY_VERDICTS, Verdict.SKIPPED))  # on everything else
 
 # Peak memory is counted, not sampled: two runs of the same code agree to the byte, so a rule is enough.
 LEAST_GROWTH = 2**20  # bytes: allocators round, and nobody misses less
@@ -38,7 +54,7 @@ class Compared:
     new: Row | None
     verdict: Verdict | None = None
     ratio: Interval | None = None
-    memory: MemoryVerdict | None = None
+    memory: Verdict | None = None
     reasons: tuple[Reason, ...] = ()
     p_slower: float | None = None
     p_faster: float | None = None
@@ -67,7 +83,7 @@ class Comparison:
         """Whether nothing that changes times differs between the runs, as far as is recorded."""
         return not any(one.changes_times for one in self.differences)
 
-    def having(self, verdict: Verdict | MemoryVerdict) -> Sequence[Compared]:
+    def having(self, verdict: Verdict) -> Sequence[Compared]:
         return [row for row in self.rows if verdict in (row.verdict, row.memory)]
 
 
@@ -76,8 +92,8 @@ def grown(base: int, new: int) -> bool:
     return new - base > LEAST_GROWTH and GROWTH * (new - base) > base
 
 
-def weighed(base: int | None, new: int | None) -> MemoryVerdict | None:
+def weighed(base: int | None, new: int | None) -> Verdict | None:
     """What became of a peak in bytes; None where it is as it was, or was not had on both sides."""
     if base is None or new is None:
         return None
-    return "BIGGER" if grown(base, new) else "SMALLER" if grown(new, base) else None
+    return Verdict.BIGGER if grown(base, new) else Verdict.SMALLER if grown(new, base) else None

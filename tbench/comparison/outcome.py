@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tbench.analysis.axes import label, varying
-from tbench.comparison.model import Compared, Comparison
+from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import CaseFailed, Inconclusive, Regression, TbenchError
 from tbench.records import FAILED
 
@@ -25,9 +25,9 @@ def failure(comparison: Comparison) -> TbenchError | None:
         names = [label(row.case, told) for row in rows[:SHOWN]]
         return "; ".join(names) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
 
-    broken = [row for row in comparison.rows if row.verdict == "BROKEN" or (row.new and row.new.status in FAILED)]
-    missing, still_open = comparison.having("MISSING"), comparison.having("INCONCLUSIVE")
-    worse = [row for row in comparison.rows if row.verdict == "SLOWER" or row.memory == "BIGGER"]
+    broken = [row for row in comparison.rows if row.verdict == Verdict.BROKEN or (row.new and row.new.status in FAILED)]
+    missing, still_open = comparison.having(Verdict.MISSING), comparison.having(Verdict.INCONCLUSIVE)
+    worse = [row for row in comparison.rows if row.verdict == Verdict.SLOWER or row.memory == Verdict.BIGGER]
     if broken:
         return CaseFailed(f"{_count(broken)} failed in the new run: {listed(broken)}")
     if worse and comparison.like_with_like:

@@ -16,15 +16,15 @@ from tbench.tables.numbers import significant
 from tbench.tables.table import Cell, Column, Table, Tone
 
 TONES: dict[Verdict, Tone] = {
-    "SLOWER": "bad",
-    "BROKEN": "bad",
-    "MISSING": "bad",
-    "FASTER": "good",
-    "FIXED": "good",
-    "INCONCLUSIVE": "quiet",
+    Verdict.SLOWER: "bad",
+    Verdict.BROKEN: "bad",
+    Verdict.MISSING: "bad",
+    Verdict.FASTER: "good",
+    Verdict.FIXED: "good",
+    Verdict.INCONCLUSIVE: "quiet",
 }
 # In a grid, where a word has no room.
-MARKS: dict[str, str] = {"SLOWER": "▲", "FASTER": "▼", "INCONCLUSIVE": "?", "BIGGER": "■"}
+MARKS: dict[Verdict, str] = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.INCONCLUSIVE: "?", Verdict.BIGGER: "■"}
 LEGEND: dict[str, str] = {
     "▲": "▲ SLOWER",
     "▼": "▼ FASTER",
@@ -132,14 +132,14 @@ def _time(row: Row | None) -> Cell:
 def _memory(row: Compared) -> Cell:
     old, new = (None if side is None else side.peak_memory_bytes for side in (row.base, row.new))
     if old is not None and new is not None and row.memory:
-        return Cell(f"{units.size(old)} → {units.size(new)}", "bad" if row.memory == "BIGGER" else "good")
+        return Cell(f"{units.size(old)} → {units.size(new)}", "bad" if row.memory == Verdict.BIGGER else "good")
     only = new if row.new is not None else old
     return Cell("" if only is None else units.size(only))
 
 
 def _verdict(row: Compared) -> Cell:
     words = " ".join(filter(None, (row.verdict or _statuses(row), row.memory)))
-    return Cell(words, "bad" if row.memory == "BIGGER" else _tone(row))
+    return Cell(words, "bad" if row.memory == Verdict.BIGGER else _tone(row))
 
 
 def _statuses(row: Compared) -> str:
@@ -159,7 +159,7 @@ def _ratio(row: Compared | None, marks: int) -> Cell:
         return Cell(row.verdict or _statuses(row), _tone(row))
     value = significant(row.ratio.estimate, row.ratio.low, row.ratio.high)
     padded = f" {_marks(row):<{marks}}" if marks else ""
-    return Cell(f"{value}×{padded}", "bad" if row.memory == "BIGGER" else _tone(row))
+    return Cell(f"{value}×{padded}", "bad" if row.memory == Verdict.BIGGER else _tone(row))
 
 
 def _marks(row: Compared) -> str:

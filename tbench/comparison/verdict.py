@@ -35,7 +35,9 @@ def compared(base: Row | None, new: Row | None, evidence: Evidence | None) -> Co
         return _one_sided(base, new)
     case = new.measurement.case
     if base.status != "ok" or new.status != "ok":
-        verdict: Verdict | None = "BROKEN" if base.status == "ok" else "FIXED" if new.status == "ok" else None
+        verdict: Verdict | None = (
+            Verdict.BROKEN if base.status == "ok" else Verdict.FIXED if new.status == "ok" else None
+        )
         return Compared(case, base, new, verdict, reasons=(_failure(base, new),))
     memory = weighed(base.peak_memory_bytes, new.peak_memory_bytes)
     beside = tuple(_changes(base, new))
@@ -44,12 +46,12 @@ def compared(base: Row | None, new: Row | None, evidence: Evidence | None) -> Co
     ratio = interval(evidence.ratio)
     verdict = _verdict(evidence, ratio)
     host = _host(verdict, base, new)
-    verdict = "INCONCLUSIVE" if host else verdict
+    verdict = Verdict.INCONCLUSIVE if host else verdict
     seen, needed = None, None
     if evidence.ratio.known:
         seen = smallest_change(evidence.ratio, evidence.tolerance, evidence.level)
         needed = rounds_needed(evidence.ratio, evidence.tolerance, evidence.level)
-    why = host or (_open(evidence, seen, needed) if verdict == "INCONCLUSIVE" else None)
+    why = host or (_open(evidence, seen, needed) if verdict == Verdict.INCONCLUSIVE else None)
     return Compared(
         case,
         base,
@@ -68,7 +70,7 @@ def compared(base: Row | None, new: Row | None, evidence: Evidence | None) -> Co
 def _one_sided(base: Row | None, new: Row | None) -> Compared:
     there = base or new
     assert there is not None
-    verdict: Verdict = "MISSING" if new is None else "ADDED"
+    verdict = Verdict.MISSING if new is None else Verdict.ADDED
     status = "" if there.status == "ok" else f", {there.status}"
     return Compared(
         there.measurement.case, base, new, verdict, reasons=(_said(f"only in {'base' if base else 'new'}{status}"),)
@@ -77,10 +79,10 @@ def _one_sided(base: Row | None, new: Row | None) -> Compared:
 
 def _verdict(evidence: Evidence, ratio: Interval) -> Verdict:
     if evidence.slower:
-        return "SLOWER"
+        return Verdict.SLOWER
     if evidence.faster:
-        return "FASTER"
-    return "OK" if ratio.high is not None and ratio.high < 1 + evidence.tolerance else "INCONCLUSIVE"
+        return Verdict.FASTER
+    return Verdict.OK if ratio.high is not None and ratio.high < 1 + evidence.tolerance else Verdict.INCONCLUSIVE
 
 
 def _host(verdict: Verdict, base: Row, new: Row) -> Reason | None:
@@ -89,8 +91,8 @@ def _host(verdict: Verdict, base: Row, new: Row) -> Reason | None:
     The device took at most as long as the host: a launch-bound new side may not be slower at all, a launch-bound base
     hides how fast it was. The other way round the verdict holds all the more.
     """
-    side = "new run" if verdict == "SLOWER" else "base"
-    if not launch_bound((new if verdict == "SLOWER" else base).measurement):
+    side = "new run" if verdict == Verdict.SLOWER else "base"
+    if not launch_bound((new if verdict == Verdict.SLOWER else base).measurement):
         return None
     return _said(f"launch-bound in the {side}: that is the host's time, not the device's; measure larger sizes")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tbench.catalog import get as get_component
-from tbench.records import Case, Ceilings, Handicap, Measurement, Sampling, Status, Turn, Work
+from tbench.records import Case, Ceilings, Injection, Measurement, Sampling, Status, Turn, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
@@ -39,7 +39,7 @@ class Draft:
     notes: tuple[str, ...] = ()
     measurement: Measurement | None = None  # everything up to the last complete round
     stopped: str = ""
-    handicap: Handicap | None = None  # made worse on purpose
+    injection: Injection | None = None  # made slower or bigger on purpose
     room: int | None = None  # as its group's
     crowded: bool = False
 

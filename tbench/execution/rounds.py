@@ -138,7 +138,7 @@ def play_round(
                     seed=derived_seed(seed, case, number),
                     memory_limit=memory_limit,
                     first=draft.measurement is None,
-                    handicap=draft.handicap,
+                    injection=draft.injection,
                     room=draft.room,
                     crowded=draft.crowded,
                     expected=expected(draft),

@@ -25,7 +25,7 @@ from tbench.components import calling, own
 from tbench.components.workload import Check, Expectation, Malformed, Workload
 from tbench.errors import TbenchError, Unsupported
 from tbench.execution import sets as inputs
-from tbench.records import Again, Case, Ceilings, Environment, Handicap, Memory, Sampling, Status, Turn, Work
+from tbench.records import Again, Case, Ceilings, Environment, Injection, Memory, Sampling, Status, Turn, Work
 
 if TYPE_CHECKING:
     from tbench.measure.scattering import Scattering
@@ -61,7 +61,7 @@ def serve(channel: Connection) -> None:
 ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
 SLOW = 1  # visits that a call alone takes
 FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
-BURDEN_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
+INJECTION_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
 
 
 class WrongOutput(Exception):
@@ -110,7 +110,7 @@ class Session:
         seed: int,
         memory_limit: int | None,
         first: bool,
-        handicap: Handicap | None = None,
+        injection: Injection | None = None,
         room: int | None = None,
         crowded: bool = False,
         expected: float | None = None,
@@ -137,7 +137,7 @@ class Session:
         found = state.current()
         know_threads(self.device)
         with self.spending("setup"):
-            self.workload = self.built(case, seed, work, room, handicap)
+            self.workload = self.built(case, seed, work, room, injection)
         with self.spending("first_call"):
             self.workload.calls[0]()
             self.device.synchronize()
@@ -149,7 +149,7 @@ class Session:
             self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
         check = self.check(seed + 1) if first else None
         if self.workload.overwrites:
-            self.workload = self.built(case, seed, work, room, handicap, FRESH)
+            self.workload = self.built(case, seed, work, room, injection, FRESH)
             self.workload.overwrites = True
             self.remarks.append("writes over its inputs, as it may; every timed call gets fresh ones")
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
@@ -173,7 +173,7 @@ class Session:
         }
 
     def built(
-        self, case: Case, seed: int, work: Work, room: int, handicap: Handicap | None, sets: int | None = None
+        self, case: Case, seed: int, work: Work, room: int, injection: Injection | None, sets: int | None = None
     ) -> Workload:
         """The case on several sets of inputs (`sets`, or as many as its caches want), as far as there is room."""
         cache_bytes = self.device.cache_bytes()
@@ -184,8 +184,8 @@ class Session:
         if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
             self.remarks.append("not cold: there is no memory for inputs that fill the last-level cache; free some")
         workload = built(case, seed, fitting, cold)
-        if handicap is not None:
-            workload.calls = [handicapped(call, handicap, case.device) for call in workload.calls]
+        if injection is not None:
+            workload.calls = [with_injection(call, injection, case.device) for call in workload.calls]
         return workload
 
     def turn(self, round: int, turn: int, seconds: float, witness: bool = False) -> Turn:
@@ -268,17 +268,17 @@ class Session:
         """Why cases cannot run with the packages that are installed here, as far as it can be told without trying."""
         return [get_component(case.component).unsupported(case) for case in cases]
 
-    def burden(self, case: Case, shares: Sequence[float], seed: int) -> list[int]:
+    def calibrate_injection(self, case: Case, shares: Sequence[float], seed: int) -> list[int]:
         """How many small operations take these shares of a call's time here."""
         from tbench.measure import device, sampler
-        from tbench.measure.handicap import repeats
+        from tbench.measure.injection import repeats_for
 
         self.device = device.open_device(case.device)
         self.workload = built(case, seed)
         ring = sampler.Ring(self.workload.calls)
         sampler.warm_up(self.device, ring, 0.2)
         calls = sampler.calibrate(self.device, ring, Sampling())
-        return repeats(self.device, self.workload.calls[0], max(calls, BURDEN_CALLS), shares)
+        return repeats_for(self.device, self.workload.calls[0], max(calls, INJECTION_CALLS), shares)
 
     def finish(self, seed: int, weigh: bool) -> dict[str, Any]:
         """See that a result was compared and that none is remembered; weigh memory if asked (a pass of its own)."""
@@ -399,10 +399,10 @@ def require_right(check: Check, when: str = "") -> None:
         raise WrongOutput(f"{found} {check.detail}".rstrip() + when)
 
 
-def handicapped(call: Callable[[], Any], handicap: Handicap, device: str) -> Callable[[], Any]:
-    from tbench.measure.handicap import burdened
+def with_injection(call: Callable[[], Any], injection: Injection, device: str) -> Callable[[], Any]:
+    from tbench.measure.injection import injected
 
-    return burdened(call, handicap, device)
+    return injected(call, injection, device)
 
 
 class Spending:

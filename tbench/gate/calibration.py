@@ -1,11 +1,11 @@
-"""What a host's own trials say of the gate: how often it errs here, what it sees, how much pairs differ.
+"""What trials on a machine say of the gate there: its false-alarm rate, its power, the noise of a pair.
 
     trials.json        what all of them have in common: machine, scenario, rule
     trials.jsonl       one line for every trial, appended as it ends
     calibration.json   what follows from them, for `tbench gate` to use and people to read
 
 A trial is a whole run of the gate: the same code on both sides (`a/a`), or one case chosen by chance made slower by
-real work on the new side (`+10%`), or the same code with real work injected as noise (`bimodal`; see `noise`). The
+real work on the new side (`+10%`), or the same code with real work injected as noise (`bimodal`; see `simulation`). The
 false-alarm rate and the power are shares of such runs, with exact binomial intervals (Clopper & Pearson 1934): no false
 red in 300 runs bounds the rate at 1% with 95% confidence.
 """
@@ -13,36 +13,41 @@ red in 300 runs bounds the rate at 1% with 95% confidence.
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tbench.analysis.binomial import Rate
 from tbench.analysis.signed_rank import pairs_needed
+from tbench.comparison.model import Verdict
 from tbench.errors import StoreError
-from tbench.gate.rates import Rate
-from tbench.gate.rule import Rule, with_tolerance
+from tbench.gate.decision import Rule, with_tolerance
 from tbench.records import Environment
 from tbench.store import jsonfile, write_file
 from tbench.store.same import SAME_MACHINE
 
 TRIALS, HEADER, SUMMARY = "trials.jsonl", "trials.json", "calibration.json"
 SAME = (0.0, 0, "")  # code on both sides, and nothing done to it
-RED = ("SLOWER", "BIGGER", "BROKEN")
+RED = (Verdict.SLOWER, Verdict.BIGGER, Verdict.BROKEN)
 TOLERANCES = (0.02, 0.03, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of the gate. `share`: of the victim's time that was added (0: a/a). `flags`: case and verdict of every
-    case that was SLOWER, FASTER, BIGGER or BROKEN. `open`: cases that stayed INCONCLUSIVE. `pairs`: the differences of
-    the cases without a handicap, in logarithms; `injected`: those of the victim. `noise`: the kind that was injected
-    into all cases."""
+    """One run of the gate.
+
+    `target`: the case that was made worse. `share`: of its time that was added (0: a/a). `bytes`: of memory that was
+    added. `flags`: case and verdict of every case that was SLOWER, FASTER, BIGGER or BROKEN. `open`: cases that stayed
+    INCONCLUSIVE. `pairs`: the differences of the other cases, in logarithms; `injected`: those of the target. `noise`:
+    the kind that was injected into all cases.
+    """
 
     number: int
     share: float
-    victim: str
+    target: str
     flags: Mapping[str, str]
     open: tuple[str, ...]
     exit_code: int
@@ -60,16 +65,19 @@ class Trial:
     @property
     def found(self) -> bool:
         """Whether the case that was made worse was called so."""
-        return self.flags.get(self.victim) in ("SLOWER", "BIGGER")
+        return self.flags.get(self.target) in (Verdict.SLOWER, Verdict.BIGGER)
 
     @property
     def false_red(self) -> bool:
         """Whether a case that nothing was done to was called worse."""
-        return any(verdict in RED for case, verdict in self.flags.items() if case != self.victim)
+        return any(verdict in RED for case, verdict in self.flags.items() if case != self.target)
 
     def to_dict(self) -> dict[str, Any]:
+        """As it is stored, where the target is still called `victim`."""
+        fields = {**self.__dict__, "victim": self.target}
+        del fields["target"]
         return {
-            **self.__dict__,
+            **fields,
             "flags": dict(self.flags),
             "open": list(self.open),
             "pairs": {case: list(values) for case, values in self.pairs.items()},
@@ -78,13 +86,16 @@ class Trial:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Trial:
-        return Trial(**{**data, "open": tuple(data["open"])})
+        """What `to_dict` gave. Raises KeyError and TypeError for anything else."""
+        fields = {**data, "target": data["victim"], "open": tuple(data["open"])}
+        del fields["victim"]
+        return Trial(**fields)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`false_red`, `false_faster`, `inconclusive`: of the a/a runs. `power`: by kind, how many trials named the victim.
-    `right`: of the trials with a handicap that turned red, how many flagged nothing but the victim. `sigmas`: standard
+    """`false_red`, `false_faster`, `inconclusive`: of the a/a runs. `power`: by kind, how many trials named the target.
+    `right`: of the trials with a target that turned red, how many flagged nothing but the target. `sigmas`: standard
     deviation of a pair's difference, by case. `tolerance`: the smallest that the gate can hold here, of a few round
     figures, at the most pairs it takes. `seconds`: of a run, the median. `noisy`: of the runs with the same code and
     injected noise, by its kind, how many were red and how many inconclusive."""
@@ -127,7 +138,7 @@ def summarised(trials: Sequence[Trial], rule: Rule) -> Summary:
     sigmas = spreads(quiet)
     return Summary(
         false_red=Rate(sum(one.false_red for one in same), len(same)),
-        false_faster=Rate(sum("FASTER" in one.flags.values() for one in same), len(same)),
+        false_faster=Rate(sum(Verdict.FASTER in one.flags.values() for one in same), len(same)),
         inconclusive=Rate(sum(one.exit_code == 3 for one in same), len(same)),
         power={
             kind_name(*kind): Rate(sum(one.found for one in trials if one.kind == kind), count(trials, kind))
@@ -196,11 +207,23 @@ def read_trials(folder: Path) -> list[Trial]:
         raise StoreError(f"{path}: is not a list of trials ({problem}): remove it, or name another folder") from problem
 
 
-def resumed(folder: Path, asked: Mapping[str, Any]) -> list[Trial]:
+def append_trial(folder: Path, one: Trial) -> None:
+    """Add the trial's line; on return it is on the disk. Raises StoreError."""
+    try:
+        handle = os.open(folder / TRIALS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            jsonfile.append(handle, jsonfile.dumps(one.to_dict()))
+        finally:
+            os.close(handle)
+    except OSError as problem:
+        raise StoreError(f"{folder / TRIALS}: cannot be written: {problem.strerror}; name another with -o") from problem
+
+
+def resumed(folder: Path, header: Mapping[str, Any]) -> list[Trial]:
     """The trials in `folder`, to go on with; a folder without any is begun. Raises StoreError for trials of another
-    machine, scenario or rule (`asked` says of which), and cuts off what a crash left of the last line."""
+    machine, scenario or rule (`header` says of which), and cuts off what a crash left of the last line."""
     folder.mkdir(parents=True, exist_ok=True)
-    header = jsonfile.loads(jsonfile.dumps(asked))
+    header = jsonfile.loads(jsonfile.dumps(header))
     if not (folder / TRIALS).exists():
         write_file(folder / HEADER, jsonfile.dumps(header, indent=2).decode())
         return []

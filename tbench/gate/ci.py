@@ -8,26 +8,27 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from tbench.comparison.model import Verdict
 from tbench.errors import UsageError
-from tbench.gate.outcome import Outcome, Result, Verdict
-from tbench.gate.words import line, markdown, markdown_of_nothing, workflow_commands
+from tbench.gate.outcome import Outcome, Result
+from tbench.gate.text import line, markdown, markdown_of_nothing, workflow_commands
 from tbench.report.exchange import junit
 from tbench.report.exchange.junit import TestCase
 
 OUTCOMES: Mapping[Verdict, junit.Outcome] = {
-    "SLOWER": "failed",
-    "BIGGER": "failed",
-    "BROKEN": "error",
-    "INCONCLUSIVE": "skipped",
-    "MISSING": "skipped",
-    "SKIPPED": "skipped",
+    Verdict.SLOWER: "failed",
+    Verdict.BIGGER: "failed",
+    Verdict.BROKEN: "error",
+    Verdict.INCONCLUSIVE: "skipped",
+    Verdict.MISSING: "skipped",
+    Verdict.SKIPPED: "skipped",
 }
 
 
 def announce(result: Result, environment: Mapping[str, str] = os.environ) -> None:
     """On GitHub: the result as Markdown on the job's page, and a mark at the scenario's line for what failed.
 
-    Annotations go to standard error, which GitHub reads too: standard output has a line a case and nothing else.
+    Annotations go to standard error, which GitHub reads too: standard output has one line per case and nothing else.
     """
     put_on_page(markdown(result), environment)
     if environment.get("GITHUB_ACTIONS") == "true":
@@ -71,7 +72,7 @@ def write_junit(result: Result, path: str) -> None:
 
 def write_junit_of_nothing(scenario: str, why: str, path: str) -> None:
     """One test that was skipped, and why: there is no verdict on any case. Raises UsageError as `write_junit`."""
-    write_suite(scenario, [TestCase("gate", scenario, None, "skipped", why, why, "INCONCLUSIVE")], path)
+    write_suite(scenario, [TestCase("gate", scenario, None, "skipped", why, why, Verdict.INCONCLUSIVE)], path)
 
 
 def write_suite(name: str, tests: Sequence[TestCase], path: str) -> None:

@@ -6,7 +6,7 @@ workers are forked from too, so that nothing differs between them but the code t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,35 +16,19 @@ from tbench.execution.executor import At, Executor
 from tbench.execution.local import LocalExecutor
 from tbench.execution.runner import Machine, preloaded
 from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
+from tbench.gate.options import Options
 from tbench.records import Case, Environment
-from tbench.scenario import Scenario, expand, load
-from tbench.yamlfile.source import STDIN
+from tbench.scenario import Scenario, expand
 
 RESULTS = Path("results")  # what tbench wrote is nobody's change
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be compared, as it was asked for. `out`: the gate's own folder."""
-
-    path: str
-    out: Path
-    against: str | None = None
-    base_python: str | None = None
-    new_python: str | None = None
-    device: str = "auto"
-    select: Sequence[str] = ()
-    overrides: Sequence[str] = ()
-    quick: bool = False
-    rigorous: bool = False
-
-
-@dataclass(frozen=True)
 class Side:
-    """`told`: what it is, in words. `executor`: workers that find this side's own kernels. `root`: of its checkout,
+    """`label`: what it is, in words. `executor`: workers that find this side's own kernels. `root`: of its checkout,
     where it is one of two."""
 
-    told: str
+    label: str
     scenario: Scenario
     executor: Executor
     environment: Environment
@@ -65,107 +49,116 @@ class Sides:
     commit: str = ""  # the base's
 
 
+@dataclass(frozen=True)
+class Version:
+    """A side before its workers are started. `python`: the interpreter that was named for it."""
+
+    label: str
+    scenario: Scenario
+    python: str | None
+    root: Path | None = None
+
+
 @contextmanager
-def sides(asked: Asked) -> Iterator[Sides]:
+def open_sides(options: Options) -> Iterator[Sides]:
     """Both sides, ready to be measured, for as long as the context lasts.
 
     Raises UsageError for a reference or an interpreter that is not there, ScenarioError for the new side's scenario,
     Inconclusive where the base has no such scenario or one that cannot be read.
     """
-    if asked.against is None and asked.base_python is None:
+    if options.against is None and options.base_python is None:
         raise UsageError("nothing to compare with: add --against REF, --base-env PYTHON or --baseline RUN")
-    new = read(asked, asked.path)
+    new = Version("the working tree", options.read(), options.new_python)
+    base = replace(new, python=options.base_python)
+    repository: Repository | None = None
+    commit = ""
     with ExitStack() as stack:
-        told, base = "the working tree", new
-        repository: Repository | None = None
-        commit = ""
-        roots: tuple[Path | None, Path | None] = (None, None)
-        now = told
-        if asked.against is not None:
-            repository = Repository.around(Path(asked.path).resolve())
-            commit = repository.commit(asked.against)
-            now = f"the working tree ({repository.name('HEAD')})"
+        if options.against is not None:
+            file = Path(options.scenario).resolve()
+            repository = Repository.around(file)
+            commit = repository.commit(options.against)
             tree = stack.enter_context(repository.at(commit))
-            roots = (tree, repository.root)
-            told = f"{asked.against} ({repository.name(commit)})"
-            base = of_base(asked, tree / Path(asked.path).resolve().relative_to(repository.root), tree)
-        modules = preloaded([*(base.parts or (base,)), *(new.parts or (new,))])
-        pythons = (asked.base_python, asked.new_python)
+            new = replace(new, label=f"the working tree ({repository.name('HEAD')})", root=repository.root)
+            there = of_base(options, tree / file.relative_to(repository.root), tree)
+            base = Version(f"{options.against} ({repository.name(commit)})", there, options.base_python, tree)
+        modules = preloaded([part for one in (base, new) for part in one.scenario.parts or (one.scenario,)])
         started = {
             python: stack.enter_context(LocalExecutor(modules=modules, python=interpreter(python)))
-            for python in dict.fromkeys(pythons)
+            for python in dict.fromkeys((base.python, new.python))
         }
-        device = Machine(started[asked.new_python]).resolve(asked.device)
-        seen: dict[str | None, Environment] = {
+        device = Machine(started[new.python]).resolve(options.device)
+        environments: dict[str | None, Environment] = {
             python: Machine(one).ask("environment", device=device) for python, one in started.items()
         }
-        named = [
-            with_python(words, python, seen[python], len(started) > 1)
-            for words, python in ((told, asked.base_python), (now, asked.new_python))
-        ]
+
+        def side(of: Version) -> Side:
+            here = environments[of.python]
+            label = of.label if len(started) == 1 else with_python(of.label, of.python, here)
+            return Side(label, of.scenario, workers(started[of.python], of), here, of.root)
+
         yield Sides(
-            Side(named[0], base, at(started, asked.base_python, base), seen[asked.base_python], roots[0]),
-            Side(named[1], new, at(started, asked.new_python, new), seen[asked.new_python], roots[1]),
+            side(base),
+            side(new),
             device,
             one_python=len(started) == 1,
-            path=from_root(asked.path),
+            path=from_root(options.scenario),
             repository=repository,
             commit=commit,
         )
 
 
-def looked_again(both: Sides) -> Sides:
+def workers(started: Executor, of: Version) -> At:
+    """Workers of a side. What an environment of its own has installed is what it measures."""
+    return At(started, of.scenario.folder, installed_first=of.python is not None, scattered=True)
+
+
+def refreshed(sides: Sides) -> Sides:
     """The same with the machine as it is once it is ours alone: until then another run may have been its load, and what
     it warns of."""
 
     def again(side: Side) -> Side:
-        return replace(side, environment=Machine(side.executor).ask("environment", device=both.device))
+        return replace(side, environment=Machine(side.executor).ask("environment", device=sides.device))
 
-    new = again(both.new)
-    base = replace(both.base, environment=new.environment) if both.one_python else again(both.base)
-    return replace(both, base=base, new=new)
+    new = again(sides.new)
+    base = replace(sides.base, environment=new.environment) if sides.one_python else again(sides.base)
+    return replace(sides, base=base, new=new)
 
 
-def state(both: Sides, asked: Asked) -> Iterator[str]:
+def notes_on_tree(sides: Sides, against: str | None, output: Path) -> Iterator[str]:
     """What a reader must know of the working tree as it is now."""
-    if both.repository is None:
+    if sides.repository is None:
         return
-    if changes := both.repository.changes(besides=(asked.out, RESULTS)):
+    if changes := sides.repository.changes(besides=(output, RESULTS)):
         yield f"the working tree differs from its commit and is measured as it is: {shortened(changes)}"
-    elif both.commit == both.repository.commit("HEAD"):
-        yield f"the working tree is {asked.against} itself: the code is compared with itself"
-
-
-def at(started: Mapping[str | None, Executor], python: str | None, scenario: Scenario) -> At:
-    """Workers of a side. What an environment of its own has installed is what it measures."""
-    return At(started[python], scenario.folder, installed_first=python is not None, scattered=True)
+    elif sides.commit == sides.repository.commit("HEAD"):
+        yield f"the working tree is {against} itself: the code is compared with itself"
 
 
 @contextmanager
-def alike(asked: Asked) -> Iterator[Sides]:
-    """The same code on both sides, from two places, as for `sides`: to see how the gate errs.
+def open_same_code(options: Options, output: Path) -> Iterator[Sides]:
+    """The same code on both sides, from two places, as for `open_sides`: to see how the gate errs.
 
     Two worktrees of the commit, or where the working tree differs from it, or is in no repository, two copies. Their
     paths have different lengths, each side loads its own files and compiles its own bytecode, as in a comparison.
-    Raises as `sides`.
+    Raises as `open_sides`.
     """
-    here = Path(asked.path).resolve()
-    read(asked, asked.path)  # a mistake in it is to be told of the file that was given
+    here = Path(options.scenario).resolve()
+    options.read()  # a mistake is shown in the file that was given, not in a copy
     with ExitStack() as stack:
-        told, root, trees = twice(here, asked.out, stack)
-        scenarios = [read(asked, str(tree / here.relative_to(root))) for tree in trees]
+        label, root, trees = check_out_twice(here, output, stack)
+        scenarios = [options.read(str(tree / here.relative_to(root))) for tree in trees]
         started = stack.enter_context(LocalExecutor(modules=preloaded(scenarios[1].parts or (scenarios[1],))))
         machine = Machine(started)
-        device = machine.resolve(asked.device)
+        device = machine.resolve(options.device)
         environment: Environment = machine.ask("environment", device=device)
         base, new = (
-            Side(told, one, At(started, one.folder, scattered=True), environment, tree)
+            Side(label, one, At(started, one.folder, scattered=True), environment, tree)
             for one, tree in zip(scenarios, trees, strict=True)
         )
-        yield Sides(base, new, device, path=asked.path)
+        yield Sides(base, new, device, path=options.scenario)
 
 
-def twice(scenario: Path, out: Path, stack: ExitStack) -> tuple[str, Path, tuple[Path, Path]]:
+def check_out_twice(scenario: Path, output: Path, stack: ExitStack) -> tuple[str, Path, tuple[Path, Path]]:
     """What lies around a scenario, checked out or copied two times for as long as `stack` lasts: what it is, in words,
     the folder it is of, and where the two are."""
     try:
@@ -177,7 +170,7 @@ def twice(scenario: Path, out: Path, stack: ExitStack) -> tuple[str, Path, tuple
         return f"two copies of {scenario.parent}, which has no commit", scenario.parent, (trees[0], trees[1])
     files, asked_for = repository.files(), scenario.relative_to(repository.root)
     ignored = [] if asked_for in files else [asked_for]
-    if changes := repository.changes(besides=(out, RESULTS)) or [str(one) for one in ignored]:
+    if changes := repository.changes(besides=(output, RESULTS)) or [str(one) for one in ignored]:
         trees = [stack.enter_context(one) for one in copies(repository.root, [*files, *ignored])]
         differs = f"it differs from its commit: {shortened(changes)}"
         return f"two copies of the working tree ({differs})", repository.root, (trees[0], trees[1])
@@ -189,25 +182,20 @@ def copies(root: Path, files: Sequence[Path]) -> tuple[AbstractContextManager[Pa
     return copied(root, files), copied(root, files, LONGER_COPY)
 
 
-def read(asked: Asked, path: str) -> Scenario:
-    """The scenario of one side. Raises ScenarioError, and UsageError for standard input, which is read only once."""
-    if path == STDIN:
-        raise UsageError("a scenario file is needed here, not standard input: it is read for each side, and kept")
-    return load(path, asked.overrides, quick=asked.quick, rigorous=asked.rigorous)
-
-
-def of_base(asked: Asked, path: Path, tree: Path) -> Scenario:
+def of_base(options: Options, path: Path, tree: Path) -> Scenario:
     """The scenario as the reference has it: it may have fewer cases, or none."""
     if not path.exists():
         raise Inconclusive(
-            f"{path.relative_to(tree)} does not exist at {asked.against}: nothing to compare with. Once it is there, "
+            f"{path.relative_to(tree)} does not exist at {options.against}: nothing to compare with. Once it is there, "
             "the gate has something to guard"
         )
     try:
-        return read(asked, str(path))
+        return options.read(str(path))
     except ScenarioError as error:
         said = str(error).replace(f"{tree}/", "")
-        raise Inconclusive(f"the scenario at {asked.against} cannot be read: nothing to compare with\n{said}") from None
+        raise Inconclusive(
+            f"the scenario at {options.against} cannot be read: nothing to compare with\n{said}"
+        ) from None
 
 
 def interpreter(python: str | None) -> str | None:
@@ -221,5 +209,5 @@ def interpreter(python: str | None) -> str | None:
     raise UsageError(f"{python}: there is no Python; name an interpreter or a virtual environment's folder")
 
 
-def with_python(words: str, python: str | None, seen: Environment, several: bool) -> str:
-    return f"{words}, Python {seen.python}, torch {seen.torch} ({python or 'this one'})" if several else words
+def with_python(label: str, python: str | None, environment: Environment) -> str:
+    return f"{label}, Python {environment.python}, torch {environment.torch} ({python or 'this one'})"

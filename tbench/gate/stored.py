@@ -14,19 +14,26 @@ from pathlib import Path
 from tbench.analysis.run import Run
 from tbench.comparison.compare import compare
 from tbench.comparison.facts import conditions
-from tbench.comparison.model import Compared, Comparison
+from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
-from tbench.gate.outcome import Outcome, Result, Verdict, without_alarms
-from tbench.gate.rule import Rule
-from tbench.gate.save import refuse_result, write
-from tbench.gate.settle import NOT_HERE
-from tbench.gate.sides import Asked, read
-from tbench.gate.spots import located
+from tbench.gate.decision import Rule
+from tbench.gate.folder import refuse_result, write
+from tbench.gate.options import Options
+from tbench.gate.outcome import (
+    Outcome,
+    Result,
+    Step,
+    of_failure,
+    of_new_only,
+    overruled,
+    with_source_location,
+    without_times,
+)
 from tbench.listener import Listener
 from tbench.records import Case, Measurement
 from tbench.report import write_derived
@@ -47,37 +54,37 @@ CANARIES = Scenario(
 class Lines(Listener):
     """Passes on warnings and finished cases as lines."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell = tell
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
 
     def warn(self, message: str) -> None:
-        self.tell(f"warning: {message}")
+        self.say(f"warning: {message}")
 
     def done(self, measurement: Measurement) -> None:
-        self.tell(f"measured {measurement.case.id}: {measurement.status}")
+        self.say(f"measured {measurement.case.id}: {measurement.status}")
 
 
-def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], command: Sequence[str] = ()) -> Run:
-    """Run the scenario and the canaries into `folder`, or go on with what is there of them; `asked` names one device.
+def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
+    """Run the scenario and the canaries into `folder`, or go on with what is there of them; one device is named.
 
     The device is held for both, so that what the canaries say is true of the scenario. Raises as a run does, and
     Interrupted after Ctrl-C.
     """
-    scenario = read(asked, asked.path)
-    expand(scenario, asked.device, asked.select)  # a selection that leaves nothing is told before anything is measured
-    with device_lock(asked.device, tell):
-        for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, asked.select)):
+    scenario = options.read()
+    expand(scenario, options.device, options.select)  # an empty selection is refused before anything is measured
+    with device_lock(options.device, say):
+        for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, options.select)):
             try:
                 runner.run(
-                    patient(what),
+                    with_enough_rounds(what),
                     where,
-                    device=asked.device,
+                    device=options.device,
                     select=select,
-                    seed=seed,
+                    seed=options.seed,
                     resume=True,
                     executor_name="local",
-                    listener=Lines(tell),
-                    command=command,
+                    listener=Lines(say),
+                    command=options.command,
                     alone=False,
                 )
             except KeyboardInterrupt:
@@ -86,68 +93,65 @@ def measure(asked: Asked, folder: Path, seed: int, tell: Callable[[str], None], 
     return Run.read(folder)
 
 
-def on_device(asked: Asked) -> Asked:
+def on_device(options: Options) -> Options:
     """The same with the device that is meant, as `auto` leaves open. Raises UsageError."""
     with LocalExecutor() as started:
-        return replace(asked, device=runner.Machine(started).resolve(asked.device))
+        return replace(options, device=runner.Machine(started).resolve(options.device))
 
 
-def patient(scenario: Scenario) -> Scenario:
+def with_enough_rounds(scenario: Scenario) -> Scenario:
     """The scenario with enough processes of each case to be compared with another day's."""
     sampling = scenario.sampling
     least = max(LEAST_ROUNDS, sampling.min_rounds)
     more = replace(sampling, min_rounds=least, max_rounds=max(least, sampling.max_rounds))
-    return replace(scenario, sampling=more, parts=tuple(patient(part) for part in scenario.parts))
+    return replace(scenario, sampling=more, parts=tuple(with_enough_rounds(part) for part in scenario.parts))
 
 
-def against_baseline(
-    asked: Asked,
-    given: str,
-    *,
-    seed: int,
-    tolerance: float | None,
-    tell: Callable[[str], None],
-    command: Sequence[str] = (),
-) -> Result:
-    """Measure now and compare with a stored run. Raises UsageError, StoreError and as a run does, and Inconclusive
-    where the two have no case in common."""
-    scenario = read(asked, asked.path)
+def against_baseline(options: Options, given: str, output: Path, say: Callable[[str], None]) -> Result:
+    """Measure now and compare with the stored run `given`. Raises UsageError, StoreError and as a run does, and
+    Inconclusive where the two have no case in common."""
+    scenario = options.read()
     base = Run.read(baselines.find(given, scenario.name))
     if base.header.get("status") != "complete":
         raise UsageError(f"{base.folder} is not complete ({base.header.get('status')}); a baseline must be")
-    refuse_result(asked.out)
-    asked = on_device(asked)
-    now = expand(scenario, asked.device, asked.select)
+    refuse_result(output)
+    options = on_device(options)
+    now = expand(scenario, options.device, options.select)
     if not {row.case for row in base.measurements} & set(now):
         raise Inconclusive(
             f"{base.folder} has none of these cases, so there is nothing to compare with: save a baseline of the "
             "scenario as it is (`tbench baseline save`)"
         )
-    new = measure(asked, asked.out / "new", seed, tell, command)
+    new = measure(options, output / "new", say)
+    found, doubts = compared(base, new, options, scenario)
+    write(output, found)
+    for note in (*found.notes, *doubts):
+        say(f"note: {note}")
+    return found
+
+
+def compared(base: Run, new: Run, options: Options, scenario: Scenario) -> tuple[Result, list[str]]:
+    """What two complete runs say, and why a difference need not be the code's."""
     rule = Rule()
-    comparison = compare(base, new, tolerance or rule.tolerance, rule.alpha)
+    comparison = compare(base, new, options.tolerance or rule.tolerance, rule.alpha)
     doubts = list(doubtful(base, new, comparison))
-    chosen = selected(base, new, asked)
-    outcomes = [outcome(row) for row in comparison.rows if row.verdict != "MISSING" or row.case in chosen]
-    if doubts:
-        why = f"advice only, for the baseline is of another day and {'; '.join(doubts)}"
-        outcomes = [advised(one, why) for one in outcomes]
-    found = Result(
+    wanted = selected(base, new, options)
+    outcomes = [outcome(row) for row in comparison.rows if row.verdict != Verdict.MISSING or row.case in wanted]
+    now = expand(scenario, str(new.header.get("device", "cpu")), options.select)
+    steps = (advice_only(doubts), with_source_location(scenario, now))
+    result = Result(
         scenario=scenario.name,
-        path=from_root(asked.path),
+        path=from_root(options.scenario),
         base=f"{base.folder}, measured {base.header.get('started')}",
         new="the working tree",
         tolerance=comparison.tolerance,
         alpha=comparison.alpha,
-        outcomes=tuple(located(outcomes, scenario, now)),
+        outcomes=overruled(outcomes, steps),
         notes=(*conditions(comparison), *comparison.warnings),
         environment=new.environment.to_dict(),
         stored=True,
     )
-    write(asked.out, found)
-    for note in (*found.notes, *doubts):
-        tell(f"note: {note}")
-    return found
+    return result, doubts
 
 
 def doubtful(base: Run, new: Run, comparison: Comparison) -> Iterator[str]:
@@ -160,7 +164,7 @@ def doubtful(base: Run, new: Run, comparison: Comparison) -> Iterator[str]:
         yield "it holds no canaries (make it with `tbench baseline save`)"
         return
     for row in compare(Run.read(there), Run.read(here), comparison.tolerance, comparison.alpha).rows:
-        if row.verdict != "OK" or not steady(row, comparison.tolerance):
+        if row.verdict != Verdict.OK or not steady(row, comparison.tolerance):
             ratio = "was not measured" if row.ratio is None else f"takes {row.ratio.estimate:.2f}× its time"
             yield f"the canary {row.case['kernel']} of size {row.case['size']} {ratio}"
 
@@ -171,34 +175,43 @@ def steady(row: Compared, tolerance: float) -> bool:
     return ratio is not None and ratio.low is not None and ratio.low > 1 / (1 + tolerance)
 
 
-def selected(base: Run, new: Run, asked: Asked) -> set[Case]:
+def selected(base: Run, new: Run, options: Options) -> set[Case]:
     """The baseline's cases that this selection means: the others are not measured on purpose, and not missing."""
     try:
         stored = Scenario.from_dict(base.header["scenario"])
-        return set(expand(stored, str(new.header.get("device", "cpu")), asked.select))
+        return set(expand(stored, str(new.header.get("device", "cpu")), options.select))
     except (NothingSelected, UsageError):
         return set()
 
 
 def outcome(row: Compared) -> Outcome:
-    reasons = "; ".join(reason.text for reason in row.reasons)
+    """The comparison's outcome as the gate's."""
     base, new = row.base, row.new
-    told = Outcome(
+    return Outcome(
         row.case.id,
         verdict(row),
-        reasons,
-        row.ratio,
-        base.latency.estimate if base and base.latency else None,
-        new.latency.estimate if new and new.latency else None,
-        base.peak_memory_bytes if base else None,
-        new.peak_memory_bytes if new else None,
+        reason="; ".join(reason.text for reason in row.reasons),
+        ratio=row.ratio,
+        base_seconds=base.latency.estimate if base and base.latency else None,
+        new_seconds=new.latency.estimate if new and new.latency else None,
+        base_bytes=base.peak_memory_bytes if base else None,
+        new_bytes=new.peak_memory_bytes if new else None,
         detectable=row.smallest_change,
         more=more_rounds(row),
     )
-    if told.verdict == "ADDED" and new is not None and new.status != "ok":
-        failed: Verdict = "SKIPPED" if new.status in NOT_HERE else "BROKEN"
-        return replace(told, verdict=failed)
-    return told
+
+
+def verdict(row: Compared) -> Verdict:
+    """By the same rules as where both sides are measured."""
+    if row.new is None:
+        return Verdict.MISSING
+    if row.base is None:
+        return of_new_only(row.case, row.new.measurement).verdict
+    if row.base.status != "ok" or row.new.status != "ok":
+        return of_failure(row.base.measurement, row.new.measurement)[0]
+    if row.verdict is None:
+        return Verdict.SKIPPED  # it is not timed
+    return Verdict.BIGGER if row.memory == Verdict.BIGGER and row.verdict != Verdict.SLOWER else row.verdict
 
 
 def more_rounds(row: Compared) -> int | None:
@@ -208,16 +221,9 @@ def more_rounds(row: Compared) -> int | None:
     return max(1, row.rounds_needed - row.new.latency.n_rounds)
 
 
-def verdict(row: Compared) -> Verdict:
-    """The comparison's verdict as the gate's, by the same rules as where both sides are measured (`settle.failed`)."""
-    if row.verdict is None:
-        return "SKIPPED" if row.new is None or row.new.status in (*NOT_HERE, "ok") else "BROKEN"
-    if row.verdict == "FIXED":
-        return "ADDED" if row.base is not None and row.base.status in NOT_HERE else "INCONCLUSIVE"
-    if row.memory == "BIGGER" and row.verdict not in ("SLOWER", "BROKEN"):
-        return "BIGGER"
-    return row.verdict
-
-
-def advised(one: Outcome, why: str) -> Outcome:
-    return without_alarms(one, f"{one.verdict}, {why}")
+def advice_only(doubts: Sequence[str]) -> Step:
+    """Where anything but the code may have changed times, a verdict on time is advice."""
+    if not doubts:
+        return lambda one: one
+    why = f"advice only, for the baseline is of another day and {'; '.join(doubts)}"
+    return lambda one: without_times(one, f"{one.verdict}, {why}")

@@ -1,4 +1,8 @@
-"""`tbench gate` as a team uses it: in a repository that is not tbench's own, with kernels of their own."""
+"""`tbench gate` as a team uses it: in a repository that is not tbench's own, with kernels of their own.
+
+What a gate decides is tested without processes (tests/gate). Here are mistakes in the command, and the few whole gates
+that only real workers can show; they take a rule with few pairs, so that a busy machine does not make them long.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,24 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tbench.analysis.run import Run
+from tbench.cli import exit_code
+from tbench.cli.gate import gate
+from tbench.errors import Inconclusive, UsageError
+from tbench.gate import stored
+from tbench.gate.calibrate import TrialPlan, calibrate
+from tbench.gate.decision import Rule
+from tbench.gate.options import Options
+from tbench.scenario import load
 from tests.gate.test_checkout import git
 
+ROOT = Path(__file__).parents[2]
+FEW = Rule(alpha=0.2, look_on=6, least=6, most=6)  # pairs: six to screen, six to confirm, and no more
 SCENARIO = """\
 version: 1
 name: mine
@@ -21,6 +37,7 @@ fixed: {batch: 1, heads: 2, head_dim: 32, causal: true}
 sweep:
   seq_len: [64]
   kernel: ["./kernels.py:attend"]
+sampling: {target: 0.5, min_time: 0.0, max_time: 0.2, min_rounds: 2, max_rounds: 2, warmup: 0.0, turn_time: 0.002}
 """
 KERNELS = """\
 import torch
@@ -34,28 +51,11 @@ def attend(q, k, v, causal=False):
 """
 SLOWER = KERNELS.replace("    scores = q", "    for _ in range(8):\n        q @ k.mT @ v\n    scores = q")
 WRONG = KERNELS.replace("softmax(-1)", "softmax(-2)")
-CRASHING = KERNELS.replace("    scores = q", "    import os\n    os.abort()\n    scores = q")
-BIGGER = KERNELS.replace("    scores = q", "    held = torch.empty(4 * 2**20, dtype=torch.uint8)\n    scores = q")
-
-
-def tbench(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tbench", *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},  # to wake a second thread is most of so short a call
-        capture_output=True,
-        text=True,
-        timeout=900,  # a busy machine takes its time
-    )
-
-
-def gate(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    words = ("gate", "scenario.yaml", "--against", "HEAD", "--quick", "--device", "cpu", *arguments)
-    return tbench(folder, *words, **environment)
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scenario and a kernel, committed; the current folder."""
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "scenario.yaml").write_text(SCENARIO)
@@ -63,113 +63,22 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", "-A")
     git(folder, "commit", "--quiet", "-m", "a kernel of ours")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # to wake a second thread is most of so short a call
     return folder
 
 
-def only_line(done: subprocess.CompletedProcess[str]) -> str:
-    lines = done.stdout.splitlines()
-    assert len(lines) == 1, done.stdout + done.stderr
-    return lines[0]
+def options(**more: object) -> Options:
+    given: dict[str, object] = {"against": "HEAD", "device": "cpu", "quick": True, "output": "out", **more}
+    return Options("scenario.yaml", **given)  # type: ignore[arg-type]
 
 
-def test_nothing_changed_is_no_regression(repository: Path) -> None:
-    done = gate(repository, "-o", "out")
-    assert done.returncode in (0, 3), done.stderr  # 3 where the machine is too busy to tell
-    assert only_line(done).split()[0] in ("OK", "INCONCLUSIVE")
-    assert "A/A control" in done.stderr
-    assert "differs from its commit" not in done.stderr
-    saved = json.loads((repository / "out" / "gate.json").read_text())
-    assert saved["result"]["exit_code"] == done.returncode
-    assert len(saved["pairs"][0]["screen"]) >= 6
-    assert tbench(repository, "compare", "out/base", "out/new").returncode == 0
-    again = gate(repository, "-o", "out")
-    assert again.returncode == 2
-    assert "holds a gate's result already" in again.stderr
+def only_line(printed: str) -> str:
+    (line,) = printed.splitlines()
+    return line
 
 
-def test_a_slower_kernel_is_red_and_told_everywhere_ci_looks(repository: Path) -> None:
-    (repository / "kernels.py").write_text(SLOWER)
-    done = gate(
-        repository,
-        "--allow-inconclusive",
-        "--junit",
-        "junit.xml",
-        GITHUB_ACTIONS="true",
-        GITHUB_STEP_SUMMARY=str(repository / "page.md"),
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert only_line(done).startswith("SLOWER")
-    assert "kernel=./kernels.py:attend" in only_line(done)
-    assert "differs from its commit and is measured as it is: kernels.py" in done.stderr
-    assert "::error file=scenario.yaml,line=7,title=tbench%3A SLOWER::SLOWER" in done.stderr
-    page = (repository / "page.md").read_text()
-    assert "**Regression.**" in page
-    assert "a kernel of ours" in page
-    (case,) = ElementTree.parse(repository / "junit.xml").iter("testcase")
-    assert case.find("failure") is not None
-
-
-def test_a_wrong_result_is_broken_however_fast(repository: Path) -> None:
-    (repository / "kernels.py").write_text(WRONG)
-    done = gate(repository)
-    assert done.returncode == 4, done.stderr
-    assert only_line(done).startswith("BROKEN")
-    assert "float64 oracle" in only_line(done)
-
-
-def test_a_crash_is_broken(repository: Path) -> None:
-    (repository / "kernels.py").write_text(CRASHING)
-    done = gate(repository)
-    assert done.returncode == 4, done.stderr
-    assert "SIGABRT" in only_line(done)
-
-
-def test_more_memory_is_red_without_statistics(repository: Path) -> None:
-    (repository / "kernels.py").write_text(BIGGER)
-    done = gate(repository)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "memory grew" in only_line(done)
-
-
-def test_a_base_that_does_not_load_is_neither_red_nor_green(repository: Path) -> None:
-    (repository / "kernels.py").write_text("raise RuntimeError('not yet')\n\ndef attend(q, k, v, causal=False): ...\n")
-    git(repository, "commit", "--quiet", "-am", "broken")
-    (repository / "kernels.py").write_text(KERNELS)
-    done = gate(repository)
-    assert done.returncode == 3, done.stdout
-    assert "the base failed" in only_line(done)
-    assert gate(repository, "--allow-inconclusive").returncode == 0
-
-
-def test_cases_of_one_side_only_are_named(repository: Path) -> None:
-    (repository / "scenario.yaml").write_text(SCENARIO.replace("[64]", "[32]"))
-    done = gate(repository)
-    assert done.returncode == 3, done.stderr
-    first, second = done.stdout.splitlines()
-    assert first.startswith("ADDED")
-    assert "seq_len=32" in first
-    assert second.startswith("MISSING")
-    assert "seq_len=64" in second
-    (repository / "kernels.py").write_text(WRONG)
-    broken = gate(repository)
-    assert broken.returncode == 4
-    assert broken.stdout.startswith("BROKEN")
-
-
-def test_a_scenario_that_is_new_has_nothing_to_be_compared_with(repository: Path) -> None:
-    (repository / "other.yaml").write_text(SCENARIO)
-    done = tbench(repository, "gate", "other.yaml", "--against", "HEAD")
-    assert done.returncode == 3
-    assert "other.yaml does not exist at HEAD" in done.stderr
-
-
-def test_a_scenario_that_the_reference_cannot_read_is_inconclusive(repository: Path) -> None:
-    (repository / "scenario.yaml").write_text(SCENARIO.replace("heads: 2", "heads: two"))
-    git(repository, "commit", "--quiet", "-am", "a typing error")
-    (repository / "scenario.yaml").write_text(SCENARIO)
-    done = gate(repository)
-    assert done.returncode == 3
-    assert "scenario.yaml:4:" in done.stderr
+# ---------------------------------------------------------------------- mistakes: nothing is measured
 
 
 @pytest.mark.parametrize(
@@ -185,42 +94,110 @@ def test_a_scenario_that_the_reference_cannot_read_is_inconclusive(repository: P
         (["--against", "HEAD", "--tolerance", "many"], "--tolerance"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(repository: Path, arguments: list[str], said: str) -> None:
-    done = tbench(repository, "gate", "scenario.yaml", *arguments)
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_makes_no_sense_is_a_usage_error(
+    repository: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["gate", "scenario.yaml", *arguments]) == UsageError.exit_code
+    assert said in capsys.readouterr().err
 
 
-def test_standard_input_is_refused_and_an_empty_programme(repository: Path) -> None:
-    for words in (["gate", "-", "--against", "HEAD"], ["calibrate", "-"], ["baseline", "save", "-"]):
-        done = tbench(repository, *words)
-        assert done.returncode == 2
-        assert "a scenario file is needed" in done.stderr
-    assert tbench(repository, "calibrate", "scenario.yaml", "--same", "0").returncode == 2
+@pytest.mark.parametrize("words", [["gate", "-", "--against", "HEAD"], ["calibrate", "-"], ["baseline", "save", "-"]])
+def test_standard_input_is_refused(repository: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(words) == UsageError.exit_code
+    assert "a scenario file is needed" in capsys.readouterr().err
 
 
-def test_without_a_repository_there_is_no_reference(tmp_path: Path) -> None:
+def test_a_calibration_without_a_trial_is_refused(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["calibrate", "scenario.yaml", "--same", "0"]) == UsageError.exit_code
+    assert "no trials" in capsys.readouterr().err
+
+
+def test_without_a_repository_there_is_no_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "scenario.yaml").write_text(SCENARIO)
     (tmp_path / "kernels.py").write_text(KERNELS)
-    done = tbench(tmp_path, "gate", "scenario.yaml", "--against", "HEAD")
-    assert done.returncode == 2
-    assert "git repository" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["gate", "scenario.yaml", "--against", "HEAD"]) == UsageError.exit_code
+    assert "git repository" in capsys.readouterr().err
 
 
-def test_a_base_that_would_measure_the_working_tree_is_refused(repository: Path) -> None:
-    package = repository / "python" / "ours"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(KERNELS)
-    (repository / "scenario.yaml").write_text(SCENARIO.replace("./kernels.py:attend", "ours:attend"))
-    git(repository, "add", "-A")
-    git(repository, "commit", "--quiet", "-m", "a package")
-    done = gate(repository, PYTHONPATH=str(repository / "python"))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "working tree" in done.stderr
+def test_a_scenario_that_is_new_has_nothing_to_be_compared_with(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "other.yaml").write_text(SCENARIO)
+    words = ["gate", "other.yaml", "--against", "HEAD", "--junit", "a.xml"]
+    assert exit_code(words) == Inconclusive.exit_code
+    assert "other.yaml does not exist at HEAD" in capsys.readouterr().err
+    assert "skipped" in (repository / "a.xml").read_text()
+    assert exit_code([*words, "--allow-inconclusive"]) == 0
+    assert "inconclusive, which was allowed" in capsys.readouterr().err
 
 
-def test_a_wrapper_does_not_hide_that_the_base_would_measure_the_working_tree(repository: Path) -> None:
+def test_a_scenario_that_the_reference_cannot_read_is_inconclusive(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "scenario.yaml").write_text(SCENARIO.replace("heads: 2", "heads: two"))
+    git(repository, "commit", "--quiet", "-am", "a typing error")
+    (repository / "scenario.yaml").write_text(SCENARIO)
+    assert exit_code(["gate", "scenario.yaml", "--against", "HEAD"]) == Inconclusive.exit_code
+    assert "scenario.yaml:4:" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- whole gates
+
+
+def test_nothing_changed_is_no_regression(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = gate(options(), FEW)
+    printed = capsys.readouterr()
+    assert code in (0, 3), printed.err  # 3 where the machine is too busy to tell
+    assert only_line(printed.out).split()[0] in ("OK", "INCONCLUSIVE")
+    assert "A/A control" in printed.err
+    assert "the code is compared with itself" in printed.err
+    assert "differs from its commit" not in printed.err
+    saved = json.loads((repository / "out" / "gate.json").read_text())
+    assert saved["result"]["exit_code"] == code
+    assert len(saved["pairs"][0]["screen"]) == FEW.screen
+    assert exit_code(["compare", "out/base", "out/new"]) == 0
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_slower_kernel_is_red_and_shown_everywhere_ci_looks(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "page.md")
+    (repository / "kernels.py").write_text(SLOWER)
+    code = gate(options(allow_inconclusive=True, junit="junit.xml"), FEW)
+    printed = capsys.readouterr()
+    assert code == 1, printed.out + printed.err
+    assert only_line(printed.out).startswith("SLOWER")
+    assert "kernel=./kernels.py:attend" in only_line(printed.out)
+    assert "differs from its commit and is measured as it is: kernels.py" in printed.err
+    assert "::error file=scenario.yaml,line=7,title=tbench%3A SLOWER::SLOWER" in printed.err
+    page = (repository / "page.md").read_text()
+    assert "**Regression.**" in page
+    assert "a kernel of ours" in page
+    (case,) = ElementTree.parse(repository / "junit.xml").iter("testcase")
+    assert case.find("failure") is not None
+
+
+def test_nobody_who_listens_is_no_reason_to_be_green(repository: Path) -> None:
+    (repository / "kernels.py").write_text(WRONG)
+    words = f"{sys.executable} -m tbench gate scenario.yaml --against HEAD --quick --device cpu -o out --junit a.xml"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {words} 2>&1 | true; exit ${{PIPESTATUS[0]}}"], cwd=repository, timeout=300
+    )
+    assert done.returncode == 4
+    result = json.loads((repository / "out/gate.json").read_text())["result"]
+    assert result["exit_code"] == 4
+    assert "float64 oracle" in result["outcomes"][0]["reason"]
+    assert "BROKEN" in (repository / "a.xml").read_text()
+
+
+def test_a_wrapper_does_not_hide_that_the_base_would_measure_the_working_tree(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = repository / "python" / "ours"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(KERNELS)
@@ -229,112 +206,70 @@ def test_a_wrapper_does_not_hide_that_the_base_would_measure_the_working_tree(re
     )
     git(repository, "add", "-A")
     git(repository, "commit", "--quiet", "-m", "a wrapper")
-    done = gate(repository, PYTHONPATH=str(repository / "python"))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "ours/__init__.py" in done.stderr
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(repository / "python"), str(ROOT)]))
+    with pytest.raises(UsageError, match=r"working tree's .*ours/__init__\.py"):
+        gate(options(), FEW)
 
 
-def test_a_module_that_both_environments_take_from_the_repository_is_said_to_be_the_same(repository: Path) -> None:
+def test_another_python_is_the_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (repository / "scenario.yaml").write_text(SCENARIO.replace("./kernels.py:attend", "kernels:attend"))
-    words = ("gate", "scenario.yaml", "--base-env", sys.executable, "--quick", "--device", "cpu")
-    done = tbench(repository, *words)
-    assert done.returncode in (0, 3), done.stderr
-    assert "the same code on both sides" in done.stderr
+    code = gate(options(against=None, base_python=sys.executable), FEW)
+    printed = capsys.readouterr()
+    assert code in (0, 3), printed.err
+    assert only_line(printed.out).split()[0] in ("OK", "INCONCLUSIVE")
+    assert "the same code on both sides" in printed.err
+    saved = json.loads((repository / "out" / "gate.json").read_text())["result"]
+    assert saved["base"].endswith(f"({sys.executable})")
+    assert saved["new"].endswith("(this one)")
 
 
-def test_what_cannot_run_anywhere_is_no_pass(repository: Path) -> None:
-    (repository / "scenario.yaml").write_text(SCENARIO.replace('"./kernels.py:attend"', "varlen"))
-    git(repository, "commit", "--quiet", "-am", "CUDA only")
-    done = gate(repository)
-    assert done.returncode == 3, done.stderr
-    assert only_line(done).startswith("SKIPPED")
-
-
-def test_kernels_that_cannot_differ_are_named(repository: Path) -> None:
-    (repository / "scenario.yaml").write_text(SCENARIO.replace('"./kernels.py:attend"', "flash"))
-    git(repository, "commit", "--quiet", "-am", "flash only")
-    done = gate(repository)
-    assert done.returncode in (0, 3)
-    assert "the same code on both sides" in done.stderr
-    assert "flash" in done.stderr
-
-
-def test_another_python_is_the_base(repository: Path) -> None:
-    done = tbench(repository, "gate", "scenario.yaml", "--base-env", sys.executable, "--quick", "--device", "cpu")
-    assert done.returncode in (0, 3), done.stderr
-    assert only_line(done).split()[0] in ("OK", "INCONCLUSIVE")
-
-
-def test_nobody_who_listens_is_no_reason_to_be_green(repository: Path) -> None:
-    (repository / "kernels.py").write_text(WRONG)
-    words = f"{sys.executable} -m tbench gate scenario.yaml --against HEAD --quick --device cpu -o out --junit a.xml"
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {words} 2>&1 | true; exit ${{PIPESTATUS[0]}}"], cwd=repository, timeout=900
+def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brief = replace(
+        stored.CANARIES, sampling=load("scenario.yaml").sampling, sweep={"kernel": ("copy",), "size": (64,)}
     )
-    assert done.returncode == 4
-    assert json.loads((repository / "out/gate.json").read_text())["result"]["exit_code"] == 4
-    assert "BROKEN" in (repository / "a.xml").read_text()
+    monkeypatch.setattr(stored, "CANARIES", brief)
+    monkeypatch.setattr(stored, "LEAST_ROUNDS", 2)
+    assert exit_code(["baseline", "save", "scenario.yaml", "--name", "first", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.strip() == "results/baselines/mine/first"
+    kept = repository / "results/baselines/mine/first"
+    assert [row.status for row in Run.read(kept / "canary").measurements] == ["ok"]
+    assert exit_code(["baseline", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "first" in listed
+    assert "current" in listed.splitlines()[-2]
+    code = exit_code(["gate", "scenario.yaml", "--baseline", "current", "-o", "today", "--device", "cpu"])
+    printed = capsys.readouterr()
+    assert code in (0, 1, 3), printed.err  # another minute is another day on a busy machine
+    assert "kernel=./kernels.py:attend" in only_line(printed.out)
+    assert "canaries in place of an A/A control" in printed.err
+    assert exit_code(["baseline", "promote", "today/new", "--name", "second"]) == 0
+    assert (repository / "results/baselines/mine/current").read_text() == "second\n"
 
 
-def test_a_baseline_of_other_cases_leaves_nothing_to_compare(repository: Path) -> None:
-    words = ("scenario.yaml", "--device", "cpu")
-    assert tbench(repository, "run", *words, "--quick", "-o", "old", "--set", "seq_len=32").returncode == 0
-    done = tbench(repository, "gate", *words, "--baseline", "old", "--junit", "a.xml")
-    assert done.returncode == 3, done.stderr
-    assert "none of these cases" in done.stderr
+def test_a_baseline_of_other_cases_leaves_nothing_to_compare(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["scenario.yaml", "--device", "cpu"]
+    assert exit_code(["run", *words, "--quick", "-o", "old", "--set", "seq_len=32"]) == 0
+    assert exit_code(["gate", *words, "--baseline", "old", "--junit", "a.xml"]) == Inconclusive.exit_code
+    assert "none of these cases" in capsys.readouterr().err
     assert "skipped" in (repository / "a.xml").read_text()
 
 
-def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(repository: Path) -> None:
-    saved = tbench(repository, "baseline", "save", "scenario.yaml", "--name", "first", "--device", "cpu")
-    assert saved.returncode == 0, saved.stderr
-    assert saved.stdout.strip() == "results/baselines/mine/first"
-    listed = tbench(repository, "baseline", "list")
-    assert "first" in listed.stdout
-    assert "current" in listed.stdout.splitlines()[-1]
-    done = tbench(repository, "gate", "scenario.yaml", "--baseline", "current", "-o", "today", "--device", "cpu")
-    assert done.returncode in (0, 1, 3), done.stderr  # another minute is another day on a busy machine
-    assert "kernel=./kernels.py:attend" in only_line(done)
-    promoted = tbench(repository, "baseline", "promote", "today/new", "--name", "second")
-    assert promoted.returncode == 0, promoted.stderr
-    assert (repository / "results/baselines/mine/current").read_text() == "second\n"
-    header = repository / "results/baselines/mine/second/run.json"
-    changed = json.loads(header.read_text())
-    changed["environment"]["torch"] = "1.0"
-    header.write_text(json.dumps(changed))
-    (repository / "kernels.py").write_text(SLOWER)
-    advice = tbench(repository, "gate", "scenario.yaml", "--baseline", "second", "--device", "cpu")
-    assert advice.returncode == 3, advice.stdout
-    assert "torch" in advice.stdout
-
-
-def test_calibration_goes_on_where_it_was_and_the_gate_uses_it(repository: Path) -> None:
-    words = ("calibrate", "scenario.yaml", "--quick", "--device", "cpu")
-    first = tbench(repository, *words, "--same", "1")
-    assert first.returncode == 0, first.stderr
-    assert "two worktrees of" in first.stderr
-    assert "a kernel of ours" in first.stderr
-    more = tbench(repository, *words, "--same", "1", "--injected", "1", "--memory", "1")
-    assert more.returncode == 0, more.stderr
+def test_work_that_is_injected_is_found(repository: Path) -> None:
+    folder = repository / "results/calibration/mine"
+    said: list[str] = []
+    asked = options(against=None, output=None)
+    _, (one,) = calibrate(asked, TrialPlan(injected=1, shares=(2.0,)), folder, said.append, FEW)
+    assert said[0].startswith("measures two worktrees of ")
+    assert said[0].endswith("a kernel of ours")
+    assert one.flags == {one.target: "SLOWER"}
     assert git(repository, "worktree", "list").count("\n") == 0
-    lines = (repository / "results/calibration/mine/trials.jsonl").read_text().splitlines()
-    trials = [json.loads(line) for line in lines]
-    assert sorted((one["share"], bool(one["bytes"])) for one in trials) == [
-        (0.0, False),
-        (0.0, True),
-        (0.03, False),
-        (0.1, False),
-        (0.2, False),
-    ]
-    (grown,) = (one for one in trials if one["bytes"])
-    assert grown["flags"][grown["victim"]] in ("BIGGER", "SLOWER")
-    summary = json.loads((repository / "results/calibration/mine/calibration.json").read_text())
-    assert summary["false_red"]["trials"] == 1
-    assert summary["sigmas"]
-    (repository / "kernels.py").write_text(KERNELS + "\n")
-    refused = tbench(repository, *words, "--same", "2")
-    assert refused.returncode != 0
-    assert "trials of another checkout, which cannot be added up with these" in refused.stderr
-    git(repository, "checkout", "--quiet", "kernels.py")
-    done = gate(repository, "-o", "out")
-    assert json.loads((repository / "out/gate.json").read_text())["pairs"][0]["sigma"] is not None, done.stderr
+
+
+def test_memory_that_is_injected_is_found(repository: Path) -> None:
+    asked = options(against=None, output=None)
+    _, (one,) = calibrate(asked, TrialPlan(memory=1), repository / "out", lambda message: None, FEW)
+    assert one.flags[one.target] in ("BIGGER", "SLOWER")

@@ -12,7 +12,7 @@ import pytest
 from tbench.components.own import roots
 from tbench.errors import UsageError
 from tbench.gate.checkout import COPY, MOST_COPIED, OWNER, PREFIX, Repository, copied, files_below, shortened
-from tbench.gate.sides import twice
+from tbench.gate.sides import check_out_twice
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -105,7 +105,7 @@ def test_long_lists_are_cut() -> None:
 
 
 def asked_for(folder: Path, stack: ExitStack) -> tuple[str, Path, tuple[Path, Path]]:
-    return twice(folder / "perf" / "scenario.yaml", folder / "out", stack)
+    return check_out_twice(folder / "perf" / "scenario.yaml", folder / "out", stack)
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def measured(repository: Path) -> Path:
 
 def test_a_commit_is_checked_out_twice_at_paths_of_different_length(measured: Path) -> None:
     with ExitStack() as stack:
-        told, root, trees = asked_for(measured, stack)
-        assert told.startswith("two worktrees of ")
-        assert told.endswith("a scenario")
+        label, root, trees = asked_for(measured, stack)
+        assert label.startswith("two worktrees of ")
+        assert label.endswith("a scenario")
         assert root == measured
         assert len(str(trees[0])) != len(str(trees[1]))
         for tree in trees:
@@ -143,9 +143,9 @@ def test_what_is_not_committed_is_copied_twice_as_it_is(measured: Path) -> None:
     (measured / "a.txt").write_text("dirty\n")
     (measured / "b.txt").write_text("untracked\n")
     with ExitStack() as stack:
-        told, _, trees = asked_for(measured, stack)
-        assert "two copies of the working tree" in told
-        assert "a.txt" in told
+        label, _, trees = asked_for(measured, stack)
+        assert "two copies of the working tree" in label
+        assert "a.txt" in label
         for tree in trees:
             assert (tree / "a.txt").read_text() == "dirty\n"
             assert (tree / "b.txt").exists()
@@ -158,8 +158,8 @@ def test_what_is_not_committed_is_copied_twice_as_it_is(measured: Path) -> None:
 
 def test_a_scenario_that_git_ignores_is_copied_too(measured: Path) -> None:
     with ExitStack() as stack:
-        told, _, trees = twice(measured / "secret.txt", measured / "out", stack)
-        assert "two copies" in told
+        label, _, trees = check_out_twice(measured / "secret.txt", measured / "out", stack)
+        assert "two copies" in label
         assert all((tree / "secret.txt").exists() for tree in trees)
 
 
@@ -168,8 +168,8 @@ def test_without_a_repository_the_scenarios_folder_is_copied_twice(tmp_path: Pat
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     with ExitStack() as stack:
-        told, root, trees = asked_for(tmp_path, stack)
-        assert "which has no commit" in told
+        label, root, trees = asked_for(tmp_path, stack)
+        assert "which has no commit" in label
         assert root == tmp_path / "perf"
         for tree in trees:
             copied = sorted(str(one.relative_to(tree)) for one in tree.rglob("*") if one.is_file())

@@ -1,6 +1,6 @@
-"""The gate's folder: what both sides measured as two runs, and the result. Kept up to date while it goes on.
+"""The gate's folder: both sides' measurements as two runs, and the result. Kept up to date while it goes on.
 
-base/, new/   run folders, for `tbench report`, `tbench compare` and a plot of one's own
+base/, new/   run folders, for `tbench report`, `tbench compare` and your own plots
 gate.json     the outcomes, every pair's difference, and the control's measurements
 gate.md       the same to be read
 """
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tbench.errors import StoreError
-from tbench.gate.duel import Duel
-from tbench.gate.outcome import Result
+from tbench.gate.outcome import Measured, Result
+from tbench.gate.paired import PairedCase
 from tbench.gate.sides import Sides
-from tbench.gate.words import markdown
+from tbench.gate.text import markdown
 from tbench.records import Measurement
 from tbench.store import RunFolder, jsonfile, write_file
 
@@ -25,13 +25,12 @@ SIDES = ("base", "new")
 
 
 class Folder:
-    """Saves what there is of a gate after every sweep."""
+    """Saves what there is of a gate: `save` after every sweep, `finish` at its end."""
 
-    def __init__(self, path: Path, sides: Sides, header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, sides: Sides, header: Mapping[str, Any], measured: Measured) -> None:
         self.path = path
+        self.measured = measured
         self.stack = ExitStack()
-        self.duels: Sequence[Duel] = ()
-        self.others: Sequence[Measurement] = ()
         self.stores = {
             name: self.stack.enter_context(
                 RunFolder.create(
@@ -41,47 +40,50 @@ class Folder:
                         "scenario": side.scenario.to_dict(),
                         "environment": side.environment.to_dict(),
                         "device": sides.device,
-                        "side": side.told,
+                        "side": side.label,
                     },
                 )
             )
             for name, side in (("base", sides.base), ("new", sides.new))
         }
 
-    def measured(self, side: str) -> list[Measurement]:
+    def rows(self, side: str) -> list[Measurement]:
         """What a side has of the cases; the new one has what was not compared too."""
-        found = [duel.measured(side) for duel in self.duels if not duel.control]
-        return [one for one in found if one is not None] + [*(self.others if side == "new" else ())]
+        found = [one.measured(side) for one in self.measured.pairs]
+        beside = [*self.measured.alone.values(), *self.measured.left_out.values()] if side == "new" else []
+        return [one for one in found if one is not None] + beside
 
-    def swept(self) -> None:
+    def save(self) -> None:
         for side, store in self.stores.items():
-            store.checkpoint(self.measured(side))
+            store.checkpoint(self.rows(side))
 
     def finish(self, result: Result | None) -> None:
         """Close the runs, and write what was found; `result` None: it was interrupted, and there is no verdict."""
         with self.stack:
             for side, store in self.stores.items():
                 if result is None:
-                    store.checkpoint(self.measured(side))
+                    store.checkpoint(self.rows(side))
                 else:
-                    for one in self.measured(side):
+                    for one in self.rows(side):
                         store.append(one)
                 store.finish("complete" if result is not None else "interrupted")
-        controls = [duel.measured(side) for duel in self.duels if duel.control for side in SIDES]
-        write(self.path, result, [pairs(duel) for duel in self.duels], [one for one in controls if one is not None])
+        control = self.measured.control
+        controls = [control.measured(side) for side in SIDES] if control else []
+        pairs = [differences(one) for one in self.measured.all_pairs]
+        write(self.path, result, pairs, [one for one in controls if one is not None])
 
 
 def write(
     folder: Path,
     result: Result | None,
-    differences: Sequence[Mapping[str, Any]] = (),
+    pairs: Sequence[Mapping[str, Any]] = (),
     control: Sequence[Measurement] = (),
 ) -> None:
     """Write gate.json, and gate.md where there is a result. Raises StoreError."""
     content = {
         "schema_version": 1,
         "result": result and result.to_dict(),
-        "pairs": list(differences),
+        "pairs": list(pairs),
         "control": [one.to_dict() for one in control],
     }
     write_file(folder / "gate.json", jsonfile.dumps(content, indent=1).decode())
@@ -89,10 +91,9 @@ def write(
         write_file(folder / "gate.md", markdown(result))
 
 
-def pairs(duel: Duel) -> dict[str, Any]:
+def differences(one: PairedCase) -> dict[str, Any]:
     """Every pair's logarithm of new ÷ base."""
-    evidence = duel.evidence
-    return {"case": duel.name, **dataclasses.asdict(evidence)}
+    return {"case": one.name, **dataclasses.asdict(one.evidence)}
 
 
 def refuse_result(folder: Path) -> None:

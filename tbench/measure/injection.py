@@ -1,4 +1,4 @@
-"""Makes a call slower or bigger by real work and real memory, so that what looks for regressions can be tried."""
+"""Injects real work and real memory into a call, so that a search for regressions can be tested."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 import torch
 
 from tbench.measure.device import Call, Device
-from tbench.records import Handicap
+from tbench.records import Injection
 
 NUMBERS = 512  # of one operation: microseconds on one thread, a small step even beside short calls
 BATCH = 64
 TRIAL_SHARE = 0.3  # large enough to be measured well
-VISITS, FEWEST_VISITS = 60, 10
+TURNS, FEWEST_TURNS = 60, 10
 BUDGET_SECONDS = 15.0
 
 
-def burdened(call: Call, handicap: Handicap, device: str) -> Callable[[], Any]:
-    """`call` with the handicap's operations done and its bytes held at every call; gives what `call` gives."""
+def injected(call: Call, injection: Injection, device: str) -> Callable[[], Any]:
+    """`call` with the injected operations done and the injected bytes held at every call; gives what `call` gives."""
     work = small_operation(device)
 
     def worse() -> Any:
-        held = torch.empty(handicap.bytes, dtype=torch.uint8, device=device) if handicap.bytes else None
-        for _ in range(handicap.repeats):
+        held = torch.empty(injection.bytes, dtype=torch.uint8, device=device) if injection.bytes else None
+        for _ in range(injection.repeats):
             work()
         result = call()
         del held
@@ -41,10 +41,10 @@ def small_operation(device: str) -> Call:
     return numbers.sin_
 
 
-def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> list[int]:
+def repeats_for(device: Device, call: Call, calls: int, shares: Sequence[float]) -> list[int]:
     """How many of the operations make a call slower by each of these shares, at least one.
 
-    Told from calls with a trial number of them beside calls without, timed in turns (`calls` at a time): what an
+    From calls with a trial number of them beside calls without, timed in turns (`calls` at a time): what an
     operation costs between two calls is not what it costs in a row of its own.
     """
     work = small_operation(device.name)
@@ -54,11 +54,11 @@ def repeats(device: Device, call: Call, calls: int, shares: Sequence[float]) -> 
             work()
 
     trial = max(1, round(TRIAL_SHARE * device.time(call, calls).seconds / (device.time(row, 1).seconds / BATCH)))
-    worse = burdened(call, Handicap(repeats=trial), device.name)
+    worse = injected(call, Injection(repeats=trial), device.name)
     slower = []
-    visits = max(FEWEST_VISITS, min(VISITS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls).seconds))))
-    for visit in range(visits):
-        pair = (worse, call) if visit % 2 else (call, worse)
+    turns = max(FEWEST_TURNS, min(TURNS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls).seconds))))
+    for turn in range(turns):
+        pair = (worse, call) if turn % 2 else (call, worse)
         seconds = {each: device.time(each, calls).seconds for each in pair}
         slower.append(math.log(seconds[worse] / seconds[call]))
     if statistics.median(slower) <= 0:

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from tbench.comparison.model import Verdict
 from tbench.execution.executor import WorkerFailed
-from tbench.gate.contest import contest
-from tbench.gate.duel import Duel, sampling_of
-from tbench.gate.judge import judged
-from tbench.gate.rule import Rule
-from tbench.gate.settle import settled
-from tbench.records import Handicap, Measurement, Memory, Sampling, Status
+from tbench.gate.decision import Rule, judge
+from tbench.gate.outcome import of_pairs
+from tbench.gate.paired import PairedCase, Progress, measure_pairs, sampling_of
+from tbench.records import Injection, Memory, Sampling, Status
 from tests.execution.fakes import FakeExecutor, case, draft
 
 RULE = Rule()
 
 
 class Log:
+    """Keeps what a gate reports."""
+
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.sweeps = 0
-
-    def say(self, message: str) -> None:
-        self.messages.append(message)
-
-    def at(self, message: str) -> None:
-        self.messages.append(message)
-
-    def begin(self, duels: Sequence[Duel]) -> None: ...
-
-    def beside(self, measurements: Sequence[Measurement]) -> None: ...
+        self.progress = Progress(self.messages.append, self.messages.append, self.swept)
 
     def swept(self) -> None:
         self.sweeps += 1
 
 
-def duel(base: FakeExecutor, new: FakeExecutor, kernel: str = "a", control: bool = False) -> Duel:
+def paired(base: FakeExecutor, new: FakeExecutor, kernel: str = "a", control: bool = False) -> PairedCase:
     one = case(kernel)
-    return Duel(one.id, (draft(one), base), (draft(one), new), sampling_of(Sampling()), control=control)
+    return PairedCase(one.id, (draft(one), base), (draft(one), new), sampling_of(Sampling()), control=control)
 
 
-def verdict(one: Duel) -> str:
-    found = judged({one.name: one.evidence} if one.compared else {}, RULE)
-    return settled(one, found.get(one.name), RULE).verdict
+def measure(*cases: PairedCase) -> None:
+    measure_pairs(cases, RULE, 0, Progress())
+
+
+def verdict(one: PairedCase) -> Verdict:
+    found = judge({one.name: one.evidence} if one.compared else {}, RULE)
+    return of_pairs(one, found.get(one.name), RULE).verdict
 
 
 def test_the_turns_of_a_pair_are_abba_and_the_next_ones_baab() -> None:
-    shared = FakeExecutor({"a": 0.01})
     order: list[str] = []
 
     class Named(FakeExecutor):
         def __init__(self, name: str) -> None:
             super().__init__({"a": 0.01}, on=lambda kernel, do: order.append(name) if do == "turn" else None)
 
-    one = duel(Named("A"), Named("B"))
-    one.fight([], seed=0)
-    one.fight([], seed=0)
+    base, new = Named("A"), Named("B")
+    one = paired(base, new)
+    one.measure_pair([], seed=0)
+    one.measure_pair([], seed=0)
     assert "".join(order) == "ABBA" + "BAAB"
-    assert shared.alive == 0
+    assert (base.alive, new.alive) == (0, 0)
 
 
 def test_both_sides_get_the_same_data() -> None:
@@ -76,7 +70,7 @@ def test_both_sides_get_the_same_data() -> None:
             worker.ask = remembered  # type: ignore[method-assign]
             return worker
 
-    duel(Asked({"a": 0.01}), Asked({"a": 0.01})).fight([], seed=5)
+    paired(Asked({"a": 0.01}), Asked({"a": 0.01})).measure_pair([], seed=5)
     prepared = [seed for do, seed in seeds if do == "prepare"]
     assert len(prepared) == 2
     assert len(set(prepared)) == 1
@@ -96,53 +90,56 @@ def test_injected_noise_is_another_work_on_each_side_in_every_pair() -> None:
 
             def remembered(do: str, timeout: float, **arguments: object) -> object:
                 if do == "prepare":
-                    seen.append((self.side, arguments["handicap"].repeats))  # type: ignore[attr-defined]
+                    seen.append((self.side, arguments["injection"].repeats))  # type: ignore[attr-defined]
                 return ask(do, timeout, **arguments)
 
             worker.ask = remembered  # type: ignore[method-assign]
             return worker
 
-    one = duel(Asked("base"), Asked("new"))
-    one.noise = iter([(Handicap(1), Handicap(2)), (Handicap(0), Handicap(4)), (Handicap(5), Handicap(5))])
+    one = paired(Asked("base"), Asked("new"))
+    one.noise = iter([(Injection(1), Injection(2)), (Injection(0), Injection(4)), (Injection(5), Injection(5))])
     for _ in range(3):
-        one.fight([], seed=0)
+        one.measure_pair([], seed=0)
     assert sorted(seen[:2]) == [("base", 1), ("new", 2)]
     assert sorted(seen[2:4]) == [("base", 0), ("new", 4)]
     assert sorted(seen[4:]) == [("base", 5), ("new", 5)]
 
 
 def test_the_same_speed_is_ok_after_the_screening() -> None:
-    one, log = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01})), Log()
-    contest([one], RULE, 0, log)
+    one, log = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01})), Log()
+    measure_pairs([one], RULE, 0, log.progress)
     assert verdict(one) == "OK"
     assert one.pairs == RULE.screen
     assert log.sweeps == RULE.screen
 
 
 def test_a_slower_side_is_confirmed_on_fresh_pairs() -> None:
-    one = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112}))
-    contest([one], RULE, 0, Log())
+    one = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112}))
+    measure(one)
     assert verdict(one) == "SLOWER"
     assert (len(one.evidence.screen), len(one.evidence.confirm)) == (RULE.screen, RULE.least)
 
 
 def test_a_faster_side_is_said_to_be() -> None:
-    one = duel(FakeExecutor({"a": 0.0112}), FakeExecutor({"a": 0.01}))
-    contest([one], RULE, 0, Log())
+    one = paired(FakeExecutor({"a": 0.0112}), FakeExecutor({"a": 0.01}))
+    measure(one)
     assert verdict(one) == "FASTER"
 
 
 def test_noise_alone_is_looked_at_longer_and_stays_green_or_open() -> None:
-    one = duel(FakeExecutor({"a": 0.01}, noise=0.3), FakeExecutor({"a": 0.01}, noise=0.3))
-    contest([one], RULE, 0, Log())
+    base, new = FakeExecutor({"a": 0.01}, noise=0.3), FakeExecutor({"a": 0.01}, noise=0.3)
+    new.random.seed(8)  # or both sides would have the same noise
+    one = paired(base, new)
+    measure(one)
+    assert len(one.evidence.screen) + len(one.evidence.confirm) > RULE.screen
     assert verdict(one) in ("OK", "INCONCLUSIVE")
 
 
-def test_a_side_that_fails_ends_its_duel_only() -> None:
+def test_a_side_that_fails_ends_its_own_case_only() -> None:
     broken = WorkerFailed("wrong", "differs from the float64 oracle")
-    bad = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("finish", broken)}))
-    good = duel(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b")
-    contest([bad, good], RULE, 0, Log())
+    bad = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("finish", broken)}))
+    good = paired(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b")
+    measure(bad, good)
     assert verdict(bad) == "BROKEN"
     assert bad.pairs == 1
     assert verdict(good) == "OK"
@@ -150,23 +147,23 @@ def test_a_side_that_fails_ends_its_duel_only() -> None:
 
 def test_where_every_case_has_failed_nothing_is_controlled() -> None:
     broken = WorkerFailed("error", "crashed")
-    bad = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}))
-    control = duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}), control=True)
-    contest([bad, control], RULE, 0, Log())
-    assert control.pairs == 1
+    bad = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}))
+    differing = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.02}), control=True)
+    measure(bad, differing)
+    assert differing.pairs == 1
 
 
 def test_a_base_that_failed_is_no_regression_and_no_pass() -> None:
     broken = WorkerFailed("error", "crashed")
-    one = duel(FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}), FakeExecutor({"a": 0.01}))
-    contest([one], RULE, 0, Log())
+    one = paired(FakeExecutor({"a": 0.01}, fail={"a": ("prepare", broken)}), FakeExecutor({"a": 0.01}))
+    measure(one)
     assert verdict(one) == "INCONCLUSIVE"
 
 
 def test_unsupported_on_both_sides_is_a_fact_about_the_machine() -> None:
     refused = {"a": ("prepare", WorkerFailed("unsupported", "needs CUDA"))}
-    one = duel(FakeExecutor({"a": 0.01}, fail=refused), FakeExecutor({"a": 0.01}, fail=refused))
-    contest([one], RULE, 0, Log())
+    one = paired(FakeExecutor({"a": 0.01}, fail=refused), FakeExecutor({"a": 0.01}, fail=refused))
+    measure(one)
     assert verdict(one) == "SKIPPED"
 
 
@@ -185,8 +182,8 @@ class Short(FakeExecutor):
 
 def test_a_passing_shortage_takes_the_pair_again() -> None:
     for base, new in ((Short(3), FakeExecutor({"a": 0.01})), (FakeExecutor({"a": 0.01}), Short(3, status="timeout"))):
-        one = duel(base, new)
-        contest([one], RULE, 0, Log())
+        one = paired(base, new)
+        measure(one)
         assert verdict(one) == "OK"
         assert one.pairs == len(one.evidence.screen)
         rounds = [turn.round for turn in one.new[0].turns]
@@ -202,52 +199,52 @@ def test_a_shortage_that_stays_decides_nothing_of_the_base_but_breaks_the_new() 
         (Short(0), FakeExecutor({"a": 0.01}), "ADDED"),
         (Short(0), Short(0), "SKIPPED"),
     ):
-        one = duel(base, new)
-        contest([one], RULE, 0, Log())
+        one = paired(base, new)
+        measure(one)
         assert verdict(one) == expected
 
 
 def growing(peaks: list[int]) -> FakeExecutor:
-    """Weighs one of these after the other."""
+    """Measures one of these after the other."""
 
-    class Scales(FakeExecutor):
+    class Peaks(FakeExecutor):
         def start(self, like=None, look=None):  # type: ignore[no-untyped-def]
             worker = super().start()
             ask = worker.ask
 
-            def weighed(do: str, timeout: float, **arguments: object) -> object:
+            def measured(do: str, timeout: float, **arguments: object) -> object:
                 answer = ask(do, timeout, **arguments)
                 if do == "finish" and arguments["weigh"]:
                     answer = {**answer, "memory": Memory(peak_bytes=peaks.pop(0))}
                 return answer
 
-            worker.ask = weighed  # type: ignore[method-assign]
+            worker.ask = measured  # type: ignore[method-assign]
             return worker
 
-    return Scales({"a": 0.01})
+    return Peaks({"a": 0.01})
 
 
 def test_growth_is_seen_in_two_pairs_or_it_is_none() -> None:
     size = 200 * 2**20
-    grown = duel(growing([size, size]), growing([size + 2**22, size + 2**22]))
-    contest([grown], RULE, 0, Log())
+    grown = paired(growing([size, size]), growing([size + 2**22, size + 2**22]))
+    measure(grown)
     assert verdict(grown) == "BIGGER"
-    once = duel(growing([size, size]), growing([size + 2**22, size]))
-    contest([once], RULE, 0, Log())
+    once = paired(growing([size, size]), growing([size + 2**22, size]))
+    measure(once)
     assert verdict(once) == "OK"
-    same = duel(growing([size]), growing([size]))
-    contest([same], RULE, 0, Log())
+    same = paired(growing([size]), growing([size]))
+    measure(same)
     assert verdict(same) == "OK"
 
 
 def test_when_the_time_is_over_only_what_must_be_is_done() -> None:
     hours = iter(range(0, 10_000_000, 3600))
     slower = [
-        duel(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112})),
-        duel(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b"),
+        paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.0112})),
+        paired(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b"),
     ]
     log = Log()
-    contest(slower, RULE, 0, log, clock=lambda: float(next(hours)))
+    measure_pairs(slower, RULE, 0, log.progress, clock=lambda: float(next(hours)))
     assert [len(one.evidence.screen) for one in slower] == [RULE.screen] * 2
     assert len(slower[0].evidence.confirm) == slower[0].evidence.planned == RULE.least
     assert verdict(slower[0]) == "SLOWER"  # enough for what is plain

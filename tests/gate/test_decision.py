@@ -14,19 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.analysis.signed_rank import upper
-from tbench.gate.judge import (
+from tbench.gate.decision import (
+    LOOKS,
+    RIGOROUS,
     Evidence,
+    Rule,
     cleared,
     inside,
-    judged,
+    judge,
     open_after_first_look,
-    to_confirm,
-    undecided,
-    waiting,
+    pairs_to_confirm,
+    rule_for,
+    screening_goes_on,
+    wants_more_screening,
+    with_tolerance,
 )
-from tbench.gate.noise import KINDS, bimodal, drift, source
-from tbench.gate.rule import LOOKS, RIGOROUS, Rule, with_tolerance
-from tbench.gate.simulation import Draw, noisy, normal, opinions, simulated
+from tbench.gate.simulation import KINDS, Draw, bimodal, drift, noise_of, noisy, normal, simulated, verdicts
 
 RULE = Rule()
 RUNS = 400
@@ -34,7 +37,7 @@ RUNS = 400
 
 def gate(draws: dict[str, Draw], rule: Rule = RULE) -> dict[str, str]:
     """A whole run on differences that `draws` give."""
-    return dict(opinions(draws, rule))
+    return dict(verdicts(draws, rule))
 
 
 def heavy(chance: random.Random, slowdown: float, spread: float) -> Draw:
@@ -49,7 +52,7 @@ def heavy(chance: random.Random, slowdown: float, spread: float) -> Draw:
 def test_the_same_code_is_never_called_slower(noise: Callable[..., Draw], spread: float) -> None:
     chance = random.Random(11)
     seen = Counter(
-        opinion for _ in range(RUNS) for opinion in gate({name: noise(chance, 0.0, spread) for name in "abc"}).values()
+        verdict for _ in range(RUNS) for verdict in gate({name: noise(chance, 0.0, spread) for name in "abc"}).values()
     )
     assert seen["SLOWER"] + seen["FASTER"] <= RUNS * 0.005
     if spread <= 0.045:
@@ -69,8 +72,8 @@ def test_a_slowdown_is_found_and_nothing_else_is(slowdown: float, least: float, 
     chance = random.Random(13)
     found = others = 0
     for _ in range(RUNS):
-        seen = gate({"victim": normal(chance, slowdown, spread)} | {n: normal(chance, 0.0, spread) for n in "ab"})
-        found += seen.pop("victim") == "SLOWER"
+        seen = gate({"target": normal(chance, slowdown, spread)} | {n: normal(chance, 0.0, spread) for n in "ab"})
+        found += seen.pop("target") == "SLOWER"
         others += "SLOWER" in seen.values()
     assert found / RUNS >= least
     assert others == 0
@@ -92,8 +95,8 @@ def test_a_speed_up_is_called_so() -> None:
 def test_noise_that_hides_everything_stays_open_and_says_what_it_would_take() -> None:
     chance = random.Random(16)
     evidence = Evidence([chance.gauss(0, 0.6) for _ in range(RULE.look_on)])
-    found = judged({"a": evidence}, RULE)["a"]
-    assert found.opinion == "INCONCLUSIVE"
+    found = judge({"a": evidence}, RULE)["a"]
+    assert found.verdict == "INCONCLUSIVE"
     assert found.more is not None
     assert found.more > 40
     assert found.detectable > 0.5
@@ -101,20 +104,20 @@ def test_noise_that_hides_everything_stays_open_and_says_what_it_would_take() ->
 
 def test_a_confirmation_stands_on_fresh_pairs_alone() -> None:
     lucky = Evidence(screen=[0.2] * 6, confirm=[0.001 * k for k in range(-6, 7)], planned=13)
-    assert judged({"a": lucky}, RULE)["a"].opinion == "OK"
+    assert judge({"a": lucky}, RULE)["a"].verdict == "OK"
     shown = Evidence([0.2] * 6, [0.3 + 0.001 * k for k in range(12)], planned=12)
-    assert judged({"a": shown}, RULE)["a"].opinion == "SLOWER"
+    assert judge({"a": shown}, RULE)["a"].verdict == "SLOWER"
 
 
 def test_what_a_first_look_shows_stands_and_what_it_leaves_open_gets_a_second() -> None:
     shown, hidden = [0.3 + 0.001 * k for k in range(12)], [0.05, 0.2, -0.1, 0.16] * 3
     cases = {name: Evidence([0.2] * 6, list(pairs), planned=12) for name, pairs in (("s", shown), ("h", hidden))}
     assert open_after_first_look(cases, RULE) == {"h"}
-    assert judged(cases, RULE)["h"].opinion == "INCONCLUSIVE"
+    assert judge(cases, RULE)["h"].verdict == "INCONCLUSIVE"
     cases["h"].confirm += [0.15 + 0.001 * k for k in range(48)]
-    assert {name: found.opinion for name, found in judged(cases, RULE).items()} == {"s": "SLOWER", "h": "SLOWER"}
+    assert {name: found.verdict for name, found in judge(cases, RULE).items()} == {"s": "SLOWER", "h": "SLOWER"}
     cases["h"].confirm[12:] = [-0.001 * k for k in range(48)]
-    assert judged(cases, RULE)["h"].opinion == "OK"
+    assert judge(cases, RULE)["h"].verdict == "OK"
 
 
 def test_a_suspect_that_is_cleared_goes_no_further() -> None:
@@ -125,13 +128,13 @@ def test_a_suspect_that_is_cleared_goes_no_further() -> None:
 @given(st.floats(0.001, 0.5), st.integers(1, 20))
 def test_confirmations_take_as_many_pairs_as_the_rule_allows(spread: float, suspects: int) -> None:
     evidence = Evidence(screen=[spread, -spread, spread, -spread])
-    assert RULE.least <= to_confirm(evidence, RULE, suspects) <= RULE.most
-    assert to_confirm(evidence, RULE, suspects) <= to_confirm(evidence, RULE, suspects + 1)
+    assert RULE.least <= pairs_to_confirm(evidence, RULE, suspects) <= RULE.most
+    assert pairs_to_confirm(evidence, RULE, suspects) <= pairs_to_confirm(evidence, RULE, suspects + 1)
 
 
 def test_an_earlier_calibration_can_only_add_pairs() -> None:
     steady = [0.03, 0.031, 0.029, 0.03, 0.03, 0.03]
-    assert to_confirm(Evidence(steady, sigma=0.08), RULE, 1) > to_confirm(Evidence(steady), RULE, 1)
+    assert pairs_to_confirm(Evidence(steady, sigma=0.08), RULE, 1) > pairs_to_confirm(Evidence(steady), RULE, 1)
 
 
 def test_a_tolerance_brings_its_effect_along() -> None:
@@ -143,25 +146,31 @@ def test_a_tolerance_brings_its_effect_along() -> None:
 def test_however_many_slow_down_at_once_all_are_shown() -> None:
     cases = {f"{n}": Evidence([0.7 + 0.001 * k for k in range(6)]) for n in range(200)}
     for one in cases.values():
-        one.planned = to_confirm(one, RULE, len(cases))
+        one.planned = pairs_to_confirm(one, RULE, len(cases))
         one.confirm += [0.7 + 0.001 * k for k in range(one.planned)]
-    assert {found.opinion for found in judged(cases, RULE).values()} == {"SLOWER"}
+    assert {found.verdict for found in judge(cases, RULE).values()} == {"SLOWER"}
 
 
 def test_pairs_to_confirm_are_as_many_as_there_is_time_for_but_never_too_few_to_tell() -> None:
     wild = Evidence([0.2, -0.1, 0.3, 0.1, -0.05, 0.15])
-    assert to_confirm(wild, RULE, 1) == RULE.most
-    assert to_confirm(wild, RULE, 1, affordable=30.7) == 30
-    assert to_confirm(wild, RULE, 1, affordable=0.0) == RULE.least
-    assert to_confirm(wild, RULE, 200, affordable=0.0) == math.ceil(math.log2(200 / RULE.alpha_of_a_look))
+    assert pairs_to_confirm(wild, RULE, 1) == RULE.most
+    assert pairs_to_confirm(wild, RULE, 1, affordable=30.7) == 30
+    assert pairs_to_confirm(wild, RULE, 1, affordable=0.0) == RULE.least
+    assert pairs_to_confirm(wild, RULE, 200, affordable=0.0) == math.ceil(math.log2(200 / RULE.alpha_of_a_look))
 
 
 def test_a_run_has_time_for_each_of_its_cases_and_a_minute_at_least() -> None:
     assert RULE.allowance(1) == 60
     assert RULE.allowance(21) == 21 * RULE.seconds < 300
-    assert not undecided(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE, late=True)
-    assert undecided(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE)
-    assert undecided(Evidence([0.0]), RULE, late=True)
+    assert not screening_goes_on(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE, late=True)
+    assert screening_goes_on(Evidence([0.0, 0.2, -0.2, 0.1, -0.1, 0.0]), RULE)
+    assert screening_goes_on(Evidence([0.0]), RULE, late=True)
+
+
+def test_a_quick_run_has_less_time_and_a_rigorous_one_more_whatever_else_was_asked() -> None:
+    assert rule_for(quick=True).allowance(1) < rule_for().allowance(1) < rule_for(rigorous=True).allowance(1)
+    assert rule_for(quick=True, rigorous=True) == RIGOROUS
+    assert rule_for() == RULE
 
 
 def rules() -> st.SearchStrategy[Rule]:
@@ -201,9 +210,9 @@ def test_an_ok_is_asked_for_at_the_looks_and_never_between(rule: Rule) -> None:
     calm = [0.001 * (-1) ** k for k in range(rule.most)]
     for pairs in range(rule.screen, rule.look_on + 1):
         asked = pairs in rule.screening_looks
-        assert undecided(Evidence(calm[:pairs]), rule) is not asked
+        assert screening_goes_on(Evidence(calm[:pairs]), rule) is not asked
     for pairs in range(rule.look_on, rule.most):
-        assert waiting(Evidence(calm[:pairs]), rule) is (pairs not in rule.screening_looks)
+        assert wants_more_screening(Evidence(calm[:pairs]), rule) is (pairs not in rule.screening_looks)
     planned = rule.least + 5
     for pairs in range(1, rule.most + 1):
         assert cleared(Evidence([0.2], calm[:pairs], planned=planned), rule) is (
@@ -216,8 +225,8 @@ def test_what_is_open_after_the_last_look_is_not_asked_about_again_with_less() -
     chance = random.Random(3)
     draws = ([chance.gauss(0.036, 0.045) for _ in range(60)] for _ in range(400))
     close = next(one for one in draws if upper(one, 0.95) < RULE.bar and not inside(one, RULE))
-    assert judged({"a": Evidence(close)}, RULE)["a"].opinion == "INCONCLUSIVE"
-    assert judged({"a": Evidence([0.2] * 6, close, planned=12)}, RULE)["a"].opinion == "INCONCLUSIVE"
+    assert judge({"a": Evidence(close)}, RULE)["a"].verdict == "INCONCLUSIVE"
+    assert judge({"a": Evidence([0.2] * 6, close, planned=12)}, RULE)["a"].verdict == "INCONCLUSIVE"
 
 
 def test_a_case_at_the_tolerance_is_seldom_called_ok() -> None:
@@ -234,7 +243,7 @@ def test_two_per_cent_are_ok() -> None:
 def test_what_is_neither_suspect_nor_ok_waits_until_the_suspects_are_confirmed() -> None:
     order: list[str] = []
 
-    def told(name: str, draw: Draw) -> Draw:
+    def logged(name: str, draw: Draw) -> Draw:
         def drawn() -> float:
             order.append(name)
             return draw()
@@ -244,7 +253,8 @@ def test_what_is_neither_suspect_nor_ok_waits_until_the_suspects_are_confirmed()
     chance = random.Random(19)
     wide = iter([0.1, -0.09, 0.08, -0.1, 0.09, -0.08] * 2)  # no median, and no bound either
     calm = normal(chance, 0.0, 0.01)
-    found = simulated({"slow": told("s", normal(chance, 0.2, 0.02)), "w": told("w", lambda: next(wide, calm()))}, RULE)
+    slow, wide_at_first = logged("s", normal(chance, 0.2, 0.02)), logged("w", lambda: next(wide, calm()))
+    found = simulated({"slow": slow, "w": wide_at_first}, RULE)
     assert len(found["slow"].evidence.confirm) >= RULE.least
     assert len(found["w"].evidence.screen) in RULE.screening_looks[2:]
     assert not found["w"].evidence.confirm
@@ -254,13 +264,13 @@ def test_what_is_neither_suspect_nor_ok_waits_until_the_suspects_are_confirmed()
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_injected_noise_is_work_that_is_added_and_repeats_with_its_seed(kind: str) -> None:
-    first, again = source(kind, 5), source(kind, 5)
+    first, again = noise_of(kind, 5), noise_of(kind, 5)
     drawn = [next(first) for _ in range(2000)]
     assert drawn == [next(again) for _ in range(2000)]
     assert all(base >= 0 and new >= 0 for base, new in drawn)
     assert any(base != new for base, new in drawn) is (kind != "drift")
     with pytest.raises(ValueError, match="one-sided drift"):
-        source("hail", 1)
+        noise_of("hail", 1)
 
 
 def test_noise_is_as_it_is_described() -> None:

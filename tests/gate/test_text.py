@@ -1,46 +1,30 @@
-"""A result as lines, Markdown, GitHub's commands and JUnit; and the exit code."""
+"""A result as lines, Markdown, GitHub's commands and JUnit."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from tbench.analysis.statistics import Interval
+from tbench.comparison.model import Verdict
 from tbench.errors import UsageError
 from tbench.gate.ci import announce, clear_junit, write_junit, write_junit_of_nothing
-from tbench.gate.outcome import Outcome, Result, Verdict, exit_code, without_alarms
-from tbench.gate.words import line, markdown, summary, workflow_commands
+from tbench.gate.outcome import Outcome, Result
+from tbench.gate.text import control, line, markdown, summary, workflow_commands
 
 CASE = "attention/forward device=cpu kernel=./a,b.py:f"
 RATIO = Interval(1.2, 1.15, 1.26, 0.05, 12, 12)
 
 
-def outcome(verdict: Verdict, **more: object) -> Outcome:
-    return Outcome(CASE, verdict, **more)  # type: ignore[arg-type]
+def outcome(verdict: str, **more: object) -> Outcome:
+    return Outcome(CASE, Verdict(verdict), **more)  # type: ignore[arg-type]
 
 
 def result(*outcomes: Outcome) -> Result:
     return Result("mine", "perf/a:b.yaml", "main", "the working tree", 0.05, 0.01, outcomes, None, ("a | note",))
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "code"),
-    [
-        ([], 3),
-        (["SKIPPED", "SKIPPED"], 3),
-        (["ADDED"], 0),
-        (["OK", "FASTER", "ADDED", "SKIPPED"], 0),
-        (["OK", "INCONCLUSIVE"], 3),
-        (["MISSING"], 3),
-        (["SLOWER", "INCONCLUSIVE"], 1),
-        (["BIGGER"], 1),
-        (["BROKEN", "SLOWER", "INCONCLUSIVE"], 4),
-    ],
-)
-def test_the_exit_code_is_that_of_the_worst(verdicts: list[Verdict], code: int) -> None:
-    assert exit_code(outcome(one) for one in verdicts) == code
 
 
 def test_a_line_has_figures_where_there_are_some() -> None:
@@ -48,6 +32,24 @@ def test_a_line_has_figures_where_there_are_some() -> None:
     assert line(full) == f"SLOWER        1.20× [1.15, 1.26]  12.3 ms → 14.8 ms  {CASE}: because"
     assert line(outcome("MISSING", reason="two\nlines")) == f"MISSING       {CASE}: two lines"
     assert "1 SLOWER" in summary(result(full))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("OK", "A/A control passed: base vs. base 1.20× [1.15, 1.26]"),
+        ("SLOWER", "A/A control failed: base vs. base 1.20× [1.15, 1.26]"),
+        ("FASTER", "A/A control failed: base vs. base 1.20× [1.15, 1.26]"),
+        ("INCONCLUSIVE", "A/A control inconclusive: base vs. base 1.20× [1.15, 1.26]"),
+    ],
+)
+def test_the_control_says_what_it_showed(verdict: str, said: str) -> None:
+    assert control(replace(result(), control=outcome(verdict, ratio=RATIO))) == said
+
+
+def test_without_a_control_it_is_said_what_stands_in_its_place() -> None:
+    assert control(result()) == "no A/A control: no case could be compared"
+    assert control(replace(result(), stored=True)) == "canaries in place of an A/A control"
 
 
 def test_markdown_keeps_its_table() -> None:
@@ -81,17 +83,7 @@ def test_nothing_is_announced_where_nobody_listens(tmp_path: Path, capsys: pytes
 
 
 def test_junit_has_a_test_for_every_case(tmp_path: Path) -> None:
-    verdicts: list[Verdict] = [
-        "OK",
-        "FASTER",
-        "ADDED",
-        "SLOWER",
-        "BIGGER",
-        "BROKEN",
-        "INCONCLUSIVE",
-        "MISSING",
-        "SKIPPED",
-    ]
+    verdicts = ["OK", "FASTER", "ADDED", "SLOWER", "BIGGER", "BROKEN", "INCONCLUSIVE", "MISSING", "SKIPPED"]
     write_junit(result(*(outcome(one, reason="why") for one in verdicts)), str(tmp_path / "a.xml"))
     (suite,) = ElementTree.parse(tmp_path / "a.xml").iter("testsuite")
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["9", "2", "1", "3"]
@@ -108,13 +100,3 @@ def test_a_gate_without_a_verdict_leaves_a_skipped_test_and_nothing_old(tmp_path
     assert "no such scenario" in str(test.find("skipped").attrib)  # type: ignore[union-attr]
     with pytest.raises(UsageError, match="--junit"):
         clear_junit(str(tmp_path / "no" / "folder.xml"))
-
-
-def test_what_was_not_sampled_stands_on_a_shaken_machine() -> None:
-    assert without_alarms(outcome("SLOWER"), "shaken").verdict == "INCONCLUSIVE"
-    assert without_alarms(outcome("OK"), "shaken").reason == "shaken"
-    assert without_alarms(outcome("BROKEN"), "shaken").verdict == "BROKEN"
-    assert without_alarms(outcome("BIGGER"), "shaken").verdict == "BIGGER"
-    both = outcome("SLOWER", reason="slower; peak memory grew", base_bytes=2**20, new_bytes=2**30)
-    assert without_alarms(both, "shaken").verdict == "BIGGER"
-    assert "peak memory grew" in without_alarms(both, "shaken").reason

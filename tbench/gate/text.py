@@ -1,17 +1,26 @@
-"""A gate's result as it is read: a line a case, Markdown for a pull request, annotations at the scenario's line."""
+"""A gate's result as it is read: one line per case, Markdown for a pull request, annotations at the scenario's line."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
+from tbench.comparison.model import Verdict
 from tbench.gate.outcome import FAILING, Outcome, Result
 from tbench.tables import units
 from tbench.tables.markdown import escaped, pipe_table
 from tbench.tables.table import Cell, Column, Table
 
-WIDTH = len("INCONCLUSIVE")
-MARKS = {"OK": "✓", "FASTER": "✓", "ADDED": "+", "SKIPPED": "–", "INCONCLUSIVE": "?", "MISSING": "?"}
+WIDTH = max(len(verdict) for verdict in Verdict)
+MARKS = {
+    Verdict.OK: "✓",
+    Verdict.FASTER: "✓",
+    Verdict.ADDED: "+",
+    Verdict.SKIPPED: "–",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.MISSING: "?",
+}
+CONTROL = {Verdict.OK: "passed", Verdict.SLOWER: "failed", Verdict.FASTER: "failed"}
 COLUMNS = (
     Column("verdict", right=False),
     Column("case", right=False),
@@ -49,28 +58,27 @@ def memory(one: Outcome) -> str:
 def summary(result: Result) -> str:
     """`5 cases: 1 SLOWER, 4 OK. Tolerance 5%; at most 1% for a false alarm in the whole run`."""
     counts = Counter(one.verdict for one in result.outcomes)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     number = len(result.outcomes)
     return (
-        f"{number} case{'' if number == 1 else 's'}: {told}. Tolerance {100 * result.tolerance:.3g}%, at most "
+        f"{number} case{'' if number == 1 else 's'}: {verdicts}. Tolerance {100 * result.tolerance:.3g}%, at most "
         f"{100 * result.alpha:.3g}% for a false alarm in the whole run"
     )
 
 
 def control(result: Result) -> str:
-    """What became of the base against itself, or what stands in its place."""
+    """What the base against itself showed, or what stands in its place."""
     one = result.control
     if one is None:
         return "canaries in place of an A/A control" if result.stored else "no A/A control: no case could be compared"
-    seen = "told apart from itself" if one.verdict in ("SLOWER", "FASTER") else "not told apart from itself"
-    return f"A/A control: the base was {seen} ({ratio(one)})"
+    return f"A/A control {CONTROL.get(one.verdict, 'inconclusive')}: base vs. base {ratio(one)}"
 
 
 def markdown(result: Result) -> str:
     """For `$GITHUB_STEP_SUMMARY`, a merge request's comment, or a file."""
     parts = [
         f"## tbench gate: {escaped(result.scenario)}",
-        f"**{verdict(result)}** {summary(result)}.",
+        f"**{headline(result)}** {summary(result)}.",
         f"Base: {escaped(result.base)}  \nNew: {escaped(result.new)}",
         pipe_table(table(result)),
         f"{control(result)}.",
@@ -94,7 +102,7 @@ def markdown_of_nothing(scenario: str, why: str) -> str:
     return f"## tbench gate: {escaped(scenario)}\n\n**Inconclusive.** {escaped(why)}\n"
 
 
-def verdict(result: Result) -> str:
+def headline(result: Result) -> str:
     return {0: "Passed.", 1: "Regression.", 3: "Inconclusive.", 4: "Broken."}[result.exit_code]
 
 
@@ -103,10 +111,8 @@ def workflow_commands(result: Result) -> Iterator[str]:
     for one in result.outcomes:
         if one.verdict in FAILING:
             level = "warning" if FAILING[one.verdict] == 3 else "error"
-            place = (
-                f"file={value(one.file or result.path)},line={one.line or 1},title={value('tbench: ' + one.verdict)}"
-            )
-            yield f"::{level} {place}::{data(line(one))}"
+            file, title = value(one.file or result.path), value("tbench: " + one.verdict)
+            yield f"::{level} file={file},line={one.line or 1},title={title}::{data(line(one))}"
 
 
 def data(text: str) -> str:
