@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
-WITH_TORCH = {"model", "components", "training", "measure", "execution.worker"}
+WITH_TORCH = {"model", "components", "training", "measure", "execution.worker", "execution.failures"}
 
 
 def modules() -> list[Path]:

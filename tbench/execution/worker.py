@@ -1,19 +1,16 @@
 """What runs inside a worker process: one case, set up, checked, timed and weighed on request.
 
-The parent asks for a method of `Session` by name and gets its return value, or a status with a reason. This is
-the only place where an exception of a variant becomes a row of the table.
+The parent asks for a method of `Session` by name and gets its return value, or a status with a reason
+(`execution.failures`).
 """
 
 from __future__ import annotations
 
 import math
-import os
-import re
 import resource
 import sys
 import sysconfig
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -21,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tbench.catalog import get as get_component
-from tbench.components import calling, own
-from tbench.components.workload import Check, Expectation, Malformed, Workload
-from tbench.errors import TbenchError, Unsupported
+from tbench.components import own
+from tbench.components.workload import Check, Expectation, Workload
 from tbench.execution import sets as inputs
-from tbench.records import Again, Case, Ceilings, Environment, Injection, Memory, Sampling, Status, Turn, Work
+from tbench.execution.failures import WrongOutput, described, require_right
+from tbench.records import Again, Case, Ceilings, Environment, Injection, Memory, Sampling, Turn, Work
 
 if TYPE_CHECKING:
     from tbench.measure.scattering import Scattering
@@ -62,10 +59,6 @@ ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
 SLOW = 1  # visits that a call alone takes
 FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
 INJECTION_CALLS = 4  # at a time: the second and later ones follow work, as in a visit
-
-
-class WrongOutput(Exception):
-    """The variant's result disagrees with the oracle."""
 
 
 class Session:
@@ -393,12 +386,6 @@ def same(first: Sequence[Any], second: Sequence[Any]) -> bool:
     return all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
-def require_right(check: Check, when: str = "") -> None:
-    if not check.passed:
-        found = f"differs from the float64 oracle by {check.error:.2g} (allowed {check.limit:.2g})"
-        raise WrongOutput(f"{found} {check.detail}".rstrip() + when)
-
-
 def with_injection(call: Callable[[], Any], injection: Injection, device: str) -> Callable[[], Any]:
     from tbench.measure.injection import injected
 
@@ -426,42 +413,3 @@ def limit_memory(budget: int) -> None:
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
-def described(problem: BaseException) -> tuple[Status, str]:
-    """`describe`, also for an exception that cannot tell what it is."""
-    try:
-        return describe(problem)
-    except Exception:
-        return "error", f"{type(problem).__name__}, which cannot be told in words"
-
-
-def describe(problem: BaseException) -> tuple[Status, str]:
-    """Status and reason for what went wrong in a variant."""
-    import torch
-
-    if isinstance(problem, Unsupported):
-        return "unsupported", str(problem)
-    if isinstance(problem, WrongOutput | Malformed):
-        return "wrong", str(problem)
-    said = first_line(problem)
-    if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(problem):
-        return "oom", f"out of memory: {said}"
-    if isinstance(problem, TbenchError):
-        return "error", str(problem)
-    return "error", f"{type(problem).__name__}: {said}{where(problem)}{calling.remark(problem)}"
-
-
-def first_line(problem: BaseException) -> str:
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    plain = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", lines[0][:300]) if lines else "no message"
-    return "".join(letter if letter.isprintable() else "�" for letter in plain)  # it goes to terminals and logs
-
-
-def where(problem: BaseException) -> str:
-    """` (file:line)` of the innermost frame outside installed packages."""
-    frames = traceback.extract_tb(problem.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith((sys.prefix, sys.base_prefix, "<"))]
-    if not own:
-        return ""
-    return f" ({os.path.relpath(own[-1].filename)}:{own[-1].lineno})"

@@ -18,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BASE = 10_000.0  # of the frequencies, in sinusoidal and RoPE
+from tbench.model.config import ROPE_BASE
+
+BASE = float(ROPE_BASE)  # of the frequencies, in sinusoidal and RoPE
 
 
 class BeyondTable(IndexError):

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tbench.model import encodings
+from tbench.model.activations import ACTIVATIONS
 from tbench.model.config import ModelConfig
 from tbench.model.pattern import Full, Pattern
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]  # (B, H, N, d), (B, G, M, d), (B, G, M, d) → (B, H, N, d)
 Rotation = tuple[Tensor, Tensor]  # RoPE's cosines and sines, (N, d / 2) each
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu, "geglu": F.gelu, "swiglu": F.silu}
 
 
 class Block(nn.Module):

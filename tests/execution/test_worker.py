@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tbench.components.workload import Malformed
 from tbench.errors import TbenchError, Unsupported
-from tbench.execution.worker import WrongOutput, copied, described, same
+from tbench.execution.failures import WrongOutput, described
+from tbench.execution.worker import copied, same
 
 
 @given(st.text())

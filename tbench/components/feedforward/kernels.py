@@ -14,16 +14,11 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "geglu": F.gelu,
-    "swiglu": F.silu,
-}
+from tbench.model.activations import ACTIVATIONS
 
 
 def plain(activation: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    act = ACTIVATION[activation]
+    act = ACTIVATIONS[activation]
 
     def layer(x: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
         return F.linear(act(F.linear(x, w_in)), w_out)
@@ -32,7 +27,7 @@ def plain(activation: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
 
 def gated(activation: str) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
-    act = ACTIVATION[activation]
+    act = ACTIVATIONS[activation]
 
     def layer(x: Tensor, w_gate: Tensor, w_up: Tensor, w_out: Tensor) -> Tensor:
         return F.linear(act(F.linear(x, w_gate)) * F.linear(x, w_up), w_out)

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from tbench.components.problem import Problem
 from tbench.records import Work
 
-EPSILON = 1e-5
-
 # Operations per element, each sum, difference and product counted once.
 FORWARD = {
     "layernorm": 7,  # sum; − mean; square, sum; · 1/σ; · weight; + bias

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tbench.components.norm.formulas import EPSILON
+from tbench.model.config import NORM_EPSILON as EPSILON
 
 
 def layernorm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tbench.components.norm import formulas
 from tbench.components.norm.component import NORM
-from tbench.components.norm.formulas import EPSILON, Norm
+from tbench.components.norm.formulas import Norm
 from tbench.components.problem import COMPILER
 from tbench.components.registry import Kernel
+from tbench.model.config import NORM_EPSILON as EPSILON
 
 
 @NORM.variant("naive", about="the equation written out, several operations", workspace=formulas.written_out)

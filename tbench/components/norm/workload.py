@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from tbench.components.norm import kernels
-from tbench.components.norm.formulas import EPSILON, Norm
+from tbench.components.norm.formulas import Norm
 from tbench.components.registry import Variant
 from tbench.components.rowwise import Operation, RowWise, plain
+from tbench.model.config import NORM_EPSILON as EPSILON
 
 
 def build(norm: Norm, variant: Variant, seed: int, sets: int, apart: bool) -> RowWise:
