@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,9 +241,14 @@ def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     listed = capsys.readouterr().out
     assert "first" in listed
     assert "current" in listed.splitlines()[-2]
+
+    def measured_again(asked: Options, folder: Path, say: Callable[[str], None]) -> Run:
+        return Run.read(shutil.copytree(kept, folder))
+
+    monkeypatch.setattr(stored, "measure", measured_again)  # as it was for the baseline, to the last sample
     code = exit_code(["gate", "scenario.yaml", "--baseline", "current", "-o", "today", "--device", "cpu"])
     printed = capsys.readouterr()
-    assert code in (0, 1, 3), printed.err  # another minute is another day on a busy machine
+    assert code in (0, 3), printed.err  # two processes may be too few to tell
     assert "kernel=./kernels.py:attend" in only_line(printed.out)
     assert "canaries in place of an A/A control" in printed.err
     assert exit_code(["baseline", "promote", "today/new", "--name", "second"]) == 0
