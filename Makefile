@@ -14,8 +14,9 @@ PIP      := $(VENV)/bin/python -m pip --disable-pip-version-check install --quie
 run: $(VENV)/.run
 	$(VENV)/bin/tbench run $(SCENARIO) $(ARGS)
 
+# Files run side by side, on as many processes as there are cores, and four at most: each imports torch.
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -25,4 +25,5 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         root = str(Path(__file__).parents[1])
         environment.setenv("PYTHONPATH", root)  # workers do not look into the working directory
         environment.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        environment.delenv("COLUMNS", raising=False)  # workers of pytest-xdist have their terminal's
         yield folder

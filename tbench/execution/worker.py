@@ -200,14 +200,12 @@ class Session:
                 self.ring,
                 self.calls,
                 seconds,
-                self.expect if witness else None,
+                self if witness else None,
                 self.slow,
                 self.sampling.allocator == "kept",
             ),
         )
         self.fastest = min(self.fastest, *samples.seconds)
-        if witness:
-            self.compare(samples.witness)
         checked = self.costs.get("check", 0.0) - checked
         layers = self.workload.layers
         self.released = self.device.release()
@@ -278,7 +276,7 @@ class Session:
         from tbench.measure import sampler
 
         if weigh or not hasattr(self, "expectation"):  # the first round; or the turn that was to do it was not taken
-            self.compare(sampler.take_turn(self.device, self.ring, self.calls, 0.0, self.expect).witness)
+            sampler.take_turn(self.device, self.ring, self.calls, 0.0, self)
         memory: Memory | None = None
         if weigh:
             from tbench.measure import memory as scales

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 from operator import call
-from typing import Any
+from typing import Any, Protocol
 
 from tbench.measure.device import Call, Device, Timed
 from tbench.measure.telemetry import difference
@@ -28,13 +28,24 @@ LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 @dataclass(frozen=True)
 class Samples:
     """One visit: mean seconds per call of each sample, the host's share on asynchronous devices, telemetry, and on a
-    CPU page faults per call. `witness`: what the last call of one further sample gave, which is not kept."""
+    CPU page faults per call."""
 
     seconds: tuple[float, ...]
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
     faults: float | None = None
-    witness: Any = None
+
+
+class Judge(Protocol):
+    """Who says whether a call of the timed sequence gave what it should."""
+
+    def expect(self, index: int) -> None:
+        """Give a set of inputs new contents, and work out what its next call should give."""
+        ...
+
+    def compare(self, results: Any) -> None:
+        """Compare what that call gave. Raises where it is wrong."""
+        ...
 
 
 class Ring:
@@ -112,7 +123,7 @@ def take_turn(
     ring: Ring,
     calls: int,
     seconds: float,
-    prepare: Callable[[int], None] | None = None,
+    judge: Judge | None = None,
     slow: bool = False,
     settles: bool = False,
 ) -> Samples:
@@ -121,30 +132,29 @@ def take_turn(
     Other processes had the machine since the last turn: samples that end within the first hundredth of a second
     are not kept, nor is the first one unless it alone takes the whole visit's time.
 
-    `prepare(index)` has one more sample taken, the same as the others in everything a call can see, after it has given
-    the set that its last call will use new contents; what that call gives is the samples' `witness`. Of `slow` calls,
-    which alone take as long as a visit, the first sample is the one, and is kept.
+    `judge` has one more sample taken, the same as the others in everything a call can see, after it has given the set
+    that its last call will use new contents; what that call gives is compared before the next call is made, which may
+    write over it. Of `slow` calls, which alone take as long as a visit, the first sample is the one, and is kept.
 
     `settles`: the allocator keeps what is freed. As long as it still has to take fresh memory, which depends on where
     small blocks happen to lie, a call is warming up: two samples of a visit at most are not kept for that.
     """
     left = MOST_UNSETTLED if settles else 0
     taken: list[Timed] = []
-    witness = None
-    watched = slow and prepare is not None  # the first sample is the witness, and what it used must stay as it is
-    waiting = watched
-    if slow and prepare is not None:
-        prepare(ring.last(calls))
+    awaited = judge if slow else None
+    if awaited is not None:
+        awaited.expect(ring.last(calls))
     before = device.snapshot()
     began = device.now()
     first = True
     while True:
-        sample = device.time(ring.take(calls, nudge=not watched), calls)
-        if waiting:
-            witness, waiting = sample.result, False
+        sample = device.time(ring.take(calls, nudge=awaited is None), calls)
+        elapsed = device.now() - began
+        if awaited is not None:
+            awaited.compare(sample.result)
+            awaited, began = None, device.now() - elapsed
         # Results go at once: alive during the next sample, one would take a place in the cache, or in memory.
         sample = sample._replace(result=None)
-        elapsed = device.now() - began
         warming = elapsed < min(REWARM_SECONDS, seconds) or (first and elapsed < seconds)
         first = False
         if warming:
@@ -156,15 +166,15 @@ def take_turn(
         if elapsed >= seconds + min(REWARM_SECONDS, seconds):
             break
     telemetry = difference(before, device.snapshot()) if before else {}
-    if prepare is not None and not slow:
-        prepare(ring.last(calls))
-        witness = device.time(ring.take(calls, nudge=False), calls).result
+    if judge is not None and not slow:
+        judge.expect(ring.last(calls))
+        judge.compare(device.time(ring.take(calls, nudge=False), calls).result)
     times = [one.seconds for one in taken]
     host_times = [one.host_seconds for one in taken if one.host_seconds is not None]
     faults = [one.faults / calls for one in taken if one.faults is not None]
     if device.asynchronous:
         telemetry["launch_bound"] = launch_bound(times, host_times)
-    return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None, witness)
+    return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None)
 
 
 def unsettled(sample: Timed, calls: int) -> bool:

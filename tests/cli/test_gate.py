@@ -240,7 +240,7 @@ def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     assert exit_code(["baseline", "list"]) == 0
     listed = capsys.readouterr().out
     assert "first" in listed
-    assert "current" in listed.splitlines()[-2]
+    assert "current" in listed.splitlines()[-1]
 
     def measured_again(asked: Options, folder: Path, say: Callable[[str], None]) -> Run:
         return Run.read(shutil.copytree(kept, folder))
