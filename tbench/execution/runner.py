@@ -49,6 +49,8 @@ class Machine:
             worker.close()
 
     def resolve(self, device: str) -> str:
+        if device.strip().lower() == "cpu":
+            return "cpu"  # torch, which is still being imported, need not be asked
         return str(self.ask("resolve", device=device))
 
     def environment(self, device: str) -> Environment:
@@ -104,7 +106,11 @@ def prepared(
     with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
-        shares = by_part(scenario, device, select)  # refuses a selection that leaves nothing, over all parts
+        # While torch is being imported; refuses a selection that leaves nothing, over all parts.
+        shares = [
+            (part, {case: part.baseline_case(case) for case in cases})
+            for part, cases in by_part(scenario, device, select)
+        ]
         with device_lock(device, warn) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
@@ -112,8 +118,7 @@ def prepared(
             free = machine.free_bytes(device)
             baselines: dict[Case, Case | None] = {}
             plans = []
-            for part, cases in shares:
-                compared = {case: part.baseline_case(case) for case in cases}
+            for part, compared in shares:
                 plans.append(planning.make(compared.items(), part.sampling, free, environment.ceilings))
                 baselines |= compared
             yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
