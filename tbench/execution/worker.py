@@ -143,15 +143,17 @@ class Session:
             self.device.synchronize()
         leaked = state.restore(found)
         if state.modes():
-            raise WrongOutput("leaves a mode behind that sees every operation of this process")
+            raise WrongOutput("leaves a torch mode active that intercepts every operation of this process")
         if leaked:
             self.workload.calls = [state.restoring(call, found) for call in self.workload.calls]
-            self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
+            self.remarks.append(
+                f"changes {', '.join(leaked)} without restoring it; restored after every call, within its time"
+            )
         check = self.check(seed + 1) if first else None
         if self.workload.overwrites:
             self.workload = self.built(case, seed, work, room, injection, FRESH)
             self.workload.overwrites = True
-            self.remarks.append("writes over its inputs, as it may; every timed call gets fresh ones")
+            self.remarks.append("overwrites its inputs, as allowed; every timed call gets fresh ones")
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
         with self.spending("warmup"):
             began = time.perf_counter()
@@ -182,7 +184,9 @@ class Session:
             fitting = max(fitting, min(sets, 1 + int(room // max(1.0, work.bytes))))
         cold = self.sampling.cold(case.phase)
         if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
-            self.remarks.append("not cold: there is no memory for inputs that fill the last-level cache; free some")
+            self.remarks.append(
+                "not fully cold: not enough memory for inputs larger than the last-level cache; free some"
+            )
         workload = built(case, seed, fitting, cold)
         if injection is not None:
             workload.calls = [with_injection(call, injection, case.device) for call in workload.calls]
@@ -295,9 +299,7 @@ class Session:
         with self.spending("check"):
             times = sampler.remembering(self.device, self.ring, self.calls, self.fastest)
             if times is not None:
-                raise WrongOutput(
-                    f"remembers its results: {times:.1f} times as fast on data it has just seen as on other data"
-                )
+                raise WrongOutput(f"remembers its results: {times:.1f} times as fast on data it has just seen")
         return {
             "error": self.error,
             "memory": memory,
@@ -395,7 +397,7 @@ def same(first: Sequence[Any], second: Sequence[Any]) -> bool:
 
 def require_right(check: Check, when: str = "") -> None:
     if not check.passed:
-        found = f"differs from the float64 oracle by {check.error:.2g} (allowed {check.limit:.2g})"
+        found = f"differs from the float64 reference by {check.error:.2g} (allowed {check.limit:.2g})"
         raise WrongOutput(f"{found} {check.detail}".rstrip() + when)
 
 
@@ -433,7 +435,7 @@ def described(problem: BaseException) -> tuple[Status, str]:
     try:
         return describe(problem)
     except Exception:
-        return "error", f"{type(problem).__name__}, which cannot be told in words"
+        return "error", f"{type(problem).__name__}, whose message cannot be read"
 
 
 def describe(problem: BaseException) -> tuple[Status, str]:

@@ -98,7 +98,7 @@ def of(component: str, axes: dict[str, Any], *kernels: str, **what: Any) -> list
 ANY = (FORWARD, BOTH, DECODE)
 PROMPT = (FORWARD, BOTH)
 READ = (FORWARD, DECODE)
-DIFFERS = "differs from the float64 oracle"
+DIFFERS = "differs from the float64 reference"
 NOT_CAUSAL = {"causal": False}
 
 ATTENTION = [

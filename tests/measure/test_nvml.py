@@ -190,7 +190,7 @@ def test_a_gpu_nvml_does_not_know(nvml: ctypes.CDLL) -> None:
     telemetry = Telemetry("00000000-0000-0000-0000-000000000000")
     seen = telemetry.snapshot()
     assert seen["unavailable"].keys() == FIGURES.keys()
-    assert set(seen["unavailable"].values()) == {"NVML knows no GPU with UUID 00000000-0000-0000-0000-000000000000"}
+    assert set(seen["unavailable"].values()) == {"NVML finds no GPU with UUID 00000000-0000-0000-0000-000000000000"}
     with pytest.raises(Refused, match="knows no GPU"):
         telemetry.ask("power_watts")
 
