@@ -188,7 +188,7 @@ class Measurement:
             if not self.turns:
                 raise ValueError(f"{self.case.id}: ok without a sample")
             if self.error is None or not math.isfinite(self.error):
-                raise ValueError(f"{self.case.id}: ok without a finite error against the oracle")
+                raise ValueError(f"{self.case.id}: ok without a finite error against the reference")
         elif not self.reason:
             raise ValueError(f"{self.case.id}: {self.status} without a reason")
 

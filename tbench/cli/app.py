@@ -14,7 +14,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ScenarioFile = Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (YAML); - reads standard input.")]
+ScenarioFile = Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (YAML).")]
 Select = Annotated[
     list[str] | None,
     typer.Option(

@@ -30,7 +30,9 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     known = article()
     claim = known.claim(explain) if explain is not None else None
     if explain is not None and claim is None:
-        raise UsageError(f"--explain {explain}: no such claim (choose from {', '.join(one.id for one in known.claims)}")
+        raise UsageError(
+            f"--explain {explain}: no such claim (choose from {', '.join(one.id for one in known.claims)})"
+        )
     read = [Run.read(folder) for folder in runs or newest(Path("results"))]
     assessments = assess(known, read)
     if claim is not None:

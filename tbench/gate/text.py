@@ -70,7 +70,7 @@ def control(result: Result) -> str:
     """What the base against itself showed, or what stands in its place."""
     one = result.control
     if one is None:
-        return "canaries in place of an A/A control" if result.stored else "no A/A control: no case could be compared"
+        return "canaries instead of an A/A control" if result.stored else "no A/A control: no case could be compared"
     return f"A/A control {CONTROL.get(one.verdict, 'inconclusive')}: base vs. base {ratio(one)}"
 
 

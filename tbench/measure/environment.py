@@ -153,7 +153,8 @@ def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
         yield "OMP_WAIT_POLICY=ACTIVE keeps a worker's threads spinning while another has its turn: unset it"
     if here.quota is not None and here.quota < here.threads:
         yield (
-            f"this container is limited to {here.quota:g} cores and is throttled when {here.threads} threads use more: set "
+            f"this container is limited to {here.quota:g} cores and is throttled when {here.threads} threads use "
+            "more: set "
             f"OMP_NUM_THREADS={max(1, int(here.quota))} or raise its CPU limit"
         )
     if here.governor == "powersave":

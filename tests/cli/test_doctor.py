@@ -65,7 +65,7 @@ def test_this_machine_is_shown_on_stdout(printed: tuple[str, str]) -> None:
         "C++ compiler",
     ):
         assert words in out
-    for words in ("float32 matmul", "FLOP/s", "reading 1.00 MiB", "process-to-process spread", "fix"):
+    for words in ("float32 matmul", "FLOP/s", "memory read, 1.00 MiB", "process-to-process spread", "fix"):
         assert words in out
     assert "Traceback" not in err
 

@@ -243,7 +243,7 @@ def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     printed = capsys.readouterr()
     assert code in (0, 1, 3), printed.err  # another minute is another day on a busy machine
     assert "kernel=./kernels.py:attend" in only_line(printed.out)
-    assert "canaries in place of an A/A control" in printed.err
+    assert "canaries instead of an A/A control" in printed.err
     assert exit_code(["baseline", "promote", "today/new", "--name", "second"]) == 0
     assert (repository / "results/baselines/mine/current").read_text() == "second\n"
 

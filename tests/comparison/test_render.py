@@ -142,7 +142,7 @@ def test_a_different_environment_is_the_first_thing_said(every: Comparison, alik
     assert second == "Also different: python 3.11.9 → 3.12.1; load 0 → 0.1 cores."
     assert facts.conditions(alike) == ["Machine, software and sampling match, as far as recorded."]
     for format in ("text", "md"):
-        assert renderer(format)(every, []).index("Not the same") < renderer(format)(every, []).index("SLOWER")
+        assert renderer(format)(every, []).index("Environments differ") < renderer(format)(every, []).index("SLOWER")
 
 
 def test_differences_in_words() -> None:
