@@ -193,7 +193,7 @@ def parse(value: Any) -> str:
         )
     ((name, sizes),) = value.items()
     if name not in KEYS:
-        known = "write it without braces" if name in KINDS else f"there is full, {', '.join(KEYS)}"
+        known = "write it without braces" if name in KINDS else f"choose from full, {', '.join(KEYS)}"
         raise ValueError(f"{name!r} is not a pattern with sizes; {known}")
     keys = KEYS[name]
     if len(keys) == 1 and not isinstance(sizes, Mapping):

@@ -223,7 +223,7 @@ def test_a_package_that_cannot_be_imported_is_a_reason(package: Callable[..., No
 @pytest.mark.parametrize(
     ("kernel", "given", "says"),
     [
-        ("flash-attn-2", {"pattern": "strided:8:8"}, "knows windows, not strided"),
+        ("flash-attn-2", {"pattern": "strided:8:8"}, "supports windows, not strided"),
         ("flash-attn-2", {"pattern": "alternating:8:2"}, None),
         ("flash-attn-2", {"head_dim": 512}, "takes head_dim up to 256 on CUDA, not 512"),
         ("flash-attn-2", {"dtype": "float32"}, "flash-attn-2 takes bfloat16 or float16, not float32"),

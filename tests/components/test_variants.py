@@ -169,7 +169,7 @@ def test_what_needs_a_gpu_says_so(kernel: str) -> None:
     [
         ("flash", {"pattern": "window:40"}, "computes every pair; does not support pattern window"),
         ("math", {"pattern": "alternating:40:2"}, "computes every pair; does not support pattern window"),
-        ("chunked", {"pattern": "strided:24:16"}, "is for windows; strided has no maximum distance"),
+        ("chunked", {"pattern": "strided:24:16"}, "supports windows only; strided has no maximum distance"),
         ("flex", {"phase": "forward_backward"}, "has no backward on a CPU"),
     ],
 )

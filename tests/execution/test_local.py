@@ -73,7 +73,7 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
         ("test-cached", "wrong", "oracle"),
         ("test-turns-wrong", "wrong", "oracle"),
         ("test-turns-nan", "wrong", "differs from the float64 reference by nan"),
-        ("test-writes", "wrong", "writes over its input k"),
+        ("test-writes", "wrong", "overwrites its input k"),
         ("test-untold", "error", "Untold, whose message cannot be read"),
         ("test-shouts", "error", "RuntimeError: gone"),
     ],
