@@ -47,9 +47,9 @@ def run(
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
     if resume and out is None:
-        raise UsageError("--resume needs the run folder to go on with: add -o DIR")
+        raise UsageError("--resume needs the run folder to continue: add -o DIR")
     if out is not None and not str(out):
-        raise UsageError("-o '' names no folder; write -o results/mine")
+        raise UsageError("-o '' is not a folder; write -o results/mine")
     folder = Path(out) if out is not None else default_folder(scenario.name)
     if not resume:
         refuse_taken(folder)  # before the wait for the device
@@ -66,7 +66,7 @@ def run(
             command=command,
         )
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; what was measured is saved. Go on with: --resume -o {folder}") from None
+        raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
     write_derived(result)
     if assessments := write_table(result):

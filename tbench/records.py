@@ -188,7 +188,7 @@ class Measurement:
             if not self.turns:
                 raise ValueError(f"{self.case.id}: ok without a sample")
             if self.error is None or not math.isfinite(self.error):
-                raise ValueError(f"{self.case.id}: ok without a finite error against the oracle")
+                raise ValueError(f"{self.case.id}: ok without a finite error against the reference")
         elif not self.reason:
             raise ValueError(f"{self.case.id}: {self.status} without a reason")
 
@@ -302,7 +302,7 @@ class Sampling:
 
     `target`: half-width of the 95% interval of the median, relative. `min_time`, `max_time`: seconds of samples
     per case. `min_rounds`, `max_rounds`: fresh processes per case. `warmup`: seconds before each round's
-    samples. `turns`: visits per round. `turn_time`: seconds of samples per visit. `timeout`: seconds any single
+    samples. `turns`: visits per round. `turn_time`: seconds of samples per turn. `timeout`: seconds any single
     step (set-up, one call) may take.
 
     `cache`: `hot`; `cold`, where a call finds none of its inputs in the last-level cache; `auto` is cold in decode,

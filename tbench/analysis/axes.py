@@ -52,9 +52,9 @@ def first_difference(base: Sequence[Case], new: Sequence[Case]) -> str:
     near = min(new, key=lambda other: len(_apart(one, other)))
     apart = _apart(one, near)
     if not apart:
-        return "the same axes stand in another order"
+        return "same axes, different order"
     old, now = (_listed([case.get(apart[0])]) for case in (one, near))
-    return f"the nearest differ in {apart[0]}, {old} in the base and {now} in the new run"
+    return f"the closest pair differs in {apart[0]}: {old} in the base, {now} in the new run"
 
 
 def _apart(one: Case, other: Case) -> list[str]:

@@ -92,16 +92,14 @@ def implausible(measurement: Measurement, ceilings: Ceilings | None) -> Reason |
     if limit is None or peak is None or limit <= slowest:
         return None
     seconds = latency.estimate
-    remedy = (
-        "was measured while the machine was busy, or is not the best way; tbench doctor --refresh on a quiet machine"
-    )
+    remedy = "was measured on a busy machine or by a slower method; run tbench doctor --refresh on an idle machine"
     if work.flops / peak >= limit:
         reached, best = (_rate(one, "FLOP/s") for one in (work.flops / seconds, peak))
-        told = f"reaches {reached} where the best measured product reaches {best}: the peak {remedy}"
+        told = f"reaches {reached} where the measured peak is {best}: that peak {remedy}"
     else:
         reached, best = (_rate(one, "B/s") for one in (work.bytes / seconds, ceilings.bytes_per_second(work.bytes)))
-        told = f"moves {reached} where the best measured way moves {best}: the bandwidth {remedy}"
-    return Reason(told, f"faster than the best that was measured here: that {remedy}")
+        told = f"moves {reached} where the measured peak bandwidth is {best}: that peak {remedy}"
+    return Reason(told, f"faster than the measured peak: that peak {remedy}")
 
 
 def _rate(per_second: float, unit: str) -> str:
@@ -117,7 +115,7 @@ def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: C
         draft.say(measurement.reason)
     if too_fast := implausible(measurement, ceilings):
         draft.reasons.append(too_fast)
-    for sentence in (ran and f"ran {ran}", *measurement.notes):
+    for sentence in (ran and f"kernel used: {ran}", *measurement.notes):
         if sentence:
             draft.say(sentence)
     if measurement.status == "ok" and measurement.turns:
@@ -144,27 +142,25 @@ def _latency(measurement: Measurement, draft: _Draft) -> Interval:
     if not groups and "latency" not in draft.too_wide:
         _precision(measurement, latency, draft)
     if latency.n_rounds == 1:
-        draft.say("one process only: how processes differ is not in the interval; allow more rounds")
+        draft.say("one process only: the interval excludes process-to-process variation; allow more rounds")
     if not groups:
         _drift(rounds, draft)
     if launch_bound(measurement):
         draft.say(
-            "launch-bound: the host takes longer to submit the calls than the device to run them, so this is the "
-            "host's time; measure larger sizes or a larger batch"
+            "launch-bound: submitting the calls takes longer than running them, so this is host time; use larger "
+            "sizes or a larger batch"
         )
     held_back = {reason for turn in measurement.turns for reason in turn.telemetry.get("throttled", ())}
     if held_back:
-        draft.say(
-            f"clocks were held back ({', '.join(sorted(held_back))}): cool the device or wait, then measure again"
-        )
+        draft.say(f"the GPU was throttled ({', '.join(sorted(held_back))}): let it cool down, then measure again")
     modes = None if groups else two_modes(samples)
     if modes:
         slower = f"{_percent(modes.high / modes.low - 1)} slower"
         draft.say(
-            f"two modes: {modes.high_share:.0%} of the samples are about {slower} than the others; look at the raw "
-            "samples, and for other load or a changing clock",
-            "two modes: the samples fall into two groups, and the median describes neither; look at the raw samples, "
-            "and for other load or a changing clock",
+            f"two modes: {modes.high_share:.0%} of the samples are about {slower} than the others; check the raw "
+            "samples, other load and clock changes",
+            "two modes: the samples form two groups and the median describes neither; check the raw samples, other "
+            "load and clock changes",
         )
     return latency
 
@@ -177,9 +173,7 @@ def _told(name: Literal["latency", "speedup"], found: Interval, rounds: Rounds, 
     what = "" if name == "latency" else "speed-up: "
     groups = two_groups_of_processes(rounds)
     if groups:
-        remedy = (
-            "no interval describes them; look for two code paths or placements in memory, or other load, and run again"
-        )
+        remedy = "no single interval applies; look for two code paths, memory placement or other load, then run again"
         apart = _percent(groups.high / groups.low - 1)
         draft.say(
             f"{what}processes fall into two groups, {apart} apart ({groups.low_share:.0%} and {groups.high_share:.0%} "
@@ -191,10 +185,10 @@ def _told(name: Literal["latency", "speedup"], found: Interval, rounds: Rounds, 
         draft.too_wide.add(name)
         replicates = [statistics.median(one) for one in rounds] if len(rounds) > 1 else rounds[0]
         differ = f"{'processes' if len(rounds) > 1 else 'turns'} differ by ×{_factor(replicates)}"
-        remedy = "run again on a quiet machine, or with --rigorous"
+        remedy = "run again on an idle machine or with --rigorous"
         draft.say(
-            f"{what}not measurable here now: {differ} in {found.n_rounds} rounds; {remedy}",
-            f"{what}not measurable here now: processes differ too much for their number; {remedy}",
+            f"{what}too noisy to measure right now: {differ} in {found.n_rounds} rounds; {remedy}",
+            f"{what}too noisy to measure right now: too few processes for how much they differ; {remedy}",
         )
     return found, False
 
@@ -210,12 +204,10 @@ def _precision(measurement: Measurement, latency: Interval, draft: _Draft) -> No
     width, target = latency.relative_half_width, measurement.target
     missed = width is not None and (target is None or width > target)
     if measurement.stopped == "decision" and width is not None and missed:
-        stood = "sampling ended when the comparison with the baseline stood"
-        draft.say(
-            f"latency known to ±{_percent(width)} only: {stood}", f"latency known less precisely than asked: {stood}"
-        )
+        stood = "sampling stopped once the comparison with the baseline was decided"
+        draft.say(f"latency only known to ±{_percent(width)}: {stood}", f"latency less precise than requested: {stood}")
     if measurement.stopped in MISSED:
-        asked = f"wider than the ±{_percent(target)} asked" if target is not None else "wider than asked"
+        asked = f"wider than the requested ±{_percent(target)}" if target is not None else "wider than requested"
         ending = f"({measurement.stopped}): {MISSED[measurement.stopped]}"
         if width is None:
             draft.say(f"no interval {ending}")
@@ -228,7 +220,7 @@ def _drift(rounds: Rounds, draft: _Draft) -> None:
     if found is None:
         return
     between = "the machine drifted between rounds"
-    unknown = "the interval does not know that; leave the machine alone, or warm it up, and run again"
+    unknown = "the interval does not account for that; let the machine settle, then run again"
     if found.kind == "wander":
         draft.say(
             f"{between}, by about {_percent(found.by)}: {unknown}",
@@ -250,9 +242,9 @@ def _page_faults(measurement: Measurement, latency: Interval, ceilings: Ceilings
     share = faults * ceilings.page_fault_seconds / latency.estimate
     if share >= FAULT_BOUND:
         draft.say(
-            f"page-fault bound: about {min(share, 1.0):.0%} of the time the system zeroes fresh memory ({faults:.0f} "
-            "faults a call); measure with `allocator: kept`",
-            "page-fault bound: most of the time the system zeroes fresh memory; measure with `allocator: kept`",
+            f"page-fault bound: about {min(share, 1.0):.0%} of the time goes to zeroing fresh memory ({faults:.0f} "
+            "faults per call); use `allocator: kept`",
+            "page-fault bound: most of the time goes to zeroing fresh memory; use `allocator: kept`",
         )
 
 
@@ -270,13 +262,13 @@ def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement]
         return
     base = by_id.get(measurement.baseline)
     if base is None:
-        draft.say("no speed-up: its baseline was not measured")
+        draft.say("no speed-up: the baseline was not measured")
         return
     if base.status != "ok":
-        draft.say(f"no speed-up: its baseline is {base.status}")
+        draft.say(f"no speed-up: the baseline is {base.status}")
         return
     first, second = paired(base.turns, measurement.turns)
-    waiting = [name for name, one in (("its baseline", base), ("this row", measurement)) if launch_bound(one)]
+    waiting = [name for name, one in (("the baseline", base), ("this row", measurement)) if launch_bound(one)]
     if waiting:
         draft.say(f"no speed-up: {' and '.join(waiting)} measured the host, not the device")
     elif first:
@@ -284,12 +276,12 @@ def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement]
         draft.figures["speedup"] = speedup
         _beyond_the_work(measurement, base, speedup, draft)
     else:
-        draft.say("no speed-up: no turn was taken beside its baseline")
+        draft.say("no speed-up: never interleaved with the baseline")
     own, theirs = _peak(measurement), _peak(base)
     if own is not None and theirs:
         draft.figures["memory_ratio"] = own / theirs
     elif own is not None:
-        draft.say("no memory ratio: its baseline has no peak memory")
+        draft.say("no memory ratio: the baseline has no peak memory")
 
 
 def _beyond_the_work(measurement: Measurement, base: Measurement, speedup: Interval, draft: _Draft) -> None:
@@ -305,11 +297,11 @@ def _beyond_the_work(measurement: Measurement, base: Measurement, speedup: Inter
     allowed = max(read, computed)
     if allowed > 1 and speedup.low > CLEARLY * allowed:
         which = "read" if read >= computed else "computed"
-        why = "the baseline's data or this row's came from different caches; measure with `cache: cold`"
+        why = "this row and the baseline read their data from different caches; use `cache: cold`"
         told = f"{speedup.estimate:.1f}× where {allowed:.1f}× less is {which}"
         draft.say(
-            f"faster than bytes and operations allow: {told}; {why}",
-            f"faster than bytes and operations allow: {why}",
+            f"faster than its bytes and operations allow: {told}; {why}",
+            f"faster than its bytes and operations allow: {why}",
         )
 
 
@@ -329,15 +321,15 @@ def _peak(measurement: Measurement) -> int | None:
 def _rates(measurement: Measurement, latency: Interval, ceilings: Ceilings | None, draft: _Draft) -> None:
     work, seconds = measurement.work, latency.estimate
     if work is None:
-        draft.say("no rates: the component has no formula for its work")
+        draft.say("no throughput: the component has no formula for its work")
         return
     draft.figures.update(tflops=work.flops / seconds / 1e12, gbytes_per_s=work.bytes / seconds / 1e9)
     if ceilings is None:
-        draft.say("no share of the limit: this machine's ceilings were not measured; run `tbench doctor`")
+        draft.say("no % of peak: this machine's peaks were not measured; run `tbench doctor`")
         return
     limit = ceilings.seconds(work, measurement.case.dtype)
     if limit is None:
-        draft.say(f"no share of the limit: no ceiling was measured for {measurement.case.dtype}")
+        draft.say(f"no % of peak: no peak was measured for {measurement.case.dtype}")
     else:
         draft.figures["limit_fraction"] = limit / seconds
 

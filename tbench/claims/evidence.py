@@ -19,10 +19,10 @@ from tbench.claims.verdict import Estimate
 from tbench.records import FAILED, Value
 
 FEWEST_SIZES = 2
-HOST = Words("the host was measured, not the device (launch-bound)", "测到的是主机而非设备（受启动开销限制）")
-NO_TIMES = Words("no times", "没有计时")
+HOST = Words("launch-bound: host time, not device time", "测到的是主机而非设备（受启动开销限制）")
+NO_TIMES = Words("no timings", "没有计时")
 NO_PEAK = Words("no peak memory", "没有显存峰值")
-APART = Words("not measured in turns with its baseline, so drift is not cancelled", "未与基线交替测量，漂移不能抵消")
+APART = Words("not interleaved with its baseline, so drift does not cancel", "未与基线交替测量，漂移不能抵消")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ CLAIM_COLUMNS = (
     Words("verdict", "判定"),
 )
 FILES: Mapping[str, Language] = {"table.md": "en", "table.zh.md": "zh"}  # of a run folder
-EXPLAIN = Words("How a verdict came about: --explain C9", "判定依据：--explain C9")
+EXPLAIN = Words("How a verdict was reached: --explain C9", "判定依据：--explain C9")
 
 
 def text(

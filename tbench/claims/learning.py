@@ -40,7 +40,7 @@ def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     base, tested = ([bool(one.figures[name]) for one in arm] for arm in zip(*pairs, strict=True))
     n = len(pairs)
     note = Words(
-        f"{name}: {sum(tested)} of {n} runs tested, {sum(base)} of {n} of the baseline",
+        f"{name}: {sum(tested)}/{n} runs (baseline: {sum(base)}/{n})",
         f"{name}：被测组{n}次中{sum(tested)}次，基线{n}次中{sum(base)}次",
     )
     yield _observation(group, others, share_difference(base, tested), note)
@@ -71,7 +71,7 @@ def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> 
     else:
         estimate = log_ratio_estimate(*_sides(telling))
     note = Words(
-        f"never got there: {failed} of {n} runs tested, {won} of {n} of the baseline; told is the median",
+        f"target not reached in {failed}/{n} runs (baseline: {won}/{n}); median shown",
         f"未达到：被测组{n}次中{failed}次，基线{n}次中{won}次；所示为中位数",
     )
     yield _observation(group, others, estimate, *([note] if failed or won else []))
@@ -140,8 +140,8 @@ def _at_the_edge(rows: Sequence[Row]) -> Iterator[Words]:
         arms = dict.fromkeys(str(case["arm"]) for case, one in tuned if one["rate"] == pick(one["tuning_rates"]))
         if arms:
             yield Words(
-                f"best of the learning rates tried is the {which.en} for {', '.join(arms)}: one beyond may be better",
-                f"{'、'.join(arms)}的最佳学习率是所试中{which.zh}的，范围之外或许更好",
+                f"the best learning rate is the {which.en} one tried for {', '.join(arms)}: the optimum may lie beyond",
+                f"{'、'.join(arms)}的最佳学习率是所尝试的{which.zh}值，更优值可能在范围之外",
             )
 
 

@@ -66,12 +66,12 @@ def load(table: Path, claims: Path) -> Article:
     for reader in opened(claims, ("claims",)).each("claims", CLAIM, ("published", "remark")):
         claim = _claim(reader, known)
         if claim.id in found:
-            raise reader.mistake("this id is there twice; give one of them another")
+            raise reader.mistake("this id is used twice; rename one of them")
         found[claim.id] = claim
     for row, line in zip(rows, lines, strict=True):
         for id in row.judged_by:
             if id not in found:
-                raise line.mistake(f"{row.id}: judged_by names {id}, which is no claim", "judged_by")
+                raise line.mistake(f"{row.id}: judged_by names {id}, which is not a claim", "judged_by")
     headings = {name: _words(columns, name) for name in columns.data}
     return Article(_words(top, "title"), headings, rows, tuple(found.values()))
 
@@ -89,7 +89,7 @@ def _claim(reader: Reader, rows: list[str]) -> Claim:
     scenario = reader.text("scenario")
     regimes = tuple(_regime(one, scenario) for one in reader.each("regimes", REGIME, OPTIONAL))
     if not regimes:
-        raise reader.mistake("has no regime: say in which setting it is tested", "regimes")
+        raise reader.mistake("has no regime: say under which conditions it is tested", "regimes")
     if not any(regime.headline for regime in regimes):
         raise reader.mistake("has no headline regime: without one there is no verdict", "regimes")
     return Claim(

@@ -19,13 +19,13 @@ from tbench.claims.verdict import Estimate, Judgement, Verdict, further, needed
 ALPHA = 0.05  # of equivalence, and of no effect
 ONE_SIDED = 0.025  # of superiority, in either direction: what an interval of 95% leaves on a side
 POWER_Z = 1.2816  # 90% power: the chance to find what is there
-ALONE = Words("one pair of seeds has no interval", "只有一对种子，没有区间")
+ALONE = Words("a single pair of seeds gives no interval", "只有一对种子，没有区间")
 BEYOND = Words("better by more than the margin", "好出容差以上")
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Losses of two arms by seed, nats per token, in the same order of seeds; and how many runs of each diverged."""
+    """Losses of two arms by seed, nats per token, in the same order of seeds; and how many runs per side diverged."""
 
     base: tuple[float, ...]
     tested: tuple[float, ...]
@@ -57,8 +57,8 @@ class Paired:
             return NOTHING
         n = len(self.base)
         return Words(
-            f"diverged: {self.tested_diverged} of {n} runs tested, {self.base_diverged} of {n} of the baseline; each "
-            "counted at the loss it began with",
+            f"diverged: {self.tested_diverged}/{n} runs (baseline: {self.base_diverged}/{n}), counted at their "
+            "initial loss",
             f"发散：被测组{n}次中{self.tested_diverged}次，基线{n}次中{self.base_diverged}次；均按初始损失计入",
         )
 
@@ -145,7 +145,7 @@ def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgem
         if high < threshold:
             return Judgement(Verdict.PARTLY, Words(f"better, by less than {least}", f"更好，但不到{least}"))
         enough = needed(n, mean - low, abs(mean - threshold))
-        unsure = Words(f"better, but not whether by {least}", f"更好，但不确定是否达到{least}")
+        unsure = Words(f"better, but unclear whether by {least}", f"更好，但不确定是否达到{least}")
         return Judgement(Verdict.INCONCLUSIVE, unsure, more=further(enough, n))
     if p_down < ONE_SIDED:
         return Judgement(Verdict.REFUTED)

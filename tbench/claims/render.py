@@ -42,8 +42,8 @@ PACES = ("quick", "rigorous")
 MEASURED = Words("measured on {machine}, {threads} threads, torch {torch}, {day} ({scenario})",
                  "测量环境：{machine}，{threads}线程，torch {torch}，{day}（{scenario}）")  # fmt: skip
 UNLIKE = Words(
-    "These runs are of different machines or software. Where two measured the same, the later one on the command line "
-    "counts; compare lines with care.",
+    "These runs come from different machines or software. Where two measured the same case, the later one on the "
+    "command line is used; compare rows with care.",
     "这些运行来自不同的机器或软件。同一用例以命令行中靠后的运行为准；比较时请谨慎。",
 )
 UNFINISHED = Words("not complete: {status}", "未完成：{status}")
@@ -224,9 +224,9 @@ def _explained(assessment: Assessment, language: Language) -> Iterator[str]:
 
 def _regime(result: RegimeResult, language: Language) -> Iterator[str]:
     regime, english = result.regime, language == "en"
-    aside = "" if regime.headline else (" (beside the headline)" if english else "（附带）")
+    aside = "" if regime.headline else (" (reported alongside)" if english else "（附带）")
     yield f"{regime.name[language]}{aside}: {said([result], language)}"
-    yield f"  {'asked' if english else '要求'}: {regime.measure}, {rule_words(result)}"
+    yield f"  {'required' if english else '要求'}: {regime.measure}, {rule_words(result)}"
     for one in result.judged:
         estimate = one.observation.estimate
         words = [amount(regime.measure, estimate, language), VERDICTS[one.judgement.verdict][language]]
@@ -239,7 +239,7 @@ def _regime(result: RegimeResult, language: Language) -> Iterator[str]:
             yield f"    {said_too[language]}"
     for why, left_out in _by_reason(result.missing, language).items():
         more = "" if len(left_out) == 1 else (f" (+{len(left_out) - 1})")
-        yield f"  {'without a figure' if english else '无数据'}: {why}: {left_out[0]}{more}"
+        yield f"  {'no figure' if english else '无数据'}: {why}: {left_out[0]}{more}"
     cases = list(dict.fromkeys(case for one in result.judged for case in one.observation.cases))
     if cases:
         yield f"  {'cases' if english else '用例'}:"

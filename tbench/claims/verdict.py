@@ -6,7 +6,7 @@ Per regime, for a claimed range [low, high] and a 95% interval:
     partly         all of it is above "no effect", but below `low`
     no effect      it holds "no effect" and is narrow (within ±0.05 of it)
     refuted        all of it is below "no effect"; or the claimed property fails
-    inconclusive   too wide to say; then: how many more rounds or seeds it takes ("but less than claimed" if all of it
+    inconclusive   too wide to say; then: how many more rounds or seeds it takes (a note is added if all of it
                    is below `low`: then only "partly" and "no effect" are open, or worse)
 
 A figure that is counted has no interval; within ±0.05 of "no effect" it is none.
@@ -28,11 +28,11 @@ from tbench.claims.model import NOTHING, AtLeast, AtMost, Exact, Range, Words
 
 NARROW = 0.05
 ABOVE = Words("above the range", "高于声称范围")
-BELOW = Words("but less than claimed", "但不及所称")
+BELOW = Words("but below the claimed range", "但低于声称范围")
 INSIDE = Words("inside the range", "在声称范围内")
-OPEN = Words("runs that never got there leave the interval open", "有训练未达到目标，区间不封闭")
-UNSURE = Words("an effect, but not whether it reaches the range", "有效果，但不确定是否达到声称范围")
-GROUPS = Words("processes fall into two groups: no interval describes them", "进程分成两组，没有能描述它们的区间")
+OPEN = Words("runs that never reached the target leave the interval unbounded", "有训练未达到目标，区间不封闭")
+UNSURE = Words("an effect, but unclear whether it reaches the claimed range", "有效果，但不确定是否达到声称范围")
+GROUPS = Words("processes fall into two groups: no single interval applies", "进程分成两组，没有能描述它们的区间")
 MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
 
 

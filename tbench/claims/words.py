@@ -24,7 +24,7 @@ VERDICTS: Mapping[Verdict, Words] = {
 COUNTED: Mapping[str, Words] = {
     "rounds": Words("rounds", "轮"),
     "seeds": Words("seeds", "个随机种子"),
-    "runs": Words("runs of each", "次训练（每组）"),
+    "runs": Words("runs per side", "次训练（每组）"),
 }
 UNITS: Mapping[str, Words] = {
     "rounds": Words("more rounds", "轮"),
@@ -253,7 +253,7 @@ def note_words(judgement: Judgement, estimate: Estimate, language: Language) -> 
     if unit is None:
         needs = ""
     elif judgement.more is None:
-        needs = "too close to the border to tell" if language == "en" else "过于接近界限，无法分辨"
+        needs = "too close to the threshold to call" if language == "en" else "过于接近界限，无法分辨"
     else:
         about = f"about {judgement.more} {unit.en} needed"
         needs = about if language == "en" else f"约需再测{judgement.more}{unit.zh}"

@@ -8,13 +8,13 @@ import typer
 
 app = typer.Typer(
     name="tbench",
-    help="Benchmark and profiler for the parts of a Transformer: numbers that can be trusted, told plainly.",
+    help="Benchmark Transformer components, with confidence intervals and correctness checks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ScenarioFile = Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (YAML); - reads standard input.")]
+ScenarioFile = Annotated[str, typer.Argument(metavar="SCENARIO", help="Scenario file (YAML).")]
 Select = Annotated[
     list[str] | None,
     typer.Option(
@@ -25,7 +25,7 @@ Override = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="AXIS=A,B", help="Replace an axis of the scenario, e.g. --set seq_len=512,1024."),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="The scenario's short form: minutes, wider intervals.")]
+Quick = Annotated[bool, typer.Option("--quick", help="The scenario's quick variant: fewer cases, wider intervals.")]
 Rigorous = Annotated[bool, typer.Option("--rigorous", help="More fresh processes and narrower intervals.")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to measure.")]
 
@@ -63,14 +63,15 @@ def run(
     quick: Quick = False,
     rigorous: Rigorous = False,
     max_time: Annotated[
-        float | None, typer.Option("--max-time", metavar="S", help="At most so many seconds of samples per case.")
+        float | None, typer.Option("--max-time", metavar="S", help="Maximum seconds of samples per case.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs and of the order.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs and measurement order.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in -o DIR; start one if there is none.")
+        bool, typer.Option("--resume", help="Continue the run in -o DIR, or start one if there is none.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cases, predicted memory and time, and what is left out and why.")
+        bool,
+        typer.Option("--dry-run", help="List the cases with predicted memory and time, and what is skipped and why."),
     ] = False,
     executor: Annotated[str, typer.Option("--executor", metavar="local", help="Where workers run.")] = "local",
 ) -> int:
@@ -102,10 +103,10 @@ def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
     format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
 ) -> None:
-    """Print any report of a run."""
+    """Print the report of a run."""
     from tbench.cli.report import report
 
     report(run, format, output)
@@ -116,10 +117,10 @@ def export(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
     format: Annotated[
         str,
-        typer.Option("--format", metavar="pyperf|github-action|bmf|junit|google-benchmark", help="Whose format."),
+        typer.Option("--format", metavar="pyperf|github-action|bmf|junit|google-benchmark", help="Format to write."),
     ],
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
 ) -> int:
     """Write a run for other tools: pyperf, github-action-benchmark, Bencher, JUnit, google-benchmark."""
@@ -133,15 +134,14 @@ def table(
     runs: Annotated[
         list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest below results/].")
     ] = None,
-    lang: Annotated[
-        str, typer.Option("--lang", metavar="en|zh", help="The article's words, in English or Chinese.")
-    ] = "en",
+    lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of the table.")] = "en",
     format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
     explain: Annotated[
-        str | None, typer.Option("--explain", metavar="CLAIM", help="How the verdict on one claim came about, e.g. C9.")
+        str | None,
+        typer.Option("--explain", metavar="CLAIM", help="Explain how the verdict on one claim was reached, e.g. C9."),
     ] = None,
 ) -> int:
-    """The article's comparison table: what was measured, and a verdict beside every claim."""
+    """The article's comparison table, with measured results and a verdict per claim."""
     from tbench.cli.table import table
 
     return table(runs or [], lang, format, explain)
@@ -149,25 +149,27 @@ def table(
 
 @app.command()
 def compare(
-    base: Annotated[str, typer.Argument(metavar="BASE", help="The run folder to compare with.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The run folder to judge.")],
+    base: Annotated[str, typer.Argument(metavar="BASE", help="Run folder to compare against.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Run folder to check.")],
     fail_on: Annotated[
         str | None,
-        typer.Option("--fail-on", metavar="regression", help="End with 1 (shown), 3 (open) or 4 (broken) on one."),
+        typer.Option(
+            "--fail-on",
+            metavar="regression",
+            help="Exit 1 if a regression is shown, 3 if inconclusive, 4 if a case is broken.",
+        ),
     ] = None,
-    tolerance: Annotated[
-        str, typer.Option("--tolerance", metavar="5%", help="The slow-down that is accepted, per case.")
-    ] = "5%",
+    tolerance: Annotated[str, typer.Option("--tolerance", metavar="5%", help="Accepted slowdown per case.")] = "5%",
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="AXES", help="A grid of ratios instead: the axes of its rows.")
+        str | None, typer.Option("--rows", metavar="AXES", help="Print a grid of ratios with these axes as rows.")
     ] = None,
-    cols: Annotated[str | None, typer.Option("--cols", metavar="AXIS", help="The axis of its columns.")] = None,
+    cols: Annotated[str | None, typer.Option("--cols", metavar="AXIS", help="Axis for the grid's columns.")] = None,
     format: Annotated[str, typer.Option("--format", metavar="text|md|json", help="What to print.")] = "text",
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
 ) -> int:
-    """Two finished runs, case by case: what became slower, bigger, broken or missing."""
+    """Compare two finished runs case by case: slower, bigger, broken, missing."""
     from tbench.cli.compare import compare
 
     return compare(base, new, fail_on=fail_on, tolerance=tolerance, rows=rows, cols=cols, format=format, output=output)
@@ -179,17 +181,21 @@ def gate(
     scenario: ScenarioFile,
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="REF", help="A branch, tag or commit: both sides are measured here, now."),
+        typer.Option(
+            "--against", metavar="REF", help="Branch, tag or commit to compare against; both sides are measured now."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", metavar="RUN", help="A stored baseline (name or `current`), or a run folder."),
+        typer.Option(
+            "--baseline", metavar="RUN", help="Stored baseline (name or `current`) or run folder to compare against."
+        ),
     ] = None,
     base_env: Annotated[
-        str | None, typer.Option("--base-env", metavar="PYTHON", help="Python (or its venv) of the base side.")
+        str | None, typer.Option("--base-env", metavar="PYTHON", help="Python interpreter or venv for the base side.")
     ] = None,
     new_env: Annotated[
-        str | None, typer.Option("--new-env", metavar="PYTHON", help="Python (or its venv) of the new side.")
+        str | None, typer.Option("--new-env", metavar="PYTHON", help="Python interpreter or venv for the new side.")
     ] = None,
     device: Device = "auto",
     override: Override = None,
@@ -197,19 +203,19 @@ def gate(
     quick: Quick = False,
     rigorous: Rigorous = False,
     tolerance: Annotated[
-        str | None, typer.Option("--tolerance", metavar="5%", help="The slow-down that is accepted, per case.")
+        str | None, typer.Option("--tolerance", metavar="5%", help="Accepted slowdown per case.")
     ] = None,
     allow_inconclusive: Annotated[
         bool, typer.Option("--allow-inconclusive", help="Exit 0 instead of 3 when a result is inconclusive.")
     ] = False,
-    junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too.")] = None,
+    junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML.")] = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
 ) -> int:
-    """For CI: did anything become slower, bigger or wrong? One line per case; the exit code says it."""
+    """CI gate: check for cases that became slower, bigger or wrong. One line per case; see the exit code."""
     from tbench.cli.compare import share
     from tbench.cli.gate import gate
     from tbench.gate.options import Options
@@ -239,18 +245,19 @@ def gate(
 @app.command()
 def calibrate(
     scenario: ScenarioFile,
-    same: Annotated[
-        int, typer.Option("--same", metavar="N", help="Runs of the gate with the same code on both sides.")
-    ] = 20,
+    same: Annotated[int, typer.Option("--same", metavar="N", help="A/A trials: the same code on both sides.")] = 20,
     injected: Annotated[
-        int, typer.Option("--injected", metavar="N", help="Runs with real work injected, of 3%, 10% and 20% each.")
+        int,
+        typer.Option("--injected", metavar="N", help="Trials with an injected slowdown of 3%, 10% and 20%; N each."),
     ] = 0,
     memory: Annotated[
-        int, typer.Option("--memory", metavar="N", help="Runs in which a case takes 2% more memory.")
+        int, typer.Option("--memory", metavar="N", help="Trials in which one case uses 2% more memory.")
     ] = 0,
     noisy: Annotated[
         int,
-        typer.Option("--noisy", metavar="N", help="Runs with noise injected: bimodal, drift, one-sided drift; N each."),
+        typer.Option(
+            "--noisy", metavar="N", help="Trials with injected noise: bimodal, drift, one-sided drift; N each."
+        ),
     ] = 0,
     device: Device = "auto",
     override: Override = None,
@@ -286,7 +293,7 @@ def calibrate(
     )
 
 
-baseline_app = typer.Typer(help="Stored baselines, in the repository.", no_args_is_help=True)
+baseline_app = typer.Typer(help="Manage baselines stored in the repository.", no_args_is_help=True)
 app.add_typer(baseline_app, name="baseline")
 
 
@@ -295,16 +302,16 @@ def save(
     context: typer.Context,
     scenario: ScenarioFile,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call it; default: a UTC stamp.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the baseline; default: a UTC timestamp.")
     ] = None,
     device: Device = "auto",
     override: Override = None,
     select: Select = None,
     quick: Quick = False,
     rigorous: Rigorous = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of inputs and of the order.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs and measurement order.")] = 0,
 ) -> None:
-    """Measure a scenario, with canaries beside it, and keep the run as a baseline."""
+    """Measure a scenario together with reference benchmarks and store the run as a baseline."""
     from tbench.cli.baseline import save
     from tbench.gate.options import Options
 
@@ -323,7 +330,7 @@ def save(
 
 @baseline_app.command("list")
 def list_baselines() -> None:
-    """The baselines below results/baselines, and which of them is current."""
+    """List the baselines in results/baselines and mark the current one."""
     from tbench.cli.baseline import show
 
     show()
@@ -332,9 +339,9 @@ def list_baselines() -> None:
 @baseline_app.command()
 def promote(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A baseline as SCENARIO/NAME, or any run folder.")],
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call the copy.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the copy.")] = None,
 ) -> None:
-    """Make a run the one that `--baseline current` means; a run from elsewhere is copied into the repository."""
+    """Make a run the current baseline; a run from elsewhere is copied into the repository."""
     from tbench.cli.baseline import promote
 
     promote(run, name)
@@ -349,7 +356,7 @@ def list_(
     rigorous: Rigorous = False,
     device: Device = "auto",
 ) -> None:
-    """Components, their variants, and why one cannot run here; with a scenario, its cases."""
+    """List components and kernels, and why some cannot run here; with a scenario, its cases."""
     from tbench.cli.list import list_command
 
     list_command(scenario, overrides=override or [], select=select or [], quick=quick, rigorous=rigorous, device=device)
@@ -358,9 +365,11 @@ def list_(
 @app.command()
 def doctor(
     device: Device = "auto",
-    refresh: Annotated[bool, typer.Option("--refresh", help="Forget the ceilings and measure them again.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Discard the stored peaks and measure them again.")
+    ] = False,
 ) -> None:
-    """This machine: devices, ceilings, noise, threads, clocks, and what to fix."""
+    """Check this machine: devices, peak throughput, noise, threads, clocks, and what to fix."""
     from tbench.cli.doctor import doctor
 
     doctor(device, refresh)
@@ -368,7 +377,7 @@ def doctor(
 
 @app.command()
 def schema() -> None:
-    """JSON Schema of a scenario, for editors."""
+    """Print the JSON Schema of scenarios, for editors."""
     from tbench.cli.schema import schema
 
     schema()

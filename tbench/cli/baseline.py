@@ -23,14 +23,14 @@ def save(options: Options, name: str | None) -> None:
     scenario = options.read().name
     folder = baselines.folder(scenario, name or stamp())
     if baselines.complete(folder):
-        raise UsageError(f"{folder} is there already; give another --name")
+        raise UsageError(f"{folder} already exists; choose another --name")
     run = measure(on_device(options), folder, keep)
     print(folder)
     failed = [row.case.id for row in run.measurements if row.status in FAILED]
     if failed:
         raise CaseFailed(
-            f"{len(failed)} failed, so this is nothing to compare with later; mend them, or leave them out with -k, "
-            "and save under another --name:\n" + "\n".join(failed)
+            f"{len(failed)} failed, so this cannot serve as a baseline; fix them or exclude them with -k, and save "
+            "under another --name:\n" + "\n".join(failed)
         )
     if baselines.current(scenario) is None:
         baselines.promote(str(folder), None)
@@ -44,7 +44,7 @@ def keep(message: str) -> None:
 def show() -> None:
     kept = list(baselines.every())
     if not kept:
-        print(f"no baseline below {baselines.HOME}: make one with `tbench baseline save SCENARIO`", file=sys.stderr)
+        print(f"no baseline in {baselines.HOME}: create one with `tbench baseline save SCENARIO`", file=sys.stderr)
         return
     sheet = Sheet(wide=PROSE)
     sheet.table(Table.of_words(COLUMNS, map(described, kept)))

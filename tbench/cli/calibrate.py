@@ -11,6 +11,7 @@ from tbench.gate.calibrate import calibrate as carried_out
 from tbench.gate.calibration import SUMMARY, Summary
 from tbench.gate.options import Options
 from tbench.gate.run import CALIBRATIONS
+from tbench.tables import units
 
 
 def calibrate(options: Options, plan: TrialPlan) -> None:
@@ -18,7 +19,7 @@ def calibrate(options: Options, plan: TrialPlan) -> None:
     name = options.read().name
     folder = Path(options.output) if options.output else CALIBRATIONS / name
     summary, trials = carried_out(options, plan, folder, keep)
-    print(f"{name}: {len(trials)} trials, {summary.seconds:.0f} s each")
+    print(f"{name}: {units.counted(len(trials), 'trial')}, {summary.seconds:.0f} s each")
     for line in lines(summary):
         print(line)
     print(f"{folder / SUMMARY}: `tbench gate` uses it on this machine, from this folder", file=sys.stderr)
@@ -34,13 +35,11 @@ def lines(summary: Summary) -> list[str]:
     ]
     shown += [f"{name + ' found':15} {of(rate)}{interval(rate)}" for name, rate in summary.power.items()]
     if summary.right.trials:
-        shown.append(
-            f"right case      {of(summary.right)} of the reds named the case that was made worse, and no other"
-        )
+        shown.append(f"right case      {of(summary.right)} of the reds named exactly the case that was made worse")
     for name, (red, unclear) in summary.noisy.items():
         shown.append(f"{name + ' noise':21} {of(red)} red{interval(red)}, {of(unclear)} inconclusive")
     shown += [f"sigma {sigma:7.1%}   {case}" for case, sigma in summary.sigmas.items()]
-    return [*shown, f"tolerance {summary.tolerance:.0%} is the smallest of a few that the gate can hold here"]
+    return [*shown, f"tolerance {summary.tolerance:.0%} is the smallest tested that the gate can hold here"]
 
 
 def of(rate: Rate) -> str:

@@ -33,7 +33,7 @@ def compare(
     Raises UsageError and StoreError; with `fail_on`, once everything is printed, what `comparison.outcome` finds.
     """
     if fail_on not in (None, FAIL_ON):
-        raise UsageError(f"--fail-on {fail_on}: there is only {FAIL_ON}")
+        raise UsageError(f"--fail-on {fail_on}: unknown value (choose {FAIL_ON})")
     accepted = share(tolerance)
     render = renderer(format)
     comparison = compared(Run.read(base), Run.read(new), accepted)
@@ -57,6 +57,6 @@ def share(words: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value <= 1 or (value == 1 and not number.endswith("%")):
-        bare = f"; did you mean {number}%?" if 1 <= value <= 100 else ""
+        bare = f"; did you mean {number}%?" if 1 <= value <= 100 and not number.endswith("%") else ""
         raise UsageError(f"--tolerance {words}: write a share above 0 and up to 100%, such as 5% or 0.05{bare}")
     return value

@@ -96,7 +96,7 @@ def tables(found: Findings) -> Iterator[tuple[str, Iterable[Fact]]]:
     yield "devices", found.devices
     yield "machine", machine_facts(found.environment)
     yield "software", software_facts(found)
-    yield f"ceilings of {found.environment.device}", ceiling_facts(found.ceilings)
+    yield f"peak throughput of {found.environment.device}", ceiling_facts(found.ceilings)
     yield f"noise of {found.environment.device}", noise_facts(found.noise)
     if found.gpu is not None:
         yield f"{found.environment.device} now", gpu_facts(found.gpu)
@@ -112,7 +112,7 @@ def machine_facts(here: Environment) -> Iterator[Fact]:
     yield "last-level cache", missing(here, "last_level_cache_bytes") if cache is None else units.size(cache)
     if here.allocator is not None:
         yield "allocator", here.allocator
-    yield "load by others", missing(here, "load") if here.load is None else f"{here.load:.2f} cores"
+    yield "load from other processes", missing(here, "load") if here.load is None else f"{here.load:.2f} cores"
 
 
 def software_facts(found: Findings) -> Iterator[Fact]:
@@ -120,14 +120,14 @@ def software_facts(found: Findings) -> Iterator[Fact]:
     yield "torch, Python", f"{here.torch}, {here.python}"
     yield "system", here.platform
     if here.device != "cpu":
-        yield "CUDA", here.cuda or "this PyTorch names no CUDA version"
+        yield "CUDA", here.cuda or "this PyTorch reports no CUDA version"
         yield "driver", here.driver or missing(here, "driver")
     for name, version in here.packages.items():
         yield name, version
     for name in OPTIONAL_KERNELS:
         if name not in here.packages:
             yield name, f"not installed: pip install {name}"
-    yield "C++ compiler", found.compiler_problem or "works, so flex can be compiled"
+    yield "C++ compiler", found.compiler_problem or "works; flex can be compiled"
 
 
 def ceiling_facts(ceilings: Ceilings | str) -> Iterator[Fact]:
@@ -137,19 +137,19 @@ def ceiling_facts(ceilings: Ceilings | str) -> Iterator[Fact]:
     yield "measured", f"{ceilings.measured_at}, {ceilings.threads} threads"
     for dtype in ("float32", "bfloat16", "float16"):
         rate = ceilings.flops.get(dtype)
-        yield f"{dtype} products", "cannot be multiplied here" if rate is None else units.rate(rate, "FLOP/s", None)
+        yield f"{dtype} matmul", "not supported here" if rate is None else units.rate(rate, "FLOP/s", None)
     for size, rate in ceilings.bandwidth:
-        yield f"reading {units.size(size)}", units.rate(rate, "B/s", None)
+        yield f"memory read, {units.size(size)}", units.rate(rate, "B/s", None)
 
 
 def noise_facts(noise: Noise | str) -> Iterator[Fact]:
     if isinstance(noise, str):
         yield "not measured", noise
         return
-    yield "measured on", noise.case.id
+    yield "benchmark", noise.case.id
     yield (
-        "spread of processes",
-        f"{units.share(noise.relative_sd)} of {noise.seconds * 1e3:.3g} ms, {noise.processes} of them",
+        "process-to-process spread",
+        f"{units.share(noise.relative_sd)} of {noise.seconds * 1e3:.3g} ms, {noise.processes} processes",
     )
 
 
@@ -181,7 +181,7 @@ def to_fix(found: Findings) -> Iterator[str]:
     if isinstance(found.noise, Noise) and found.noise.relative_sd > NOISY:
         yield (
             f"processes differ by {units.share(found.noise.relative_sd)}: stop other work on this machine, or use "
-            "--rigorous to tell small differences"
+            "--rigorous to resolve small differences"
         )
     if found.gpu is not None and found.gpu.get("persistence_mode") is False:
-        yield "the driver unloads when nothing uses the GPU, so first calls are slow: sudo nvidia-smi -pm 1"
+        yield "the driver unloads when the GPU is unused, so first calls are slow: sudo nvidia-smi -pm 1"

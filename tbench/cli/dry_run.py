@@ -26,11 +26,11 @@ def dry_run(scenario: Scenario, request: Request) -> None:
     with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         sheet = Sheet(wide=PROSE)
-        sheet.say(f"{scenario.title}: {len(ready.baselines)} cases on {ready.environment.device_name}")
+        sheet.say(f"{scenario.title}: {units.counted(len(ready.baselines), 'case')} on {ready.environment.device_name}")
         sheet.table(planned(ready, outlook), caption="")
         total = ready.predicted_seconds()
         if total is not None:
-            sheet.say(f"about {total:.0f} s in all, from this machine's ceilings; compiling comes on top")
+            sheet.say(f"about {total:.0f} s in total, estimated from this machine's peaks; compilation is extra")
         print(sheet, end="")
 
 

@@ -9,6 +9,7 @@ from tbench.cli.output import put
 from tbench.errors import UsageError
 from tbench.report.exchange import EVERY_CASE, exporter
 from tbench.report.exchange.cases import left_out, timed
+from tbench.tables import units
 
 
 def export(run: str, format: str, output: str = "-") -> int:
@@ -29,11 +30,12 @@ def tell(run: Run, format: str) -> None:
     if not timed(run.rows):
         raise UsageError(
             f"{run.folder}: no case has a latency ({why or 'the run has no case'}), so there is nothing to export as "
-            f"{format}; --format junit has a place for every case"
+            f"{format}; --format junit covers every case"
         )
     if missing:
         print(
-            f"{run.folder}: {sum(missing.values())} of {len(run.rows)} cases are left out, having no latency: {why}; "
-            "`tbench report` tells the reasons",
+            f"{run.folder}: {sum(missing.values())} of {units.counted(len(run.rows), 'case')} left out (no latency): "
+            f"{why}; see "
+            "`tbench report` for the reasons",
             file=sys.stderr,
         )

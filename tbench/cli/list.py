@@ -51,7 +51,7 @@ def named(device: str) -> str:
     if device == "auto":
         return "cuda:0" if nvidia_device() else "cpu"
     if not DEVICE.fullmatch(device):
-        raise UsageError(f"--device {device}: there is no such device; write auto, cpu, cuda or cuda:0")
+        raise UsageError(f"--device {device}: no such device; write auto, cpu, cuda or cuda:0")
     return "cuda:0" if device == "cuda" else device
 
 
@@ -66,11 +66,11 @@ def overview(given: bool) -> None:
     cuda = nvidia_device()
     for component in COMPONENTS.values():
         about = f"{component.name}: {component.about}; phases {', '.join(component.phases)}"
-        table((component.variant_axis, "what it is", "runs on", "here"), variants(component, cuda), about)
+        table((component.variant_axis, "description", "runs on", "here"), variants(component, cuda), about)
         table(("axis", "values", "default", "meaning"), axes(component))
     taking = ", ".join(component.name for component in COMPONENTS.values() if component.own)
-    sheet.say(f"kernels of your own: {FORMS}, in {taking}; docs/variants.md", "loud")
-    table(("model", *SIZES), models(), "models: sizes that `model:` fills in")
+    sheet.say(f"custom kernels: {FORMS}, in {taking}; docs/variants.md", "loud")
+    table(("model", *SIZES), models(), "models: sizes filled in by `model:`")
     print(sheet, end="")
     for entry in entries():
         fault = entry.fault or refused(entry)
@@ -78,7 +78,7 @@ def overview(given: bool) -> None:
             name = f"{entry.component}.{entry.kernel}".strip(".")
             print(f"warning: {entry.package}: entry point {name}: {fault}", file=sys.stderr)
     if given:
-        print("warning: options of a scenario do nothing without one; add a SCENARIO", file=sys.stderr)
+        print("warning: scenario options have no effect without a SCENARIO", file=sys.stderr)
 
 
 def variants(component: Component, cuda: bool) -> list[Sequence[str]]:
@@ -95,8 +95,8 @@ def refused(entry: Entry) -> str | None:
     """Why a component does not offer what an entry point names; None if it does."""
     component = COMPONENTS.get(entry.component)
     if component is None or component.own is None:
-        return f"there is no component {entry.component!r} that takes kernels"
-    return "tbench has a kernel of that name; choose another" if entry.kernel in component.variants else None
+        return f"no component {entry.component!r} accepts kernels"
+    return "tbench already has a kernel of that name; choose another" if entry.kernel in component.variants else None
 
 
 def component_dtypes(component: Component) -> set[str]:

@@ -22,7 +22,7 @@ from tbench.scenario import Scenario, load
 def run(paths: Sequence[str], request: Request) -> int:
     """Measure every scenario; raises CaseFailed (exit code 4) at the end if a case was wrong, crashed or hung."""
     if paths.count("-") > 1:
-        raise UsageError("- can be read once; name the other scenarios' files")
+        raise UsageError("standard input (-) can be read only once; name the other files")
     scenarios = [read(path, request) for path in paths]  # all mistakes before anything is measured
     refuse_equal_names(scenarios)
     if request.dry_run:
@@ -58,7 +58,7 @@ def run(paths: Sequence[str], request: Request) -> int:
 
 def read(path: str, request: Request) -> Scenario:
     if request.quick and request.rigorous:
-        raise UsageError("--quick and --rigorous exclude each other; give one of them")
+        raise UsageError("--quick and --rigorous are mutually exclusive")
     scenario = load(path, request.overrides, quick=request.quick, rigorous=request.rigorous)
     return scenario if request.max_time is None else with_max_time(scenario, request.max_time)
 
@@ -66,7 +66,7 @@ def read(path: str, request: Request) -> Scenario:
 def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
     """The scenario, and every part of a suite, with another limit for a case's samples."""
     if not 0 < seconds < float("inf"):
-        raise UsageError(f"--max-time {seconds:g}: a positive number of seconds is needed")
+        raise UsageError(f"--max-time {seconds:g}: must be a positive number of seconds")
     sampling = replace(scenario.sampling, max_time=seconds, min_time=min(seconds, scenario.sampling.min_time))
     parts = tuple(with_max_time(part, seconds) for part in scenario.parts)
     return replace(scenario, sampling=sampling, parts=parts)
@@ -77,7 +77,7 @@ def refuse_equal_names(scenarios: Sequence[Scenario]) -> None:
     names = [scenario.name for scenario in scenarios]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two scenarios are called {name!r}; run them one after the other, or rename one")
+            raise UsageError(f"two scenarios are named {name!r}; run them separately or rename one")
 
 
 def folder(scenario: Scenario, request: Request, several: bool) -> Path | None:

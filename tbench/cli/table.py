@@ -25,12 +25,14 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     """
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
-        raise UsageError(f"--lang {lang}: there is {' and '.join(LANGUAGES)}")
+        raise UsageError(f"--lang {lang}: unknown language (choose from {', '.join(LANGUAGES)})")
     made = chosen(format, FORMATS)
     known = article()
     claim = known.claim(explain) if explain is not None else None
     if explain is not None and claim is None:
-        raise UsageError(f"--explain {explain}: no such claim; there is {', '.join(one.id for one in known.claims)}")
+        raise UsageError(
+            f"--explain {explain}: no such claim (choose from {', '.join(one.id for one in known.claims)})"
+        )
     read = [Run.read(folder) for folder in runs or newest(Path("results"))]
     assessments = assess(known, read)
     if claim is not None:
@@ -57,5 +59,5 @@ def newest(results: Path) -> list[str]:
     if not found:
         return []
     folder = max(found)[-1]
-    print(f"table of {folder}; name the runs to have it of others", file=sys.stderr)
+    print(f"table of {folder}; pass run folders for others", file=sys.stderr)
     return [folder]

@@ -74,7 +74,7 @@ def evidence_of(ratios: Mapping[str, Ratio], tolerance: float, alpha: float) -> 
 def warnings(base: Run, new: Run) -> Iterator[str]:
     """What a reader must know of the runs themselves."""
     if base.folder.resolve() == new.folder.resolve():
-        yield "base and new are the same folder: this compares a run with itself"
+        yield "base and new are the same folder: comparing a run with itself"
     for side, run in (("base", base), ("new run", new)):
         if run.header.get("status", "complete") != "complete":
             yield f"the {side} is not complete ({run.header['status']}): continue it with --resume -o {run.folder}"
@@ -84,5 +84,5 @@ def warnings(base: Run, new: Run) -> Iterator[str]:
 def _why(old: Mapping[str, Row], now: Mapping[str, Row]) -> str:
     for side, rows in (("base", old), ("new run", now)):
         if not rows:
-            return f"the {side} has no case at all"
+            return f"the {side} has no cases"
     return first_difference(*([row.measurement.case for row in rows.values()] for rows in (old, now)))

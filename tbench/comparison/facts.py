@@ -33,12 +33,12 @@ def conditions(comparison: Comparison) -> list[str]:
     sentences = []
     if weighty:
         sentences.append(
-            f"Not the same: {'; '.join(weighty)}. This changes times by itself: what differs below is not the code's "
-            "alone, and a regression is advice, not proof."
+            f"Environments differ: {'; '.join(weighty)}. This alone changes timings: differences below are not due "
+            "to the code alone, and a regression is advisory."
         )
     if others:
-        sentences.append(f"{'Also different' if weighty else 'Different'}: {'; '.join(others)}.")
-    return sentences or ["Machine, software and sampling are the same, as far as is recorded."]
+        sentences.append(f"{'Also different' if weighty else 'Differences'}: {'; '.join(others)}.")
+    return sentences or ["Machine, software and sampling match, as far as recorded."]
 
 
 def summary(comparison: Comparison) -> str:
@@ -62,9 +62,9 @@ def summary(comparison: Comparison) -> str:
 def rule(comparison: Comparison) -> str:
     """How the verdicts came about, in two sentences."""
     return (
-        "Ratios are new ÷ base time with 95% intervals. SLOWER and FASTER are shown to be past "
-        f"{percent(comparison.tolerance)}, with at most {percent(comparison.alpha)} for one false SLOWER among all "
-        f"cases; OK: the interval ends below {1 + comparison.tolerance:.4g}×."
+        "Ratios are new ÷ base time with 95% confidence intervals. SLOWER and FASTER are beyond "
+        f"{percent(comparison.tolerance)}, with at most {percent(comparison.alpha)} probability of any false SLOWER; "
+        f"OK: the interval ends below {1 + comparison.tolerance:.4g}×."
     )
 
 
@@ -74,8 +74,8 @@ def open_cases(comparison: Comparison) -> str | None:
         return None
     effect = percent(EFFECT * comparison.tolerance)
     return (
-        "INCONCLUSIVE, `sees 12%; 14 rounds`: a slow-down of 12% or more would have been shown "
-        f"{POWER:.0%} of the time, and 14 rounds a side would show one of {effect}. More rounds: --rigorous, or "
+        "INCONCLUSIVE, `sees 12%; 14 rounds`: a slowdown of 12% or more would have been detected "
+        f"{POWER:.0%} of the time; 14 rounds per side would detect one of {effect}. More rounds: --rigorous, or "
         "min_rounds in the scenario."
     )
 

@@ -55,7 +55,7 @@ def projection(comparison: Comparison, rows: str | None, column: str | None) -> 
     every = [*asked, *([] if column is None else [column])]
     twice = next((name for name in every if every.count(name) > 1), None)
     if twice:
-        raise UsageError(f"{twice} is named twice in --rows and --cols: name every axis once")
+        raise UsageError(f"{twice} appears twice in --rows and --cols: use each axis once")
     return Projection(tuple(asked or (name for name in varying(cases) if name != column)), column)
 
 
@@ -93,4 +93,4 @@ def _key(case: Case, axes: Sequence[str]) -> Key:
 
 def _near(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else f"; there is: {', '.join(known)}"
+    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(known)}"

@@ -43,7 +43,7 @@ class Compared:
     """One case of either run. `base`, `new`: its row there, None where that run has not got it.
 
     `verdict`: SLOWER, FASTER: shown to be past the tolerance. OK: shown to be no slower than it allows. INCONCLUSIVE:
-    neither; `smallest_change` (0.12: 12%) is what would have been seen, `rounds_needed` the rounds a side that see
+    neither; `smallest_change` (0.12: 12%) is what would have been seen, `rounds_needed` the rounds per side that see
     twice the tolerance. BROKEN: was ok and is not; FIXED: the other way round. MISSING: only in the base; ADDED: only
     in the new run. None: not ok on either side, or not timed. `ratio`: new ÷ base time. `memory`: of the peak, by
     `weighed`. `p_slower`, `p_faster`: of this case alone, before Holm.

@@ -31,11 +31,11 @@ def failure(comparison: Comparison) -> TbenchError | None:
     if broken:
         return CaseFailed(f"{_count(broken)} failed in the new run: {listed(broken)}")
     if worse and comparison.like_with_like:
-        return Regression(f"{_count(worse)} became slower or bigger than tolerated: {listed(worse)}")
+        return Regression(f"{_count(worse)} exceeded the tolerance: {listed(worse)}")
     if worse:
         differing = ", ".join(one.name for one in comparison.differences if one.changes_times)
         return Inconclusive(
-            f"{_count(worse)} became slower or bigger than tolerated, but {differing} changed too: measure both sides "
+            f"{_count(worse)} exceeded the tolerance, but {differing} changed too: measure both sides "
             f"in one environment. {listed(worse)}"
         )
     if missing:

@@ -35,7 +35,7 @@ from tbench.analysis.statistics import MEDIAN_EFFICIENCY, Interval, Rounds, exp,
 ROUNDING = 1e-9  # 3.9999999999 degrees of freedom are 4
 POWER = 0.9
 EFFECT = 2  # a slow-down of this many tolerances is what a comparison should be able to see
-MOST = 99  # rounds a side; whoever needs more needs a quieter machine
+MOST = 99  # rounds per side; whoever needs more needs a quieter machine
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def cases(rows: Sequence[Compared]) -> Table:
     )
     kept = [(column, cells) for column, cells in figures if any(cell.text for cell in cells)]
     if not kept and not notes:
-        remarks = tuple(f"{len(rows)} cases: {remark}" for remark in frame.remarks)
+        remarks = tuple(f"{units.counted(len(rows), 'case')}: {remark}" for remark in frame.remarks)
         return replace(frame, columns=(), lines=(), remarks=remarks)
     leading: Sequence[tuple[Cell, ...]] = frame.lines or [()] * len(rows)  # a single case has no axis that varies
     return replace(

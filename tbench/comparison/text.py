@@ -54,7 +54,7 @@ def _grids(sheet: Sheet, comparison: Comparison, grids: Sequence[Grid]) -> None:
 
 def _foot(comparison: Comparison, grids: bool) -> list[str]:
     explained = None if grids else facts.open_cases(comparison)
-    reasons = ["Without --rows and --cols every case is told with its interval and reasons."] if grids else []
+    reasons = ["Omit --rows/--cols to list every case with its interval and notes."] if grids else []
     return [
         facts.rule(comparison),
         *([explained] if explained else []),

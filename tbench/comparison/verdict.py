@@ -94,7 +94,7 @@ def _host(verdict: Verdict, base: Row, new: Row) -> Reason | None:
     side = "new run" if verdict == Verdict.SLOWER else "base"
     if not launch_bound((new if verdict == Verdict.SLOWER else base).measurement):
         return None
-    return _said(f"launch-bound in the {side}: that is the host's time, not the device's; measure larger sizes")
+    return _said(f"launch-bound in the {side}: host time, not device time; measure larger sizes")
 
 
 def _open(evidence: Evidence, seen: float | None, needed: int | None) -> Reason:
@@ -102,16 +102,16 @@ def _open(evidence: Evidence, seen: float | None, needed: int | None) -> Reason:
     ratio = evidence.ratio
     if seen is None:
         sides = " and ".join(n for n, side in (("base", ratio.base), ("new run", ratio.new)) if side.spread is None)
-        return _said(f"one process only in {sides}: how processes differ is unknown; allow more rounds")
+        return _said(f"one process only in {sides}: process-to-process variation is unknown; allow more rounds")
     effect = EFFECT * evidence.tolerance
     if seen <= effect:
-        return _said("too near the tolerance to tell, though a change twice as large would have been seen")
+        return _said("too close to the tolerance to call; a change twice as large would have been detected")
     least = f"{100 * seen:.0f}%" if seen < LARGEST else "none"
-    only = f"only a slow-down of {least} or more" if seen < LARGEST else "no slow-down at all"
-    enough = f"more than {MOST} rounds a side" if needed is None else f"about {needed} rounds a side"
+    only = f"only a slowdown of {least} or more" if seen < LARGEST else "no slowdown at all"
+    enough = f"more than {MOST} rounds per side" if needed is None else f"about {needed} rounds per side"
     advice = ": find a quieter machine" if needed is None else ""
     return Reason(
-        f"{only} would have been seen; {enough} would see {100 * effect:.3g}% "
+        f"{only} would have been detected; {enough} would detect {100 * effect:.3g}% "
         f"(there were {ratio.base.rounds} and {ratio.new.rounds}){advice}",
         f"sees {least}; " + ("too noisy" if needed is None else f"{needed} rounds"),
     )
@@ -133,17 +133,17 @@ def _found(base: Row, new: Row) -> Reason:
     """Experiments are not timed; whether they found the same is all that can be said without knowing their question."""
     old, now = base.measurement.findings, new.measurement.findings
     other = [name for name in {**old, **now} if old.get(name) != now.get(name)]
-    return _said(f"not timed; found otherwise: {', '.join(other)}" if other else "not timed; found the same")
+    return _said(f"not timed; findings differ: {', '.join(other)}" if other else "not timed; same findings")
 
 
 def _changes(base: Row, new: Row) -> Iterator[Reason]:
     """What else is not as it was."""
     old, now = base.measurement.ran, new.measurement.ran
     if old != now:
-        yield _said(f"ran {old or 'unknown'}, now {now or 'unknown'}")
+        yield _said(f"kernel was {old or 'unknown'}, now {now or 'unknown'}")
     for side, one, other in (("base", base, new), ("new", new, base)):
         if one.peak_memory_bytes is None and other.peak_memory_bytes is not None:
-            yield _said(f"no peak memory in {side}: it cannot be compared")
+            yield _said(f"no peak memory in {side}: cannot be compared")
 
 
 def _said(words: str) -> Reason:

@@ -52,7 +52,9 @@ def made(factory: Callable[..., Any], setting: Any) -> Callable[..., Any]:
     remember(f"{name} has one required argument, so it was called as a factory, with the {type(setting).__name__}")
     kernel = factory(setting)
     if not callable(kernel):
-        raise KernelError(f"{told(factory)} is a factory by its one required argument, and returned {kind(kernel)}")
+        raise KernelError(
+            f"{told(factory)} was called as a factory (one required argument) and returned {kind(kernel)}"
+        )
     result: Callable[..., Any] = kernel
     return result
 

@@ -64,7 +64,7 @@ def build(matrix: Matrix, variant: Variant, seed: int, sets: int, apart: bool) -
 
 CANARY = Component(
     name="canary",
-    about="operations that no change touches: when they move, the machine has",
+    about="reference operations that no code change affects: if they move, the machine did",
     axes=AXES,
     phases=("forward",),
     variant_axis="kernel",
@@ -76,14 +76,14 @@ CANARY = Component(
 )
 
 
-@CANARY.variant("matmul", about="a product of two square matrices: arithmetic")
+@CANARY.variant("matmul", about="square matrix product: compute-bound")
 def matmul(_: Matrix) -> Kernel:
     import torch
 
     return torch.matmul
 
 
-@CANARY.variant("copy", about="a square matrix copied: memory")
+@CANARY.variant("copy", about="square matrix copy: memory-bound")
 def copy(_: Matrix) -> Kernel:
     import torch
 

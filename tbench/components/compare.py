@@ -103,7 +103,7 @@ def loosened(check: Check, factor: float) -> Check:
 def require_untouched(changed: Sequence[str]) -> None:
     """Raises Malformed where a call has written over its inputs: the next one would compute on something else."""
     if changed:
-        raise Malformed(f"writes over its input {', '.join(changed)}; inputs belong to the caller")
+        raise Malformed(f"overwrites its input {', '.join(changed)}; inputs must stay unchanged")
 
 
 def require_forms(results: Sequence[Any], like: Mapping[str, Tensor]) -> None:
@@ -123,7 +123,7 @@ def require_form(what: str, result: Any, like: Tensor) -> None:
     if not isinstance(result, Tensor):
         raise Malformed(f"{what} is {kind(result)} instead of a tensor")
     if type(result) is not Tensor:
-        raise Malformed(f"{what} is {kind(result)}, a subclass; a plain torch.Tensor is needed")
+        raise Malformed(f"{what} is {kind(result)}, a subclass; return a plain torch.Tensor")
     for found, wanted in (
         (tuple(result.shape), tuple(like.shape)),
         (result.dtype, like.dtype),
@@ -141,4 +141,4 @@ def blame(results: Sequence[Any], like: Mapping[str, Tensor], failure: Exception
             "the result has no gradient (requires_grad is False), which forward_backward needs; measure forward only"
         ) from failure
     if "not have been used in the graph" in str(failure):
-        raise Malformed("an input has no gradient: the result does not depend on it by operations that have a backward")
+        raise Malformed("an input has no gradient: no differentiable path leads to the result")

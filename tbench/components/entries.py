@@ -48,7 +48,7 @@ def entries() -> tuple[Entry, ...]:
         if not entry.fault and point.name not in found:
             found[point.name] = entry
         else:
-            fault = entry.fault or f"{found[point.name].package} offers {point.name} too"
+            fault = entry.fault or f"{found[point.name].package} also provides {point.name}"
             faulty.append(Entry(entry.component, entry.kernel, entry.place, entry.package, fault))
     return (*found.values(), *faulty)
 

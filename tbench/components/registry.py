@@ -136,7 +136,7 @@ class Component:
         if variant.name in self.variants:
             raise ValueError(f"{self.name} has two variants named {variant.name!r}")
         if not variant.name or place(variant.name) is not None:
-            raise ValueError(f"{whose}: a name without a colon is needed, or it reads as the place of a custom kernel")
+            raise ValueError(f"{whose}: use a name without a colon, which would mark a custom kernel's path")
         if not callable(variant.factory):
             raise ValueError(f"{whose}: the factory cannot be called")
         if not variant.about.strip():

@@ -258,7 +258,7 @@ class Expectation:
         if source in self.rows:
             found = found.flatten(0, -2)
             if name not in self.rows and bool(without(found, self.rows[source]).any()):
-                return Check(math.inf, 0.0, f"in {name}, which is not 0 where the result's is")
+                return Check(math.inf, 0.0, f"in {name}: not 0 in rows whose output gradient is 0")
             found = found[self.rows[source]]
         return self.named[name].compare(found, self.work.problem.dtype)
 

@@ -20,7 +20,7 @@ class WrongOutput(Exception):
 
 def require_right(check: Check, when: str = "") -> None:
     if not check.passed:
-        found = f"differs from the float64 oracle by {check.error:.2g} (allowed {check.limit:.2g})"
+        found = f"differs from the float64 reference by {check.error:.2g} (allowed {check.limit:.2g})"
         raise WrongOutput(f"{found} {check.detail}".rstrip() + when)
 
 
@@ -29,7 +29,7 @@ def described(problem: BaseException) -> tuple[Status, str]:
     try:
         return describe(problem)
     except Exception:
-        return "error", f"{type(problem).__name__}, which cannot be told in words"
+        return "error", f"{type(problem).__name__}, whose message cannot be read"
 
 
 def describe(problem: BaseException) -> tuple[Status, str]:

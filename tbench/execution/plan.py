@@ -13,7 +13,9 @@ from tbench.catalog import get as get_component
 from tbench.records import Case, Ceilings, Injection, Measurement, Sampling, Status, Turn, Work
 
 MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
-NOT_TOGETHER = "measured apart from its baseline (memory for both is not free, or another scenario of the suite has it)"
+NOT_TOGETHER = (
+    "measured separately from its baseline (not enough free memory for both, or the baseline is in another scenario)"
+)
 ROOM = 2  # of what is left, one part may be further sets of inputs
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
 
@@ -124,7 +126,7 @@ def condition(case: Case) -> str | None:
     """Why a case cannot be measured under the condition it asks for."""
     if case.get("allocator") is None or case.device == "cpu":
         return None
-    return f"{case.device} has PyTorch's caching allocator, whatever the C library does; allocator is for CPUs"
+    return f"{case.device} always uses PyTorch's caching allocator; the allocator axis is for CPUs"
 
 
 def fitting(

@@ -101,7 +101,7 @@ def prepared(
 ) -> Iterator[tuple[Prepared, Executor]]:
     """Hold everything needed to measure `scenario`; `alone`: the device too, waiting for other runs to end."""
     if executor_name not in EXECUTORS:
-        raise UsageError(f"no executor named {executor_name!r}; there is: {', '.join(EXECUTORS)}")
+        raise UsageError(f"unknown executor {executor_name!r} (choose from {', '.join(EXECUTORS)})")
     parts = scenario.parts or (scenario,)
     with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
         machine = Machine(executor)

@@ -136,15 +136,17 @@ class Session:
             self.device.synchronize()
         leaked = state.restore(found)
         if state.modes():
-            raise WrongOutput("leaves a mode behind that sees every operation of this process")
+            raise WrongOutput("leaves a torch mode active that intercepts every operation of this process")
         if leaked:
             self.workload.calls = [state.restoring(call, found) for call in self.workload.calls]
-            self.remarks.append(f"changes {', '.join(leaked)} and leaves it so; put back after every call, in its time")
+            self.remarks.append(
+                f"changes {', '.join(leaked)} without restoring it; restored after every call, within its time"
+            )
         check = self.check(seed + 1) if first else None
         if self.workload.overwrites:
             self.workload = self.built(case, seed, work, room, injection, FRESH)
             self.workload.overwrites = True
-            self.remarks.append("writes over its inputs, as it may; every timed call gets fresh ones")
+            self.remarks.append("overwrites its inputs, as allowed; every timed call gets fresh ones")
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
         with self.spending("warmup"):
             began = time.perf_counter()
@@ -175,7 +177,9 @@ class Session:
             fitting = max(fitting, min(sets, 1 + int(room // max(1.0, work.bytes))))
         cold = self.sampling.cold(case.phase)
         if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
-            self.remarks.append("not cold: there is no memory for inputs that fill the last-level cache; free some")
+            self.remarks.append(
+                "not fully cold: not enough memory for inputs larger than the last-level cache; free some"
+            )
         workload = built(case, seed, fitting, cold)
         if injection is not None:
             workload.calls = [with_injection(call, injection, case.device) for call in workload.calls]
@@ -286,9 +290,7 @@ class Session:
         with self.spending("check"):
             times = sampler.remembering(self.device, self.ring, self.calls, self.fastest)
             if times is not None:
-                raise WrongOutput(
-                    f"remembers its results: {times:.1f} times as fast on data it has just seen as on other data"
-                )
+                raise WrongOutput(f"remembers its results: {times:.1f} times as fast on data it has just seen")
         return {
             "error": self.error,
             "memory": memory,

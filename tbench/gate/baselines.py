@@ -50,8 +50,8 @@ def find(given: str, scenario: str) -> Path:
     if name is not None and NAME.fullmatch(name) and (HOME / scenario / name / HEADER).exists():
         return HOME / scenario / name
     there = ", ".join(one.name for one in HOME.glob(f"{scenario}/*") if (one / HEADER).exists())
-    known = f"there is: {there}" if there else f"make one with `tbench baseline save` (none in {HOME / scenario})"
-    what = "no baseline is current" if given == CURRENT else "is no run folder and no baseline's name"
+    known = f"available: {there}" if there else f"make one with `tbench baseline save` (none in {HOME / scenario})"
+    what = "no baseline is current" if given == CURRENT else "is neither a run folder nor a baseline"
     raise UsageError(f"--baseline {given}: {what}; {known}")
 
 
@@ -76,7 +76,7 @@ def promote(given: str, name: str | None) -> tuple[Run, Path]:
         raise UsageError(f"{path} is not complete ({run.header.get('status')}); a baseline must be")
     failed = [row.case.id for row in run.measurements if row.status in FAILED]
     if failed:
-        raise UsageError(f"{path}: {len(failed)} of its cases failed, so it is no baseline: {failed[0]}")
+        raise UsageError(f"{path}: {len(failed)} of its cases failed, so it cannot be a baseline: {failed[0]}")
     scenario = scenario_of(run)
     if path.resolve().parent != (HOME / scenario).resolve():
         stamp = re.sub(r"[^0-9T]", "", str(run.header.get("started", "")).partition("+")[0]) or "run"

@@ -91,7 +91,7 @@ def carry_out(
 ) -> tuple[Summary, list[Trial]]:
     """The same, of a session that is open."""
     if not session.shared:
-        raise NothingSelected("none of these cases can run here, so there is nothing to calibrate with")
+        raise NothingSelected("none of these cases can run here, so there is nothing to calibrate")
     done = resumed(output, described(session.sides, options, rule))
     todo = missing(plan, done)
     repeats: Repeats = {}
@@ -103,7 +103,7 @@ def carry_out(
             append_trial(output, done[-1])
             say(ended(done[-1], left))
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; {len(done)} trials are in {output}: the same command goes on") from None
+        raise Interrupted(f"interrupted; {len(done)} trials are in {output}: the same command continues") from None
     summary = summarised(done, rule)
     new = session.sides.new
     write_summary(output, summary, new.scenario.name, new.environment, rule, options.quick)

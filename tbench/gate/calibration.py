@@ -234,7 +234,7 @@ def resumed(folder: Path, header: Mapping[str, Any]) -> list[Trial]:
     differing = [name for name in header if stored.get(name) != header[name]]
     if differing:
         raise StoreError(
-            f"{folder} holds trials of another {' and '.join(differing)}, which cannot be added up with these: name "
+            f"{folder} holds trials of another {' and '.join(differing)}, which cannot be combined with these: name "
             "another folder with -o, or remove this one to begin again"
         )
     jsonfile.cut_torn_line(folder / TRIALS)

@@ -35,10 +35,10 @@ class Repository:
         """The repository that holds `path`. Raises UsageError."""
         found = git(path if path.is_dir() else path.parent, "rev-parse", "--show-toplevel")
         if found is None and any((above / ".git").exists() for above in (path, *path.parents)):
-            raise UsageError(f"git will not work with the repository around {path}: {refusal(path)}")
+            raise UsageError(f"git refuses the repository at {path}: {refusal(path)}")
         if found is None:
             raise UsageError(
-                f"{path} is in no git repository, so there is no reference to compare with: use --baseline, or "
+                f"{path} is not in a git repository, so there is nothing to compare with: use --baseline, or "
                 "--base-env for another Python"
             )
         return Repository(Path(found))
@@ -52,7 +52,7 @@ class Repository:
             why = (
                 "this clone is shallow; fetch the history (actions/checkout: `fetch-depth: 0`, GitLab: `GIT_DEPTH: 0`)"
                 if shallow
-                else "git does not know it here; fetch it, or name a branch, tag or commit (`git branch -a` shows them)"
+                else "unknown revision; fetch it, or name a branch, tag or commit (`git branch -a` shows them)"
             )
             raise UsageError(f"--against {reference}: {why}")
         return found
@@ -103,7 +103,7 @@ def copied(root: Path, files: Sequence[Path], prefix: str = COPY) -> Iterator[Pa
     if sum((root / file).lstat().st_size for file in files) > MOST_COPIED:
         raise UsageError(
             f"{root} holds more than {MOST_COPIED // 2**20} MiB, too much to copy for each side: commit it to a git "
-            "repository, or give the scenario and its kernels a folder of their own"
+            "repository, or move the scenario and its kernels to a separate folder"
         )
     for left in Path(tempfile.gettempdir()).glob(f"{COPY}*"):
         if abandoned(left):

@@ -117,10 +117,10 @@ def refuse_the_working_tree(name: str, found: Sources, base: Path, new: Path) ->
     for file in found.of(new):
         if not within(file, base):
             raise UsageError(
-                f"{name}: the base would measure the working tree's {file}, so no change to it could show. It is "
-                "found there by way of the environment (an editable install, PYTHONPATH): name the file "
-                "(./path.py:function), put the package at the repository's root or in src, or give each side a "
-                "Python of its own with --base-env"
+                f"{name}: the base would load the working tree's {file}, so no change to it could show up. The "
+                "environment leads there (an editable install, PYTHONPATH): name the file "
+                "(./path.py:function), put the package at the repository's root or in src, or give each side its "
+                "own Python with --base-env"
             )
 
 

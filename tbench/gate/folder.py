@@ -97,6 +97,6 @@ def differences(one: PairedCase) -> dict[str, Any]:
 
 
 def refuse_result(folder: Path) -> None:
-    """Raises StoreError where the folder holds a gate's result already."""
+    """Raises StoreError where the folder already holds a gate result."""
     if any((folder / name).exists() for name in ("gate.json", *SIDES)):
-        raise StoreError(f"{folder} holds a gate's result already: name another folder with -o")
+        raise StoreError(f"{folder} already holds a gate result: name another folder with -o")

@@ -41,5 +41,5 @@ class Options:
         is read only once."""
         path = path or self.scenario
         if path == STDIN:
-            raise UsageError("a scenario file is needed here, not standard input: it is read for each side, and kept")
+            raise UsageError("a scenario file is required, not standard input: both sides read it")
         return load(path, self.overrides, quick=self.quick, rigorous=self.rigorous)

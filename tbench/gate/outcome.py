@@ -185,7 +185,7 @@ def of_pairs(pair: PairedCase, finding: Finding | None, rule: Rule) -> Outcome:
     outcome = replace(outcome, ratio=finding.ratio, detectable=finding.detectable, more=finding.more)
     growth = f"peak memory grew from {pair.peak('base')} to {pair.peak('new')} bytes" if pair.grown else ""
     if finding.verdict == Verdict.SLOWER:
-        reason = f"shown to be more than {rule.tolerance:.1%} slower in {len(pair.evidence.confirm)} fresh pairs"
+        reason = f"more than {rule.tolerance:.1%} slower, confirmed in {len(pair.evidence.confirm)} fresh pairs"
         return replace(outcome, verdict=Verdict.SLOWER, reason="; ".join(filter(None, (reason, growth))))
     if growth:
         return replace(outcome, verdict=Verdict.BIGGER, reason=growth)
@@ -199,10 +199,10 @@ def of_pairs(pair: PairedCase, finding: Finding | None, rule: Rule) -> Outcome:
 def too_noisy(finding: Finding, rule: Rule) -> str:
     """Why an INCONCLUSIVE is one, and what would help."""
     high = finding.ratio.high
-    bound = "" if high is None else f" (up to {high - 1:+.1%} fits these pairs)"
+    bound = "" if high is None else f" (up to {high - 1:+.1%} is consistent with these pairs)"
     return (
         f"too noisy to exclude {rule.tolerance:.1%}{bound}; a slowdown of {finding.detectable:.0%} would have been "
-        f"seen. About {finding.more} more pairs would decide: quieten the machine, run with --rigorous, or raise "
+        f"detected. About {finding.more} more pairs would decide: use an idle machine, run with --rigorous, or raise "
         "--tolerance"
     )
 
@@ -219,14 +219,14 @@ def of_failure(base: Measurement, new: Measurement, ran: bool = False) -> tuple[
         return Verdict.BROKEN, f"{new.status}: {new.reason}"
     if new.status in NOT_HERE:
         if ran:
-            return Verdict.INCONCLUSIVE, f"both sides ran, and then did not ({new.status}: {new.reason})"
+            return Verdict.INCONCLUSIVE, f"both sides ran at first, then failed ({new.status}: {new.reason})"
         return Verdict.SKIPPED, f"{new.status}: {new.reason}"
     return Verdict.BROKEN, f"{new.status}: {new.reason} (the base failed too)"
 
 
 def of_new_only(case: Case, new: Measurement) -> Outcome:
     if new.status == "ok":
-        why = "only the new side has it; correct, and nothing to compare with"
+        why = "only on the new side; correct, nothing to compare with"
         return Outcome(case.id, Verdict.ADDED, why, new_seconds=seconds(new), new_bytes=peak(new), pairs=1)
     verdict = Verdict.SKIPPED if new.status in NOT_HERE else Verdict.BROKEN
     return Outcome(case.id, verdict, f"{new.status}: {new.reason}", pairs=1)
@@ -237,7 +237,7 @@ def of_left_out(case: Case, row: Measurement) -> Outcome:
 
 
 def of_base_only(case: Case) -> Outcome:
-    return Outcome(case.id, Verdict.MISSING, "only the base has it: the scenario does not measure it any more")
+    return Outcome(case.id, Verdict.MISSING, "only in the base: the scenario no longer measures it")
 
 
 def of_control(control: PairedCase | None, findings: Mapping[str, Finding], rule: Rule) -> Outcome | None:
@@ -303,7 +303,7 @@ def without_times(one: Outcome, why: str) -> Outcome:
     """The outcome where a statement about time cannot be trusted: BROKEN and BIGGER stand, they are not sampled."""
     base, new = one.base_bytes, one.new_bytes
     if one.verdict == Verdict.SLOWER and base is not None and new is not None and grown(base, new):
-        return replace(one, verdict=Verdict.BIGGER, reason=f"{one.reason}; of its time: {why}")
+        return replace(one, verdict=Verdict.BIGGER, reason=f"{one.reason}; timing: {why}")
     if one.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.OK):
         return replace(one, verdict=Verdict.INCONCLUSIVE, reason=why)
     return one

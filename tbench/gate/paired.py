@@ -145,7 +145,7 @@ class PairedCase:
 
 
 def smaller(old: Memory | None, new: Memory) -> Memory:
-    """The smaller of two measurements of one side's memory; one without a figure counts for nothing."""
+    """The smaller of two measurements of one side's memory; one no figure counts for nothing."""
     if old is None or old.peak_bytes is None:
         return new
     return old if new.peak_bytes is None or old.peak_bytes <= new.peak_bytes else new
@@ -221,7 +221,7 @@ class Sweeps:
         """Pairs of every case until it is settled whether it is a suspect."""
         pairs = self.rule.screen
         self.progress.say(
-            f"screening {counted(self.cases)}, the control among them, in {pairs} pairs of processes or more each"
+            f"screening {counted(self.cases)} (A/A control included), at least {pairs} process pairs each"
         )
         sweep = 0
         while still_open := self.screening(self.late()):
@@ -260,7 +260,7 @@ class Sweeps:
         accused = {one.name for one in suspects}
         others = [] if self.all_failed() else self.unsettled([one for one in self.cases if one.name not in accused])
         if (further or others) and not self.late():
-            self.progress.say(f"{counted([*further, *others])} not decided yet: more pairs")
+            self.progress.say(f"{counted([*further, *others])} still undecided: more pairs")
             self.confirm_with(further, {one.name: self.rule.most for one in further}, self.late)
         while (others := self.unsettled(others)) and not self.late():
             pair = max(len(one.evidence.screen) for one in others) + 1

@@ -129,9 +129,9 @@ def notes_on_tree(sides: Sides, against: str | None, output: Path) -> Iterator[s
     if sides.repository is None:
         return
     if changes := sides.repository.changes(besides=(output, RESULTS)):
-        yield f"the working tree differs from its commit and is measured as it is: {shortened(changes)}"
+        yield f"the working tree has uncommitted changes and is measured as is: {shortened(changes)}"
     elif sides.commit == sides.repository.commit("HEAD"):
-        yield f"the working tree is {against} itself: the code is compared with itself"
+        yield f"the working tree is identical to {against}: the code is compared with itself"
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def check_out_twice(scenario: Path, output: Path, stack: ExitStack) -> tuple[str
     ignored = [] if asked_for in files else [asked_for]
     if changes := repository.changes(besides=(output, RESULTS)) or [str(one) for one in ignored]:
         trees = [stack.enter_context(one) for one in copies(repository.root, [*files, *ignored])]
-        differs = f"it differs from its commit: {shortened(changes)}"
+        differs = f"it has uncommitted changes: {shortened(changes)}"
         return f"two copies of the working tree ({differs})", repository.root, (trees[0], trees[1])
     trees = [stack.enter_context(one) for one in (repository.at(commit), repository.at(commit, LONGER))]
     return f"two worktrees of {repository.name(commit)}", repository.root, (trees[0], trees[1])
@@ -186,8 +186,7 @@ def of_base(options: Options, path: Path, tree: Path) -> Scenario:
     """The scenario as the reference has it: it may have fewer cases, or none."""
     if not path.exists():
         raise Inconclusive(
-            f"{path.relative_to(tree)} does not exist at {options.against}: nothing to compare with. Once it is there, "
-            "the gate has something to guard"
+            f"{path.relative_to(tree)} does not exist at {options.against}: nothing to compare with until it does"
         )
     try:
         return options.read(str(path))
@@ -206,7 +205,7 @@ def interpreter(python: str | None) -> str | None:
     for one in (path, path / "bin" / "python"):
         if one.is_file():
             return str(one.absolute())  # not resolved: a virtual environment is known by its own path
-    raise UsageError(f"{python}: there is no Python; name an interpreter or a virtual environment's folder")
+    raise UsageError(f"{python}: no Python found; name an interpreter or a virtual environment's folder")
 
 
 def with_python(label: str, python: str | None, environment: Environment) -> str:

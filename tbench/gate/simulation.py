@@ -87,7 +87,7 @@ def noise_of(kind: str, seed: int) -> Noise:
         return bimodal(chance)
     if kind in KINDS:
         return drift(chance, both=kind == DRIFT)
-    raise ValueError(f"unknown kind of noise {kind!r} (choose from {', '.join(KINDS)})")
+    raise ValueError(f"unknown noise kind {kind!r} (choose from {', '.join(KINDS)})")
 
 
 def bimodal(chance: random.Random, often: float = OFTEN, step: float = STEP) -> Noise:

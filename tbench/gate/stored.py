@@ -120,7 +120,7 @@ def against_baseline(options: Options, given: str, output: Path, say: Callable[[
     if not {row.case for row in base.measurements} & set(now):
         raise Inconclusive(
             f"{base.folder} has none of these cases, so there is nothing to compare with: save a baseline of the "
-            "scenario as it is (`tbench baseline save`)"
+            "current scenario (`tbench baseline save`)"
         )
     new = measure(options, output / "new", say)
     found, doubts = compared(base, new, options, scenario)
@@ -225,5 +225,5 @@ def advice_only(doubts: Sequence[str]) -> Step:
     """Where anything but the code may have changed times, a verdict on time is advice."""
     if not doubts:
         return lambda one: one
-    why = f"advice only, for the baseline is of another day and {'; '.join(doubts)}"
+    why = f"advisory only: the baseline is from another day and {'; '.join(doubts)}"
     return lambda one: without_times(one, f"{one.verdict}, {why}")

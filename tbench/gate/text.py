@@ -25,7 +25,7 @@ COLUMNS = (
     Column("verdict", right=False),
     Column("case", right=False),
     Column("new ÷ base time"),
-    Column("time of a call"),
+    Column("time per call"),
     Column("peak memory"),
     Column("why", right=False),
 )
@@ -56,13 +56,13 @@ def memory(one: Outcome) -> str:
 
 
 def summary(result: Result) -> str:
-    """`5 cases: 1 SLOWER, 4 OK. Tolerance 5%; at most 1% for a false alarm in the whole run`."""
+    """`5 cases: 1 SLOWER, 4 OK. Tolerance 5%; at most 1% false-alarm probability for the whole run`."""
     counts = Counter(one.verdict for one in result.outcomes)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     number = len(result.outcomes)
     return (
         f"{number} case{'' if number == 1 else 's'}: {verdicts}. Tolerance {100 * result.tolerance:.3g}%, at most "
-        f"{100 * result.alpha:.3g}% for a false alarm in the whole run"
+        f"{100 * result.alpha:.3g}% false-alarm probability for the whole run"
     )
 
 
@@ -70,7 +70,7 @@ def control(result: Result) -> str:
     """What the base against itself showed, or what stands in its place."""
     one = result.control
     if one is None:
-        return "canaries in place of an A/A control" if result.stored else "no A/A control: no case could be compared"
+        return "canaries instead of an A/A control" if result.stored else "no A/A control: no case could be compared"
     return f"A/A control {CONTROL.get(one.verdict, 'inconclusive')}: base vs. base {ratio(one)}"
 
 

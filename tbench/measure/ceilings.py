@@ -60,7 +60,7 @@ def load_or_measure(device: str, again: Again = "") -> Ceilings:
 
 
 def measure(device: Device) -> Ceilings:
-    """Measure everything once. A dtype that cannot be multiplied here has no entry."""
+    """Measure everything once. A dtype that no matrix product here has no entry."""
     import torch
 
     flops = {dtype: rate for dtype in DTYPES if (rate := product_rate(device, dtype)) is not None}
@@ -74,7 +74,7 @@ def measure(device: Device) -> Ceilings:
 
 
 def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
-    """The higher of both, entry by entry: load by others can only have lowered one of them."""
+    """The higher of both, entry by entry: load from other processes can only have lowered one of them."""
     flops = {dtype: max(old.flops.get(dtype, 0.0), new.flops.get(dtype, 0.0)) for dtype in {**old.flops, **new.flops}}
     rates = dict(old.bandwidth)
     for size, rate in new.bandwidth:
@@ -89,7 +89,7 @@ def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
 
 
 def product_rate(device: Device, dtype: str) -> float | None:
-    """FLOP/s of the best square matrix product, None if the dtype cannot be multiplied here."""
+    """FLOP/s of the best square matrix product, None if the dtype no matrix product here."""
     try:
         rate = fastest_product(device, dtype)
         if dtype == "float32" and device.name != "cpu":

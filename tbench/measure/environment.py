@@ -69,13 +69,13 @@ def capture(device: str) -> Environment:
     seen: Mapping[str, Any] = {}
     unavailable: dict[str, str] = {}
     if load is None:
-        unavailable["load"] = "/proc/stat does not tell"
+        unavailable["load"] = "/proc/stat does not report it"
     if device != "cpu":
         gpu, seen = gpu_facts(device)
         facts.update(gpu)
         unavailable.update(seen["unavailable"])
     if facts["last_level_cache_bytes"] is None:
-        unavailable["last_level_cache_bytes"] = "the system does not tell"
+        unavailable["last_level_cache_bytes"] = "the system does not report it"
     situation = Situation(
         device=device,
         cores=len(machine.allowed_cpus()),
@@ -132,8 +132,8 @@ def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
     """A sentence for everything that spoils measurements here, with what to do about it."""
     if here.load is not None and here.load > BUSY_SHARE * here.cores:
         yield (
-            f"other processes keep {here.load:.1f} of {here.cores} cores busy: stop them and measure the "
-            "ceilings again (tbench doctor --refresh), or expect wider intervals and too low ceilings"
+            f"other processes keep {here.load:.1f} of {here.cores} cores busy: stop them and re-measure the peaks "
+            "(tbench doctor --refresh), or expect wider intervals and peaks that are too low"
         )
     if here.threads == 1 < here.cores:
         yield (
@@ -142,19 +142,20 @@ def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
             + " to measure what the whole processor can do"
         )
     elif here.threads > here.cores:
-        yield f"{here.threads} threads on {here.cores} cores wait for each other: set OMP_NUM_THREADS={here.cores}"
+        yield f"{here.threads} threads on {here.cores} cores compete for them: set OMP_NUM_THREADS={here.cores}"
     policy = variables.get("OMP_WAIT_POLICY", "").upper()
     if policy == "PASSIVE":
         yield (
-            "OMP_WAIT_POLICY=PASSIVE has OpenMP's threads woken for every parallel region, so that short calls take up "
-            "to 2.4 times as long as in a plain program: unset it, unless other programs keep the cores busy"
+            "OMP_WAIT_POLICY=PASSIVE makes OpenMP wake its threads for every parallel region, so short calls take up "
+            "to 2.4 times as long: unset it unless other programs keep the cores busy"
         )
     elif policy == "ACTIVE":
         yield "OMP_WAIT_POLICY=ACTIVE keeps a worker's threads spinning while another has its turn: unset it"
     if here.quota is not None and here.quota < here.threads:
         yield (
-            f"this container may use {here.quota:g} cores and is stopped when {here.threads} threads use more: "
-            f"set OMP_NUM_THREADS={max(1, int(here.quota))} or raise its CPU limit"
+            f"this container is limited to {here.quota:g} cores and is throttled when {here.threads} threads use "
+            "more: set "
+            f"OMP_NUM_THREADS={max(1, int(here.quota))} or raise its CPU limit"
         )
     if here.governor == "powersave":
         yield (
@@ -168,8 +169,8 @@ def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
         )
     if here.cache_problem is not None:
         yield (
-            f"the ceilings measured here cannot be kept, so every run measures them again: {here.cache_problem}; "
-            "set XDG_CACHE_HOME to a folder that can be written"
+            f"the measured peaks cannot be stored, so every run measures them again: {here.cache_problem}; "
+            "set XDG_CACHE_HOME to a writable folder"
         )
     if here.device != "cpu":
         yield from gpu_warnings(here, variables)
@@ -182,7 +183,7 @@ def gpu_warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]
         yield "PYTORCH_NO_CUDA_MEMORY_CACHING makes every allocation call the driver: unset it"
     if here.throttled:
         yield (
-            f"{here.device} is slowed down already ({', '.join(here.throttled)}): "
+            f"{here.device} is already throttled ({', '.join(here.throttled)}): "
             "let it cool down, check its power limit and cooling, and look at the clocks of each row"
         )
     if here.other_gpu_processes:
@@ -193,7 +194,7 @@ def gpu_warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]
     if here.mig:
         yield (
             f"{here.device} is a MIG slice: its clocks, power and memory are the whole GPU's; "
-            "neighbours' work shows in them, so judge them with care or turn MIG off"
+            "they include other slices' work; interpret them with care or turn MIG off"
         )
 
 

@@ -62,6 +62,6 @@ def repeats_for(device: Device, call: Call, calls: int, shares: Sequence[float])
         seconds = {each: device.time(each, calls).seconds for each in pair}
         slower.append(math.log(seconds[worse] / seconds[call]))
     if statistics.median(slower) <= 0:
-        raise RuntimeError("work beside the call does not show in its time: the machine is too unsteady to calibrate")
+        raise RuntimeError("injected work does not show up in the measured time: the machine is too noisy to calibrate")
     each = math.expm1(statistics.median(slower)) / trial
     return [max(1, round(share / each)) for share in shares]

@@ -18,7 +18,7 @@ UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def cpu_model(root: Path = ROOT) -> str:
-    """The processor's marketing name; its architecture where the system does not tell."""
+    """The processor's marketing name; its architecture where the system does not report it."""
     for line in read(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip().lower() in ("model name", "cpu model", "hardware") and value.strip():
@@ -34,7 +34,7 @@ def allowed_cpus() -> frozenset[int]:
 
 
 def last_level_cache_bytes(root: Path = ROOT, cpus: frozenset[int] | None = None) -> int | None:
-    """Bytes of last-level cache the allowed processors have together, None where the system does not tell.
+    """Bytes of last-level cache the allowed processors have together, None where the system does not report it.
 
     A large server has one such cache per group of cores; each is counted once.
     """

@@ -27,10 +27,10 @@ CLOCK_REASONS = {
 THROTTLING = {CLOCK_REASONS[bit] for bit in (0x4, 0x8, 0x20, 0x40, 0x80)}  # slower than the GPU would be left alone
 
 EXPLANATIONS = {
-    "NotSupported": "this GPU or its driver does not tell (NotSupported)",
-    "NoPermission": "this process is not allowed to ask (NoPermission)",
-    "FunctionNotFound": "the driver is older than the question (FunctionNotFound): update it",
-    "LibraryNotFound": "libnvidia-ml.so.1 is not on this machine (LibraryNotFound): the NVIDIA driver brings it",
+    "NotSupported": "not reported by this GPU or driver (NotSupported)",
+    "NoPermission": "this process has no permission to query it (NoPermission)",
+    "FunctionNotFound": "the driver is too old for this query (FunctionNotFound): update it",
+    "LibraryNotFound": "libnvidia-ml.so.1 was not found (LibraryNotFound): install the NVIDIA driver",
     "DriverNotLoaded": "the NVIDIA driver is not loaded (DriverNotLoaded)",
     "GpuIsLost": "the GPU has fallen off the bus (GpuIsLost): reboot the machine",
 }
@@ -75,7 +75,7 @@ def find(uuid: str) -> tuple[Any, bool]:
         try:
             part = pynvml.nvmlDeviceGetHandleByUUID(f"MIG-{bare}")
         except pynvml.NVMLError:
-            raise Refused(f"NVML knows no GPU with UUID {bare}") from None
+            raise Refused(f"NVML finds no GPU with UUID {bare}") from None
         return asked(lambda: pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(part)), True
     except pynvml.NVMLError as error:
         raise Refused(explain(error)) from None
@@ -182,9 +182,9 @@ def process_bytes(handle: Any) -> int:
     for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
         if process.pid == os.getpid():
             if process.usedGpuMemory is None:
-                raise Refused("the driver does not tell the memory of a process here")
+                raise Refused("the driver does not report per-process memory here")
             return int(process.usedGpuMemory)
-    raise Refused("NVML does not list this process (in a container it sees other process numbers)")
+    raise Refused("NVML does not list this process (process IDs differ inside a container)")
 
 
 def other_processes(handle: Any) -> int:
@@ -192,7 +192,7 @@ def other_processes(handle: Any) -> int:
 
     pids = {process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
     if pids and os.getpid() not in pids:
-        raise Refused("NVML does not list this process (in a container it sees other process numbers)")
+        raise Refused("NVML does not list this process (process IDs differ inside a container)")
     return max(0, len(pids) - 1)
 
 

@@ -176,7 +176,7 @@ def pattern(text: str) -> Pattern:
     name, *numbers = text.split(":")
     keys = KEYS.get(name, ())
     if name not in KINDS:
-        raise ValueError(f"{text!r} is not a pattern; there is full, {', '.join(KEYS)}")
+        raise ValueError(f"{text!r} is not a pattern (choose from full, {', '.join(KEYS)})")
     if len(numbers) != len(keys) or not all(number.isascii() and number.isdigit() for number in numbers):
         raise ValueError(f"{text!r}: write {':'.join([name, *(f'<{key}>' for key in keys)])}")
     return checked(name, dict(zip(keys, map(int, numbers), strict=True)))
@@ -193,7 +193,7 @@ def parse(value: Any) -> str:
         )
     ((name, sizes),) = value.items()
     if name not in KEYS:
-        known = "write it without braces" if name in KINDS else f"there is full, {', '.join(KEYS)}"
+        known = "write it without braces" if name in KINDS else f"choose from full, {', '.join(KEYS)}"
         raise ValueError(f"{name!r} is not a pattern with sizes; {known}")
     keys = KEYS[name]
     if len(keys) == 1 and not isinstance(sizes, Mapping):

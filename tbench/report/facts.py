@@ -32,9 +32,9 @@ def environment(run: Run) -> list[tuple[str, str]]:
         ("memory", units.size(here.memory_bytes)),
         ("last-level cache", here.last_level_cache_bytes and units.size(here.last_level_cache_bytes)),
         ("allocator", here.allocator),
-        ("ceilings", ", ".join(_ceilings(run))),
+        ("peak throughput", ", ".join(_ceilings(run))),
         ("software", f"torch {here.torch}, Python {here.python}, {here.platform}"),
-        ("kernels", packages),
+        ("packages", packages),
         ("measured", " to ".join(str(header[key]) for key in ("started", "ended") if header.get(key))),
         ("status", _status(run)),
         ("seed", None if header.get("seed") is None else str(header["seed"])),
@@ -60,16 +60,16 @@ def method(run: Run) -> list[str]:
     sentences = [
         f"Each case ran in {span} fresh process{'es' if max(rounds) > 1 else ''}, taking turns with the cases it is "
         f"compared with; {samples} samples in all.",
-        "A latency is the median of the turns with a 95% interval from how the processes differ; a speed-up is the "
-        "median of turn-by-turn ratios, with its own interval.",
-        "Every output was compared with a float64 oracle, before and after timing" + _largest_error(run) + ".",
-        "Peak memory is from a pass of its own and counts inputs, outputs and workspace.",
+        "Latency is the median over turns, with a 95% confidence interval from the variation between processes; "
+        "speed-up is the median of turn-by-turn ratios, with its own interval.",
+        "Every output was checked against a float64 reference, before and after timing" + _largest_error(run) + ".",
+        "Peak memory comes from a separate pass and includes inputs, outputs and workspace.",
     ]
     sampling = (run.header.get("scenario") or {}).get("sampling") or {}
     if sampling.get("target") is not None and sampling.get("max_time") is not None:
         sentences.insert(
             1,
-            f"Sampling stopped when the interval was inside ±{100 * sampling['target']:g}%, or after "
+            f"Sampling stopped once the interval was within ±{100 * sampling['target']:g}%, or after "
             f"{sampling['max_time']:g} s of samples; caches were {sampling.get('cache', 'hot')}.",
         )
     return sentences

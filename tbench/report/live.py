@@ -184,7 +184,7 @@ def _latency(row: Row) -> Text:
             style="dim" if row.status in ("ok", "unsupported") else "red",
         )
     if row.printed_latency is None:
-        return Text("not measurable now", style="dim")
+        return Text("too noisy", style="dim")
     return Text(f"{units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".rstrip())
 
 

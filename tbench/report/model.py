@@ -121,8 +121,8 @@ def _figures(rows: Sequence[Row]) -> Iterable[tuple[Column, Callable[[Row], Cell
         (Column("peak memory"), lambda row: Cell(_given(row.peak_memory_bytes, units.size))),
         (Column("memory ratio", rank=2), memory_ratio),
         (Column("KV cache", rank=1), kv_cache),
-        (Column("rate", rank=4), rate),
-        (Column("of limit", rank=1), of_limit),
+        (Column("throughput", rank=4), rate),
+        (Column("% of peak", rank=1), of_limit),
         *_findings(rows),
     )
 

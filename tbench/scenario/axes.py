@@ -35,8 +35,8 @@ SPELLINGS = {
 RENAMED = {
     "placement": "norm_position",
     "position": "position_encoding",
-    "inner": "ffn_hidden, the width inside as it is built (a gated layer's is about 2/3 of the old one)",
-    "width": "ffn_hidden, the width inside as it is built (4 · hidden; left out, gated layers have 2/3 of it)",
+    "inner": "ffn_hidden, the feed-forward width as built (for a gated layer about 2/3 of the old one)",
+    "width": "ffn_hidden, the feed-forward width as built (default 4 · hidden; gated layers 2/3 of it)",
     "ffn_matrices": "activation: swiglu for three matrices, gelu for two",
 }
 
@@ -44,7 +44,7 @@ RENAMED = {
 def unknown_axis(name: object, known: Iterable[str]) -> str:
     """What is wrong with an axis that a component does not have, and what to write instead."""
     if name in RENAMED:
-        return f"{shown(name)} is called otherwise now: write {RENAMED[str(name)]}"
+        return f"{shown(name)} was renamed: write {RENAMED[str(name)]}"
     return f"unknown axis {shown(name)}{did_you_mean(name, known)}"
 
 
@@ -63,10 +63,10 @@ def axis_fields(component: Component) -> dict[str, AxisField]:
     names = [axis.name for axis in component.axes]
     fields = [
         choice("phase", component.phases, f"a phase of {component.name}", "what is timed"),
-        choice("dtype", DTYPES, "a dtype", "number format of the inputs"),
+        choice("dtype", DTYPES, "a dtype", "dtype of the inputs"),
     ]
     if any(preset.axes(names) for preset in PRESETS.values()):
-        fields.append(choice("model", tuple(PRESETS), "a model preset", "a model whose sizes are filled in"))
+        fields.append(choice("model", tuple(PRESETS), "a model preset", "model preset that fills in sizes"))
     fields += [component_field(component, axis) for axis in component.axes]
     if {"heads", "kv_heads"} <= set(names):
         schema = {"type": "string", "pattern": f"^({KV_SHARING.pattern})$", "examples": ["mha", "gqa", "gqa:8", "mqa"]}
@@ -106,7 +106,7 @@ def variant(component: Component, axis: Axis) -> AxisField:
             return known.parse(value)
         except ValueError as error:
             meant = isinstance(value, str) and (":" in value or "/" in value or value.endswith(".py"))
-            raise ValueError(f"{error}; one of your own is written {FORMS}" if meant else str(error)) from None
+            raise ValueError(f"{error}; a custom kernel is written {FORMS}" if meant else str(error)) from None
 
     forms = [{"enum": list(names)}, {"type": "string", "pattern": f"^(?:{PATTERN})$", "description": FORMS}]
     return AxisField(axis.name, axis.help, parse, {"anyOf": forms, "description": axis.help})
@@ -144,7 +144,7 @@ def boolean(value: Any) -> Value:
 
 def kv_sharing(value: Any) -> Value:
     if not isinstance(value, str) or not KV_SHARING.fullmatch(value):
-        raise ValueError(f"{shown(value)} is no way to share KV heads; write mha, mqa, gqa, or gqa:8 for 8 KV heads")
+        raise ValueError(f"{shown(value)} is not a way to share KV heads; write mha, mqa, gqa, or gqa:8 for 8 KV heads")
     return value
 
 
@@ -159,7 +159,7 @@ def kv_heads(sharing: str, heads: int, model: str | None) -> int:
     if model is not None:
         preset = PRESETS[model].config
         if preset.kv_heads == preset.heads:
-            raise Impossible("kv_sharing", f"{model} has a KV head for every head, so gqa has no size; write gqa:N")
+            raise Impossible("kv_sharing", f"{model} has one KV head per head, so plain gqa is undefined; write gqa:N")
         return preset.kv_heads
     if heads % 4:
         raise Impossible(

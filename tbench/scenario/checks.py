@@ -101,7 +101,7 @@ class Checker:
         for loc, entry in self.mode.include:
             self.included(loc, entry, scenario)
         if not self.points:
-            self.whole(("exclude",), f"no case is left{self.option}: everything is excluded")
+            self.whole(("exclude",), f"no case is left{self.option}: all cases are excluded")
         elif self.strict:
             self.baseline(scenario.baseline)
         if not self.mistakes.any():

@@ -42,11 +42,11 @@ ABOUT_SAMPLING = {
     "min_rounds": "fresh processes per case, at least",
     "max_rounds": "fresh processes per case, at most",
     "warmup": "seconds of calls before each round's samples",
-    "turns": "visits to a case per round",
-    "turn_time": "seconds of samples per visit",
+    "turns": "turns per case and round",
+    "turn_time": "seconds of samples per turn",
     "timeout": "seconds any single step may take",
     "cache": "hot, or cold: inputs come from memory; auto: cold in decode, hot elsewhere",
-    "allocator": "on a CPU: kept holds on to freed memory, default gives it back to the system",
+    "allocator": "on a CPU: kept holds on to freed memory, default returns it to the system",
 }
 MAY_BE_ZERO = ("min_time", "warmup")
 LARGEST_NUMBER = 1e6
@@ -100,7 +100,7 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
         if key in axes:
             return f"{shown(key)} is an axis; write it under fixed or sweep"
         if not axes and key in top_keys():
-            return f"{shown(key)} has no place beside parts; write it in one of the parts"
+            return f"{shown(key)} cannot stand next to parts; write it in one of the parts"
         return f"unknown key {shown(key)}{did_you_mean(key, top)}"
     if around[-1] == "sampling":
         return f"unknown key {shown(key)}{did_you_mean(key, sampling_model().model_fields)}"
@@ -280,11 +280,11 @@ def part(value: Any) -> str:
 
 
 HEAD: dict[str, Any] = {  # every file has these
-    "version": (value_type(version, {"const": 1, "description": "version of this form"}), ...),
+    "version": (value_type(version, {"const": 1, "description": "version of this format"}), ...),
     "name": (
         value_type(name, {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "names the run folder"}),
         ...,
     ),
-    "title": (value_type(text_line, {"type": "string", "description": "stands over the table"}), SKIPPED),
+    "title": (value_type(text_line, {"type": "string", "description": "title above the table"}), SKIPPED),
     "description": (value_type(text_line, {"type": "string", "description": "what the scenario is for"}), SKIPPED),
 }

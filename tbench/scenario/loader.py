@@ -29,7 +29,7 @@ def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False, r
     and UsageError for an override that cannot be read.
     """
     if quick and rigorous:
-        raise UsageError("--quick and --rigorous exclude each other; give one of them")
+        raise UsageError("--quick and --rigorous are mutually exclusive")
     mode: ModeName = "quick" if quick else "rigorous" if rigorous else ""
     wanted = [Override.read(text) for text in overrides]
     named = [override.axis for override in wanted]

@@ -190,4 +190,4 @@ def nothing_left(terms: Sequence[Term], parts: Sequence[Scenario], device: str) 
             what = f"{term.axis} is {', '.join(there[:MOST_TOLD])}{more}" if there else f"no case has {term.axis}"
             return f"{term.label}: no case has {term.axis}={','.join(map(text, term.values))}; {what}"
     told = " and ".join(f"{term.axis}={','.join(map(text, term.values))}" for term in terms)
-    return f"no case has {told} together; drop one of them"
+    return f"no case matches {told} together; drop one of them"

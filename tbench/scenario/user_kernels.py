@@ -101,7 +101,7 @@ def trouble_of_file(named: Place, folder: Path) -> str | None:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if named.name in names or EVERYTHING in names:
         return None
-    return f"{path.name} has no {named.name!r} at its top level{did_you_mean(named.name, names)}"
+    return f"{path.name} has no {named.name!r} at top level{did_you_mean(named.name, names)}"
 
 
 def defined(source: bytes) -> list[str]:

@@ -82,3 +82,8 @@ def three_digits(value: float) -> str:
 
 def _three(value: float) -> int:
     return 2 - math.floor(math.log10(abs(value))) if value else 0
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 case`, `3 cases`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

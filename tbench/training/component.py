@@ -37,7 +37,7 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
 
 TRAINING = Component(
     name="training",
-    about="quality: small language models trained side by side",
+    about="quality: small language models trained for comparison",
     axes=AXES,
     phases=("train",),
     variant_axis="experiment",

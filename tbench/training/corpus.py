@@ -69,7 +69,7 @@ class Text:
 def text(name: str) -> Text:
     """The text called `name`. Raises ValueError."""
     if name not in READERS:
-        raise ValueError(f"{name!r} is not a text; there is {' and '.join(READERS)}")
+        raise ValueError(f"{name!r} is not a text (choose from {', '.join(READERS)})")
     read = "\n\n".join(dict.fromkeys("\n\n".join(READERS[name]()).split("\n\n"))).encode()
     numbers = torch.frombuffer(bytearray(read), dtype=torch.uint8).long()
     apart = len(numbers) // APART

@@ -109,20 +109,20 @@ SHIFT = ("rope", "rope-bfloat16")  # the format the angles are computed in
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "activation": Experiment(
-        about="feed-forward layers with the same number of parameters, and SwiGLU with half as many again",
+        about="feed-forward layers with equal parameters, and SwiGLU with 50% more",
         arms={name: matched(SIZES, activation=name) for name in CHOICES["activation"]}
         | {"swiglu-unmatched": SIZES.with_(ffn_hidden=4 * SIZES.hidden)},
         quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
         full=Budget(steps=300, seeds=4, layers=2, tuning=100),
     ),
     "norm": Experiment(
-        about="RMSNorm against LayerNorm",
+        about="RMSNorm vs. LayerNorm",
         arms={name: SIZES.with_(norm=name) for name in ("layernorm", "rmsnorm")},
         quick=Budget(steps=120, seeds=4, batch=16, layers=2, tuning=60),
         full=Budget(steps=300, seeds=8, layers=2, tuning=100),
     ),
     "stability": Experiment(
-        about="how many runs of a deep stack diverge, with and without warm-up; nothing is clipped or chosen",
+        about="how many runs of a deep stack diverge, with and without warm-up; no clipping, no tuning",
         arms={name: DEEP.with_(norm_position=name) for name in ("post", "pre")},
         rates=(1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
@@ -158,14 +158,14 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         full=Budget(steps=500, seeds=4, batch=16, layers=2, tuning=150),
     ),
     "beyond-table": Experiment(
-        about="trained at 512 bytes, met with 800",
+        about="trained at 512 bytes, tested at 800",
         arms={"learned": LEARNED, "sinusoidal": POSITIONS["sinusoidal"], "rope": POSITIONS["rope"]},
         reach=(800 / 512,),
         quick=Budget(steps=120, seeds=2, batch=2, length=512, layers=2, tuning=30),
         full=Budget(steps=300, seeds=3, batch=4, length=512, layers=2, tuning=75),
     ),
     "kv-sharing": Experiment(
-        about="eight heads with keys and values of their own, of two, of one; saved parameters given back or not",
+        about="8 heads sharing 8, 2 or 1 KV heads; with and without reinvesting the saved parameters",
         arms={
             "mha": SHARED,
             "gqa": SHARED.with_(kv_heads=2),
@@ -177,13 +177,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         full=Budget(steps=300, seeds=5, layers=2, tuning=100),
     ),
     "pattern": Experiment(
-        about="text with full attention and with less",
+        about="language modelling with full and sparse attention",
         arms={name: SIZES.with_(pattern=pattern) for name, pattern in stacks(16).items()},
         quick=Budget(steps=50, seeds=2, batch=8, length=256, layers=2, tuning=30),
         full=Budget(steps=200, seeds=4, batch=8, length=256, layers=2, tuning=100),
     ),
     "recall": Experiment(
-        about="one symbol to remember over 44 bytes, further than two windows of 8 reach together",
+        about="recall of one symbol over 44 bytes, beyond the reach of two windows of 8",
         arms={name: SIZES.with_(layers=2, pattern=pattern) for name, pattern in stacks(8).items()},
         data="recall:44",
         quick=Budget(steps=200, seeds=2, length=48, tuning=100),

@@ -95,7 +95,7 @@ def data_of(words: str) -> Data:
     if name == "recall" and numbers:
         return sources.Recall(*map(int, numbers))
     raise ValueError(
-        f"{words!r} is no data to train on; write {', '.join(corpus.READERS)}, markov, copy:32 or recall:100"
+        f"{words!r} is not a data source; write {', '.join(corpus.READERS)}, markov, copy:32 or recall:100"
     )
 
 

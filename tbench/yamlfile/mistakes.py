@@ -56,13 +56,13 @@ class Mistakes:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the nearest known word, or, where none is near, `; there is: a, b, c`."""
+    """`; did you mean 'x'?` with the nearest known word or, if none is near, `; choose from a, b, c`."""
     names = list(known)
     lower = {name.lower(): name for name in reversed(names)}
     near = difflib.get_close_matches(str(word).lower()[:LONGEST], lower, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {lower[near[0]]!r}?"
-    return f"; there is: {', '.join(names)}" if names else ""
+    return f"; choose from {', '.join(names)}" if names else ""
 
 
 def shown(value: object) -> str:

@@ -98,7 +98,7 @@ def of(component: str, axes: dict[str, Any], *kernels: str, **what: Any) -> list
 ANY = (FORWARD, BOTH, DECODE)
 PROMPT = (FORWARD, BOTH)
 READ = (FORWARD, DECODE)
-DIFFERS = "differs from the float64 oracle"
+DIFFERS = "differs from the float64 reference"
 NOT_CAUSAL = {"causal": False}
 
 ATTENTION = [
@@ -136,8 +136,8 @@ ATTENTION = [
         beyond="what is handed out is right, whenever it was computed",
     ),
     # writing
-    *rows("zeroes_v", "scales_q_unseen", said="writes over its input", phases=ANY),
-    Row("scales_q_in_place", "wrong", "writes over its input q", phases=READ),
+    *rows("zeroes_v", "scales_q_unseen", said="overwrites its input", phases=ANY),
+    Row("scales_q_in_place", "wrong", "overwrites its input q", phases=READ),
     Row("scales_q_in_place", "wrong error", phases=(BOTH,)),
     # later
     # Its thread is waited for, and counted; where the result is looked at before that, it is not there.
@@ -194,9 +194,9 @@ NORM = [
     *of("norm", {}, "norm_of_columns", "norm_first_batch", phases=PROMPT),
     *of("norm", {}, "squares_in_half", dtypes=(F32, F16)),
     *of("norm", {}, "norm_bfloat16", phases=PROMPT, dtypes=(F32,)),
-    *of("norm", {}, "norm_in_place", said="writes over its input x"),
+    *of("norm", {}, "norm_in_place", said="overwrites its input x"),
     *of("norm", {}, "norm_in_place", status="wrong error", phases=(BOTH,)),
-    *of("norm", {}, "writes_the_weight", said="writes over its input weight"),
+    *of("norm", {}, "writes_the_weight", said="overwrites its input weight"),
     *of("norm", {}, "writes_the_weight", status="wrong error", phases=(BOTH,)),
     *of("norm", {}, "norm_remembers", dtypes=(F32,)),
     *of("norm", {}, "norm_honest_when_watched", phases=PROMPT, dtypes=(F32,)),
@@ -235,13 +235,13 @@ POSITION = [
     *of("position", {"encoding": "none"}, "itself", "copied", status="ok", phases=PROMPT),
     *of("position", {"encoding": "alibi"}, "alibi_honest", status="ok", phases=PROMPT),
     *of("position", {"encoding": "alibi"}, "alibi_first_slope", "alibi_signed"),
-    *of("position", {"encoding": "alibi"}, "alibi_in_place", said="writes over its input scores"),
+    *of("position", {"encoding": "alibi"}, "alibi_in_place", said="overwrites its input scores"),
     *of("position", {"encoding": "alibi", "heads": 6}, "alibi_honest"),  # mlx#3071: right for powers of two only
     *of("position", {"encoding": "sinusoidal"}, "sinusoidal_honest", status="ok", phases=PROMPT),
     *of("position", {"encoding": "sinusoidal"}, "sinusoidal_halves"),
     *of("position", {"encoding": "learned"}, "learned_honest", status="ok", phases=PROMPT),
     *of("position", {"encoding": "learned"}, "learned_shifted", phases=PROMPT),
-    *of("position", {"encoding": "learned"}, "learned_writes_the_table", said="writes over its input table"),
+    *of("position", {"encoding": "learned"}, "learned_writes_the_table", said="overwrites its input table"),
 ]
 
 TABLE = [*ATTENTION, *NORM, *FEEDFORWARD, *POSITION]

@@ -93,18 +93,18 @@ def only_row(measurement: Measurement, *others: Measurement) -> Row:
 @pytest.mark.parametrize(
     ("changed", "base", "said"),
     [
-        ({}, None, "no speed-up: its baseline was not measured"),
-        ({}, failed(attention("naive"), "oom", "too big"), "no speed-up: its baseline is oom"),
+        ({}, None, "no speed-up: the baseline was not measured"),
+        ({}, failed(attention("naive"), "oom", "too big"), "no speed-up: the baseline is oom"),
         (
             {"turns": tuple(replace(t, round=t.round + 9) for t in turns(1e-2, 2))},
             ok(attention("naive"), 3e-2, 1),
-            "no turn",
+            "never interleaved",
         ),
         ({"memory": None}, None, "no peak memory: was not measured"),
         ({"memory": Memory(None, unavailable={"peak_bytes": "no events"})}, None, "no peak memory: no events"),
-        ({}, ok(attention("naive"), 3e-2, 1, memory=None), "no memory ratio: its baseline has no peak memory"),
-        ({"work": None}, None, "no rates"),
-        ({"ran": "flash"}, None, "ran flash"),
+        ({}, ok(attention("naive"), 3e-2, 1, memory=None), "no memory ratio: the baseline has no peak memory"),
+        ({"work": None}, None, "no throughput"),
+        ({"ran": "flash"}, None, "kernel used: flash"),
         ({"notes": ("launch-bound",)}, None, "launch-bound"),
         ({"turns": turns(1e-2, 1, rounds=1)}, None, "one process only"),
         ({"turns": turns(1e-2, 1, 1, 1), "stopped": "max_time"}, None, "no interval (max_time): run with --rigorous"),
@@ -135,7 +135,8 @@ def test_precision_not_reached_says_what_was_asked_and_what_to_do() -> None:
     assert width is not None
     text = reasons(only_row(case))
     assert text == (
-        f"interval ±{100 * width:.2g}%, wider than the ±0.1% asked (max_time): run with --rigorous or raise max_time"
+        f"interval ±{100 * width:.2g}%, wider than the requested ±0.1% (max_time): run with --rigorous or raise "
+        "max_time"
     )
 
 
@@ -152,7 +153,7 @@ def test_two_modes_are_told() -> None:
 def test_no_ceiling_leaves_the_fraction_empty_with_a_reason() -> None:
     case = attention("flash")
     half = ok(Case(case.component, case.phase, case.device, "float16", case.axes), 1e-2, 2, baseline=None)
-    assert reasons(derive([half], CEILINGS)[0]) == "no share of the limit: no ceiling was measured for float16"
+    assert reasons(derive([half], CEILINGS)[0]) == "no % of peak: no peak was measured for float16"
     assert "doctor" in reasons(derive([half], None)[0])
     assert derive([half], None)[0].limit_fraction is None
 
@@ -160,8 +161,8 @@ def test_no_ceiling_leaves_the_fraction_empty_with_a_reason() -> None:
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        (Work(flops=1e9, bytes=1e3), "TFLOP/s where the best measured product reaches 170 GFLOP/s: the peak was"),
-        (Work(flops=1e3, bytes=1e9), "TB/s where the best measured way moves 33 GB/s: the bandwidth was"),
+        (Work(flops=1e9, bytes=1e3), "TFLOP/s where the measured peak is 170 GFLOP/s: that peak was"),
+        (Work(flops=1e3, bytes=1e9), "TB/s where the measured peak bandwidth is 33 GB/s: that peak was"),
     ],
 )
 def test_faster_than_the_ceilings_is_a_note_with_both_figures(work: Work, said: str) -> None:
@@ -193,7 +194,7 @@ def test_an_interval_that_reaches_the_limit_is_no_error() -> None:
 
 def test_a_comparison_that_stood_says_how_well_the_latency_is_known() -> None:
     case = ok(attention("flash"), 1e-2, 2, baseline=None, stopped="decision", target=0.001)
-    assert "% only: sampling ended when the comparison with the baseline stood" in reasons(only_row(case))
+    assert "%: sampling stopped once the comparison with the baseline was decided" in reasons(only_row(case))
     assert only_row(replace(case, target=0.5)).reasons == ()
 
 
@@ -202,7 +203,7 @@ def test_page_faults_that_take_most_of_the_time_are_told() -> None:
     taken = tuple(replace(turn, faults=6000.0) for turn in turns(1e-2, 2))
     bound = ok(attention("flash"), 1e-2, 2, baseline=None, turns=taken)
     (row,) = derive([bound], known)
-    assert "page-fault bound: about 60% of the time the system zeroes fresh memory (6000 faults a call)" in reasons(row)
+    assert "page-fault bound: about 60% of the time goes to zeroing fresh memory (6000 faults per call)" in reasons(row)
     assert row.status == "ok" and row.latency is not None
     few = replace(bound, turns=tuple(replace(turn, faults=4000.0) for turn in taken))
     for measured, ceilings in ((few, known), (bound, CEILINGS), (replace(bound, turns=turns(1e-2, 2)), known)):
@@ -213,7 +214,7 @@ def test_the_same_variant_cannot_gain_more_than_it_leaves_out() -> None:
     base = ok(attention("flash"), 8e-3, 1, baseline=None, work=Work(4e6, 4e6))
     case = attention("flash", kv_heads=2)
     less = ok(case, 1e-3, 2, baseline=base.case.id, work=Work(4e6, 1e6))
-    assert "faster than bytes and operations allow: 8.1× where 4.0× less is read" in reasons(only_row(less, base))
+    assert "faster than its bytes and operations allow: 8.1× where 4.0× less is read" in reasons(only_row(less, base))
     others = (
         replace(less, turns=turns(2e-3, 2)),
         replace(less, ran="math"),
@@ -237,7 +238,7 @@ def test_processes_in_two_groups_have_no_interval() -> None:
     assert row.speedup is not None and row.speedup.low is row.speedup.high is None
     assert row.speedup.estimate == pytest.approx(3 / 1.05, rel=0.03)
     text = reasons(row)
-    assert "processes fall into two groups, 10% apart (50% and 50% of them): no interval describes them" in text
+    assert "processes fall into two groups, 10% apart (50% and 50% of them): no single interval applies" in text
     assert "speed-up: processes fall into two groups" in text
     assert "two modes" not in text and "no interval (" not in text
 
@@ -248,7 +249,10 @@ def test_an_interval_beyond_a_factor_of_two_is_data_and_no_result() -> None:
     assert row.too_wide == {"latency", "speedup"}
     assert row.printed_latency is row.printed_speedup is None
     assert row.latency is not None and row.latency.high is not None  # in the data
-    assert "not measurable here now: processes differ by ×9 in 5 rounds; run again on a quiet machine" in reasons(row)
+    assert (
+        "too noisy to measure right now: processes differ by ×9 in 5 rounds; run again on an idle machine"
+        in reasons(row)
+    )
     assert "wider than" not in reasons(row)
 
 
@@ -285,9 +289,9 @@ def test_a_launch_bound_row_is_marked_and_has_no_speed_up() -> None:
     assert second.latency_ms == pytest.approx(7, rel=0.03)
     assert first.speedup == 1
     waiting = frame([with_telemetry(naive, launch_bound=True), flash]).iloc[1]
-    assert "its baseline and this row measured the host" in waiting.reason
+    assert "the baseline and this row measured the host" in waiting.reason
 
 
 def test_throttling_is_told_with_its_reason() -> None:
     row = frame([with_telemetry(ok(attention("naive"), 42e-3, 1), throttled=["software power cap"])]).iloc[0]
-    assert "clocks were held back (software power cap)" in row.reason
+    assert "the GPU was throttled (software power cap)" in row.reason

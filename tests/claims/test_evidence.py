@@ -112,7 +112,7 @@ def test_cases_that_took_no_turns_together_are_compared_without_and_it_is_said()
     one = judged("C9", dataclasses.replace(naive, baseline=None), dataclasses.replace(flash, baseline="elsewhere"))
     (seen,) = one.results[0].judged
     assert seen.observation.estimate.value == pytest.approx(3, rel=0.05)
-    assert "drift is not cancelled" in seen.observation.notes[0].en
+    assert "drift does not cancel" in seen.observation.notes[0].en
 
 
 def test_a_baseline_that_failed_or_is_not_there_is_no_verdict() -> None:
@@ -201,7 +201,7 @@ def test_of_several_kernels_the_fastest_counts() -> None:
     assert seen.observation.estimate.value == pytest.approx(4, rel=0.05)
     assert seen.observation.notes[0].en == "kernel=chunked, the fastest of 2"
     assert verdicts(one)["a dense mask"] is Verdict.REFUTED
-    assert verdicts(one)["memory against full flash"] is Verdict.CONFIRMED
+    assert verdicts(one)["memory vs. full flash"] is Verdict.CONFIRMED
 
 
 def kv(kv_heads: int, **findings: float) -> Measurement:
@@ -239,7 +239,7 @@ def test_norms_are_compared_like_for_like_and_the_default_pair_is_told_apart() -
     )
     assert one.verdict is Verdict.PARTLY
     assert verdict_words(one, "en") == (
-        "confirmed: both written out; no effect: both compiled; refuted: the framework's default pair"
+        "confirmed: both unfused; no effect: both compiled; refuted: PyTorch's defaults"
     )
 
 

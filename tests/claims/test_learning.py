@@ -20,7 +20,7 @@ def test_arms_are_compared_seed_by_seed() -> None:
     assert verdicts(one)["SwiGLU"] is Verdict.CONFIRMED
     assert verdicts(one)["GELU"] is not Verdict.CONFIRMED
     gelu = next(result for result in one.results if result.regime.name.en == "GELU")
-    assert "diverged: 1 of 4 runs tested" in gelu.judged[0].observation.notes[0].en
+    assert "diverged: 1/4 runs (baseline: 0/4)" in gelu.judged[0].observation.notes[0].en
 
 
 def test_only_seeds_that_both_arms_have_are_pairs() -> None:
@@ -42,7 +42,7 @@ def test_a_grid_is_paired_by_rate_and_warm_up() -> None:
     one = judged("C11", post, pre)
     (seen,) = one.results[0].judged
     assert (seen.observation.estimate.value, seen.observation.estimate.n) == (7 / 8, 8)
-    assert seen.observation.notes[0].en == "failed: 0 of 8 runs tested, 7 of 8 of the baseline"
+    assert seen.observation.notes[0].en == "failed: 0/8 runs (baseline: 7/8)"
     assert one.verdict is Verdict.CONFIRMED
     assert verdicts(one)["runs that diverge"] is not Verdict.CONFIRMED  # told apart: none of them did
     assert one.results[2].judged[0].observation.estimate.n == 2  # seeds, not cells of the grid
@@ -106,6 +106,6 @@ def test_a_learning_rate_at_the_edge_of_those_tried_is_said() -> None:
     base = arm("norm", "layernorm", [2.0, 2.1], rate=1e-2, **tried)
     (seen,) = judged("C14", base, arm("norm", "rmsnorm", [2.0, 2.1], rate=3e-2, **tried)).results[0].judged
     (note,) = seen.observation.notes
-    assert note.en == "best of the learning rates tried is the largest for rmsnorm: one beyond may be better"
+    assert note.en == "the best learning rate is the largest one tried for rmsnorm: the optimum may lie beyond"
     (seen,) = judged("C14", base, arm("norm", "rmsnorm", [2.0, 2.1], rate=1e-2, **tried)).results[0].judged
     assert not seen.observation.notes

@@ -57,9 +57,9 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
             "claims.yaml:11:18: X1, all: measure is 'speedupp'; did you mean 'speedup'?",
         ),
         ("    row: norm", "    row: norms", "claims.yaml:3:10: X1: row is 'norms'; did you mean 'norm'?"),
-        ("mark: M", "mark: W", "claims.yaml:5:47: X1: mark is 'W'; there is: V, Q, M, E"),
+        ("mark: M", "mark: W", "claims.yaml:5:47: X1: mark is 'W'; choose from V, Q, M, E"),
         ("    row: norm\n", "", "claims.yaml:2:5: row is missing"),
-        ("zh: 更快。", "zu: 更快。", "claims.yaml:4:31: X1, says: unknown key 'zu'; there is: en, zh"),
+        ("zh: 更快。", "zu: 更快。", "claims.yaml:4:31: X1, says: unknown key 'zu'; choose from en, zh"),
         (", zh: 更快。", "", "claims.yaml:4:11: X1, says: zh is missing"),
         ("en: It is faster.", "en: ''", "claims.yaml:4:16: X1, says: en is empty; write a text"),
         ("{low: 1.05}", "{low: fast}", "claims.yaml:12:29: X1, all: low is 'fast'; write a number"),
@@ -105,7 +105,7 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, me
 
 
 def test_an_id_that_is_there_twice(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"claims.yaml:13:5: X1: this id is there twice"):
+    with pytest.raises(UsageError, match=r"claims.yaml:13:5: X1: this id is used twice"):
         read(tmp_path, GOOD + GOOD.removeprefix("claims:\n"))
 
 
@@ -115,7 +115,7 @@ def test_a_row_that_is_judged_by_no_claim(tmp_path: Path) -> None:
 
 
 def test_a_claim_without_regimes(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="X1: has no regime: say in which setting"):
+    with pytest.raises(UsageError, match="X1: has no regime: say under which conditions"):
         read(tmp_path, GOOD[: GOOD.index("    regimes:")] + "    regimes: []\n")
 
 

@@ -140,7 +140,7 @@ def test_a_run_that_diverged_is_counted_at_the_loss_it_began_with() -> None:
     both = Paired.of(base, tested)
     assert both.tested == (1.9, 5.5, 1.9)
     assert both.tested_diverged == 1
-    assert "1 of 3 runs tested" in both.said().en
+    assert "1/3 runs (baseline: 0/3)" in both.said().en
 
 
 @given(st.integers(2, 10), st.integers(1, 10))

@@ -32,7 +32,11 @@ HERE = Environment(
     device_memory_bytes=80 << 30,
     cuda="13.0",
     packages={"tbench": "0.1.0", "triton": "3.5"},
-    unavailable={"driver": "no permission", "load": "/proc/stat does not tell", "last_level_cache_bytes": "not told"},
+    unavailable={
+        "driver": "no permission",
+        "load": "/proc/stat does not report it",
+        "last_level_cache_bytes": "not told",
+    },
 )
 CASE = Case("attention", "forward", "cuda:0", "float32", (("seq_len", 256), ("kernel", "naive")))
 CEILINGS = Ceilings({"float32": 5e13}, ((1 << 20, 3e12),), "2026-01-01T00:00:00+00:00", 16)
@@ -53,9 +57,15 @@ def printed() -> tuple[str, str]:
 
 def test_this_machine_is_shown_on_stdout(printed: tuple[str, str]) -> None:
     out, err = printed
-    for words in ("devices", "cores this process may use", "last-level cache", "load by others", "C++ compiler"):
+    for words in (
+        "devices",
+        "cores this process may use",
+        "last-level cache",
+        "load from other processes",
+        "C++ compiler",
+    ):
         assert words in out
-    for words in ("float32 products", "FLOP/s", "reading 1.00 MiB", "spread of processes", "fix"):
+    for words in ("float32 matmul", "FLOP/s", "memory read, 1.00 MiB", "process-to-process spread", "fix"):
         assert words in out
     assert "Traceback" not in err
 
@@ -88,9 +98,9 @@ def flat(found: Findings) -> str:
 def test_everything_that_is_missing_has_its_reason() -> None:
     shown = flat(FOUND)
     assert "driver: not available: no permission" in shown
-    assert "load by others: not available: /proc/stat does not tell" in shown
+    assert "load from other processes: not available: /proc/stat does not report it" in shown
     assert "last-level cache: not available: not told" in shown
-    assert "bfloat16 products: cannot be multiplied here" in shown
+    assert "bfloat16 matmul: not supported here" in shown
     assert "device memory: 80.0 GiB" in shown
 
 

@@ -91,7 +91,7 @@ def only_line(printed: str) -> str:
         (["--against", "HEAD", "--baseline", "x"], "not both"),
         (["--new-env", "x", "--baseline", "x"], "not both"),
         (["--against", "HEAD", "--junit", "no/folder/junit.xml"], "--junit"),
-        (["--base-env", "no/python"], "there is no Python"),
+        (["--base-env", "no/python"], "no Python found"),
         (["--baseline", "yesterday"], "tbench baseline save"),
         (["--against", "HEAD", "--tolerance", "many"], "--tolerance"),
     ],
@@ -106,7 +106,7 @@ def test_what_makes_no_sense_is_a_usage_error(
 @pytest.mark.parametrize("words", [["gate", "-", "--against", "HEAD"], ["calibrate", "-"], ["baseline", "save", "-"]])
 def test_standard_input_is_refused(repository: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(words) == UsageError.exit_code
-    assert "a scenario file is needed" in capsys.readouterr().err
+    assert "a scenario file is required" in capsys.readouterr().err
 
 
 def test_a_calibration_without_a_trial_is_refused(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +156,7 @@ def test_nothing_changed_is_no_regression(repository: Path, capsys: pytest.Captu
     assert only_line(printed.out).split()[0] in ("OK", "INCONCLUSIVE")
     assert "A/A control" in printed.err
     assert "the code is compared with itself" in printed.err
-    assert "differs from its commit" not in printed.err
+    assert "uncommitted changes" not in printed.err
     saved = json.loads((repository / "out" / "gate.json").read_text())
     assert saved["result"]["exit_code"] == code
     assert len(saved["pairs"][0]["screen"]) == FEW.screen
@@ -175,7 +175,7 @@ def test_a_slower_kernel_is_red_and_shown_everywhere_ci_looks(
     assert code == 1, printed.out + printed.err
     assert only_line(printed.out).startswith("SLOWER")
     assert "kernel=./kernels.py:attend" in only_line(printed.out)
-    assert "differs from its commit and is measured as it is: kernels.py" in printed.err
+    assert "uncommitted changes and is measured as is: kernels.py" in printed.err
     assert "::error file=scenario.yaml,line=7,title=tbench%3A SLOWER::SLOWER" in printed.err
     page = (repository / "page.md").read_text()
     assert "**Regression.**" in page
@@ -250,7 +250,7 @@ def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     printed = capsys.readouterr()
     assert code in (0, 3), printed.err  # two processes may be too few to tell
     assert "kernel=./kernels.py:attend" in only_line(printed.out)
-    assert "canaries in place of an A/A control" in printed.err
+    assert "canaries instead of an A/A control" in printed.err
     assert exit_code(["baseline", "promote", "today/new", "--name", "second"]) == 0
     assert (repository / "results/baselines/mine/current").read_text() == "second\n"
 

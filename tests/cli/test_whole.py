@@ -86,7 +86,7 @@ def test_the_report_repeats_without_the_folder(place: Path) -> None:
 def test_two_scenarios_of_one_name_are_refused_before_anything_is_measured(place: Path) -> None:
     done = shell("tbench run tiny.yaml tiny.yaml -o twice", place)
     assert done.returncode == 2
-    assert "two scenarios are called 'tiny'" in done.stderr
+    assert "two scenarios are named 'tiny'" in done.stderr
     assert not (place / "twice").exists()
 
 

@@ -95,15 +95,15 @@ def test_inconclusive_says_what_it_could_have_seen_and_what_would_do() -> None:
     assert row.verdict == "INCONCLUSIVE"
     assert row.smallest_change is not None and row.smallest_change > 0.1
     assert row.rounds_needed is not None and row.rounds_needed > 4
-    assert f"only a slow-down of {100 * row.smallest_change:.0f}% or more would have been seen" in words(row)
-    assert f"about {row.rounds_needed} rounds a side would see 10% (there were 4 and 4)" in words(row)
+    assert f"only a slowdown of {100 * row.smallest_change:.0f}% or more would have been detected" in words(row)
+    assert f"about {row.rounds_needed} rounds per side would detect 10% (there were 4 and 4)" in words(row)
     assert row.reasons[0].general == f"sees {100 * row.smallest_change:.0f}%; {row.rounds_needed} rounds"
 
 
 def test_inconclusive_on_a_hopeless_machine() -> None:
     row = one(timed("flash", 5e-3, 1, between=0.4), timed("flash", 5e-3, 2, between=0.4))
     assert row.rounds_needed is None
-    assert "more than 99 rounds a side would see 10%" in words(row)
+    assert "more than 99 rounds per side would detect 10%" in words(row)
     assert "too noisy" in row.reasons[0].general
 
 
@@ -111,7 +111,7 @@ def test_inconclusive_at_the_tolerance_itself() -> None:
     base = timed("flash", 5e-3, 1, rounds=12, between=0.005)
     row = one(base, times(base, 1.05))
     assert row.verdict == "INCONCLUSIVE"
-    assert "too near the tolerance" in words(row)
+    assert "too close to the tolerance" in words(row)
 
 
 def test_one_process_cannot_decide() -> None:
@@ -155,7 +155,7 @@ def test_neither_side_ok_says_how_the_status_changed() -> None:
 def test_another_kernel_that_ran_and_a_peak_that_is_gone_are_told() -> None:
     base = timed("auto", 5e-3, 1, ran="flash")
     new = weighing(timed("auto", 5e-3, 2, ran="math"), None)
-    assert "ran flash, now math" in words(one(base, new))
+    assert "kernel was flash, now math" in words(one(base, new))
     assert "no peak memory in new" in words(one(base, new))
     assert one(base, new).memory is None
 
@@ -187,9 +187,9 @@ def test_the_time_of_a_host_decides_only_what_follows_for_the_device(bound: str,
 def test_experiments_are_not_timed_but_compared() -> None:
     case = Case("kv", "count", "cpu", "float32", (("model", "llama"),))
     base = Measurement(case, "ok", findings={"bytes": 8, "share": 0.5})
-    assert words(one(base, base)) == "not timed; found the same"
+    assert words(one(base, base)) == "not timed; same findings"
     other = one(base, replace(base, findings={"bytes": 9, "share": 0.5}))
-    assert words(other) == "not timed; found otherwise: bytes"
+    assert words(other) == "not timed; findings differ: bytes"
     assert other.verdict is None
 
 
@@ -234,11 +234,11 @@ def test_a_slower_case_can_be_bigger_too() -> None:
         (
             [attention("flash", 1024), attention("naive", 2048)],
             [attention("naive", 1024), attention("flash", 2048)],
-            "the nearest differ in",
+            "the closest pair differs in",
         ),
         ([attention("flash")], [Case("norm", "forward", "cpu", "float32", (("tokens", 8),))], "component is attention"),
-        ([attention("flash")], [], "the new run has no case at all"),
-        ([], [attention("flash")], "the base has no case at all"),
+        ([attention("flash")], [], "the new run has no cases"),
+        ([], [attention("flash")], "the base has no cases"),
     ],
 )
 def test_nothing_in_common_is_refused_with_the_axis_that_differs(base: list[Case], new: list[Case], told: str) -> None:
@@ -260,7 +260,7 @@ def test_an_axis_that_only_one_side_has_is_named() -> None:
 def test_axes_in_another_order_are_other_cases() -> None:
     case = attention("flash")
     turned = replace(case, axes=tuple(reversed(case.axes)))
-    with pytest.raises(UsageError, match="another order"):
+    with pytest.raises(UsageError, match="different order"):
         compare(run_of([failed(case, "oom", "x")]), run_of([failed(turned, "oom", "x")]))
 
 

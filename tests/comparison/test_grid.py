@@ -103,9 +103,9 @@ def test_a_single_case_is_a_grid_of_one() -> None:
     [
         ("seqlen", "kernel", "--rows seqlen: no such axis; did you mean 'seq_len'?"),
         ("seq_len", "Kernel", "--cols Kernel: no such axis; did you mean 'kernel'?"),
-        ("xyz", None, "there is: component, phase, device, dtype, batch"),
-        ("seq_len,kernel", "kernel", "kernel is named twice"),
-        ("seq_len,seq_len", None, "seq_len is named twice"),
+        ("xyz", None, "choose from component, phase, device, dtype, batch"),
+        ("seq_len,kernel", "kernel", "kernel appears twice"),
+        ("seq_len,seq_len", None, "seq_len appears twice"),
         (" , ", None, "--rows names no axis"),
     ],
 )

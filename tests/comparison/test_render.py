@@ -95,7 +95,7 @@ def test_components_and_phases_have_a_table_each() -> None:
         ("kv count", 1),
         ("attention decode", 1),
     ]
-    assert models[1].lines[0][-1].text == "[1]" and models[1].notes == ("not timed; found the same",)
+    assert models[1].lines[0][-1].text == "[1]" and models[1].notes == ("not timed; same findings",)
     for format in ("text", "md"):
         shown = renderer(format)(compare(both, both), [])
         assert shown.count("kernel") >= 2 and "4 cases: 3 OK, 1 not timed" in shown
@@ -108,7 +108,7 @@ def test_cases_with_nothing_to_show_but_axes_are_counted() -> None:
     ]
     found = compare(run_of(counts), run_of(counts))
     (model,) = sections(found)
-    assert (model.lines, model.remarks) == ((), ("2 cases: not timed; found the same",))
+    assert (model.lines, model.remarks) == ((), ("2 cases: not timed; same findings",))
     for format in ("text", "md"):
         assert "kv count cpu float32" in renderer(format)(found, [])
         assert "gpt2" not in renderer(format)(found, []) and "---" not in renderer(format)(found, [])
@@ -138,18 +138,18 @@ def test_cases_that_all_failed_have_no_ratio_to_show() -> None:
 
 def test_a_different_environment_is_the_first_thing_said(every: Comparison, alike: Comparison) -> None:
     first, second = facts.conditions(every)
-    assert first.startswith("Not the same: torch 2.13.0 → 2.14.0. This changes times by itself")
+    assert first.startswith("Environments differ: torch 2.13.0 → 2.14.0. This alone changes timings")
     assert second == "Also different: python 3.11.9 → 3.12.1; load 0 → 0.1 cores."
-    assert facts.conditions(alike) == ["Machine, software and sampling are the same, as far as is recorded."]
+    assert facts.conditions(alike) == ["Machine, software and sampling match, as far as recorded."]
     for format in ("text", "md"):
-        assert renderer(format)(every, []).index("Not the same") < renderer(format)(every, []).index("SLOWER")
+        assert renderer(format)(every, []).index("Environments differ") < renderer(format)(every, []).index("SLOWER")
 
 
 def test_differences_in_words() -> None:
     new = replace(HERE, memory_bytes=2**35, last_level_cache_bytes=None, cores=4)
     found = compare(run_of(before()), run_of(before(), "results/b", environment=new))
     assert facts.conditions(found) == [
-        "Different: cores 2 → 4; memory 16.0 GiB → 32.0 GiB; last level cache 32.0 MiB → unknown."
+        "Differences: cores 2 → 4; memory 16.0 GiB → 32.0 GiB; last level cache 32.0 MiB → unknown."
     ]
 
 
@@ -204,7 +204,7 @@ def test_json_has_no_infinity() -> None:
     new = timed("flash", 5e-3, 2, rounds=2, between=60.0)
     found = compare(run_of([timed("flash", 5e-3, 1, rounds=2)]), run_of([new]))
     assert parsed(found)["records"][0]["smallest_change"] is None
-    assert "no slow-down at all would have been seen" in parsed(found)["records"][0]["reason"]
+    assert "no slowdown at all would have been detected" in parsed(found)["records"][0]["reason"]
     assert "sees none" in text.render(found, width=160, colour=False)
 
 

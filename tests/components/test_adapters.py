@@ -223,14 +223,14 @@ def test_a_package_that_cannot_be_imported_is_a_reason(package: Callable[..., No
 @pytest.mark.parametrize(
     ("kernel", "given", "says"),
     [
-        ("flash-attn-2", {"pattern": "strided:8:8"}, "knows windows, not strided"),
+        ("flash-attn-2", {"pattern": "strided:8:8"}, "supports windows, not strided"),
         ("flash-attn-2", {"pattern": "alternating:8:2"}, None),
         ("flash-attn-2", {"head_dim": 512}, "takes head_dim up to 256 on CUDA, not 512"),
         ("flash-attn-2", {"dtype": "float32"}, "flash-attn-2 takes bfloat16 or float16, not float32"),
-        ("fla", {"causal": False}, "is causal only"),
+        ("fla", {"causal": False}, "supports causal attention only"),
         ("fla", {"phase": "decode"}, "fla has no decode (forward, forward_backward only)"),
         ("flashinfer", {"batch": 2}, "takes one sequence at a time: batch 1"),
-        ("flashinfer", {"pattern": "window:8", "causal": False}, "has windows only where attention is causal"),
+        ("flashinfer", {"pattern": "window:8", "causal": False}, "supports windows only with causal attention"),
         ("flashinfer", {"phase": "decode", "pattern": "window:8", "causal": False}, None),
         ("flashinfer", {"phase": "forward_backward"}, "flashinfer has no forward_backward (forward, decode only)"),
     ],

@@ -46,4 +46,7 @@ def test_auto_gives_every_reason_when_nothing_can_run(monkeypatch: pytest.Monkey
     monkeypatch.setattr(auto, "FULL", ("cudnn", "chunked"))
     with pytest.raises(Unsupported) as caught, built(attention("auto")):
         pass
-    assert str(caught.value) == "cudnn: cudnn runs on cuda only; chunked: is for windows; full has no farthest key"
+    assert (
+        str(caught.value)
+        == "cudnn: cudnn runs on cuda only; chunked: supports windows only; full has no maximum distance"
+    )

@@ -37,9 +37,9 @@ def test_what_a_plain_function_cannot_be_told() -> None:
 
     with pytest.raises(KernelError, match=r"plain\(q, k, v\) takes neither causal= nor is_causal=.* causal: false"):
         keywords(plain)
-    with pytest.raises(Unsupported, match="not told of windows; give it window="):
+    with pytest.raises(Unsupported, match="takes no window=; add it"):
         keywords(plain, causal=False, pattern="window:9")
-    with pytest.raises(Unsupported, match="told of windows only, not of strided; name a factory"):
+    with pytest.raises(Unsupported, match="supports windows only, not strided; use a factory"):
         keywords(lambda q, k, v, causal, window: q, pattern="strided:4:4")
 
 

@@ -157,7 +157,7 @@ def test_a_preset_fills_in_heads() -> None:
     ("kernel", "encoding", "reason"),
     [
         ("compiled", "none", "none computes nothing: there is nothing to compile"),
-        ("liger", "alibi", "is for rope; alibi turns nothing"),
+        ("liger", "alibi", "is for rope; alibi rotates nothing"),
         ("compiled", "rope", None),
         ("liger", "rope-interpolated", None),
     ],

@@ -126,7 +126,7 @@ def test_an_answer_from_memory_is_noticed() -> None:
 
 def test_a_kernel_that_writes_over_its_input_is_told_which() -> None:
     made = built(lambda x, weight: x.mul_(weight))
-    with pytest.raises(Malformed, match="writes over its input x"):
+    with pytest.raises(Malformed, match="overwrites its input x"):
         made.check(1)
 
 

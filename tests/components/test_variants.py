@@ -167,9 +167,9 @@ def test_what_needs_a_gpu_says_so(kernel: str) -> None:
 @pytest.mark.parametrize(
     ("kernel", "given", "says"),
     [
-        ("flash", {"pattern": "window:40"}, "computes every pair; it has no pattern window"),
-        ("math", {"pattern": "alternating:40:2"}, "computes every pair; it has no pattern window"),
-        ("chunked", {"pattern": "strided:24:16"}, "is for windows; strided has no farthest key"),
+        ("flash", {"pattern": "window:40"}, "computes every pair; does not support pattern window"),
+        ("math", {"pattern": "alternating:40:2"}, "computes every pair; does not support pattern window"),
+        ("chunked", {"pattern": "strided:24:16"}, "supports windows only; strided has no maximum distance"),
         ("flex", {"phase": "forward_backward"}, "has no backward on a CPU"),
     ],
 )

@@ -79,7 +79,7 @@ def test_measured_like_any_other(executor: LocalExecutor, here: Path) -> None:
     assert mine.turns
     assert mine.memory is not None
     assert mine.memory.peak_bytes
-    assert "differs from the float64 oracle" in wrong.reason
+    assert "differs from the float64 reference" in wrong.reason
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_two_checkouts_side_by_side(executor: LocalExecutor, tmp_path: Path) -> 
         (tmp_path / name / "bench" / "mine.py").write_text("from mypkg.ops import attn\n")
     for place in ("mypkg.ops:attn", "./mine.py:attn"):
         assert probed(executor, tmp_path / "base" / "bench", place) == place
-        with pytest.raises(WorkerFailed, match="differs from the float64 oracle"):
+        with pytest.raises(WorkerFailed, match="differs from the float64 reference"):
             probed(executor, tmp_path / "new" / "bench", place)
 
 

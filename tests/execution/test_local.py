@@ -68,13 +68,13 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
         ("test-raises", "error", "RuntimeError: no kernel image is available (tests/execution/hostile.py:"),
         ("test-unsupported", "unsupported", "needs a full moon"),
         ("test-oom", "oom", "memory"),
-        ("test-wrong", "wrong", "differs from the float64 oracle by 0.01"),
+        ("test-wrong", "wrong", "differs from the float64 reference by 0.01"),
         ("test-nan", "wrong", "nan"),
         ("test-cached", "wrong", "oracle"),
         ("test-turns-wrong", "wrong", "oracle"),
-        ("test-turns-nan", "wrong", "differs from the float64 oracle by nan"),
-        ("test-writes", "wrong", "writes over its input k"),
-        ("test-untold", "error", "Untold, which cannot be told in words"),
+        ("test-turns-nan", "wrong", "differs from the float64 reference by nan"),
+        ("test-writes", "wrong", "overwrites its input k"),
+        ("test-untold", "error", "Untold, whose message cannot be read"),
         ("test-shouts", "error", "RuntimeError: gone"),
     ],
 )
@@ -90,8 +90,8 @@ def test_settings_that_a_kernel_leaves_changed_are_put_back_and_noted(executor: 
     assert (one.status, one.reason) == ("ok", "")
     (note,) = set(one.notes) - set(naive.notes)
     assert note == (
-        "changes the default dtype, the precision of float32 products and leaves it so; "
-        "put back after every call, in its time"
+        "changes the default dtype, the float32 matmul precision without restoring it; restored after every call, "
+        "within its time"
     )
 
 

@@ -55,7 +55,7 @@ def test_what_cannot_run_is_a_row_with_its_reason() -> None:
     assert [one.case for one in planned.left_out] == cases[1:3]
     flash, cudnn = planned.left_out
     assert flash.status == cudnn.status == "unsupported"
-    assert flash.reason == "computes every pair; it has no pattern window"
+    assert flash.reason == "computes every pair; does not support pattern window"
     assert cudnn.reason == "cudnn runs on cuda only"
     assert flash.baseline == cases[0].id
     assert flash.work == ATTENTION.work_of(cases[1])

@@ -40,7 +40,7 @@ def test_an_exception_that_cannot_be_told_in_words(raised: BaseException) -> Non
             raise raised
 
     if isinstance(raised, Exception):
-        assert described(Untold()) == ("error", "Untold, which cannot be told in words")
+        assert described(Untold()) == ("error", "Untold, whose message cannot be read")
     else:  # it is the worker that is told to end
         with pytest.raises(type(raised)):
             described(Untold())

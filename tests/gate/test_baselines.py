@@ -65,7 +65,7 @@ def test_what_is_not_complete_or_there_already_is_refused(here: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         baselines.promote("whole", "a")
     made(here / "failing", measured=[failed(attention("flash"), "wrong", "why")])
-    with pytest.raises(UsageError, match="failed, so it is no baseline: attention/forward"):
+    with pytest.raises(UsageError, match="failed, so it cannot be a baseline: attention/forward"):
         baselines.promote("failing", None)
     with pytest.raises(UsageError, match="no such run folder"):
         baselines.promote("nowhere", None)
@@ -82,5 +82,5 @@ def test_a_baseline_that_is_not_there_says_what_is(here: Path, given: str) -> No
     with pytest.raises(UsageError, match="tbench baseline save"):
         baselines.find(given, "mine")
     made(baselines.folder("mine", "a"))
-    with pytest.raises(UsageError, match="there is: a"):
+    with pytest.raises(UsageError, match="available: a"):
         baselines.find(given, "mine")

@@ -110,7 +110,7 @@ def test_a_module_that_both_take_from_one_place_is_the_same(tmp_path: Path) -> N
 
 def test_a_base_that_would_measure_the_working_tree_is_refused(tmp_path: Path) -> None:
     base, new = tmp_path / "base" / "ours.py", tmp_path / "new" / "ours.py"
-    with pytest.raises(UsageError, match=r"the base would measure the working tree's .*new/ours\.py"):
+    with pytest.raises(UsageError, match=r"the base would load the working tree's .*new/ours\.py"):
         notes(tmp_path, sources(base, new), sources(new))
 
 

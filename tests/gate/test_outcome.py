@@ -70,7 +70,7 @@ def test_the_exit_code_is_that_of_the_worst(verdicts: list[str], code: int) -> N
 def test_a_control_that_passes_leaves_every_verdict() -> None:
     (slower,), control = decide(measured(0.01, 0.0112), RULE, OTHER)
     assert slower.verdict == Verdict.SLOWER
-    assert "more than 5.0% slower in 12 fresh pairs" in slower.reason
+    assert "more than 5.0% slower, confirmed in 12 fresh pairs" in slower.reason
     assert control is not None and control.verdict == Verdict.OK
 
 

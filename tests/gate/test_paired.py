@@ -136,7 +136,7 @@ def test_noise_alone_is_looked_at_longer_and_stays_green_or_open() -> None:
 
 
 def test_a_side_that_fails_ends_its_own_case_only() -> None:
-    broken = WorkerFailed("wrong", "differs from the float64 oracle")
+    broken = WorkerFailed("wrong", "differs from the float64 reference")
     bad = paired(FakeExecutor({"a": 0.01}), FakeExecutor({"a": 0.01}, fail={"a": ("finish", broken)}))
     good = paired(FakeExecutor({"b": 0.01}), FakeExecutor({"b": 0.01}), "b")
     measure(bad, good)

@@ -28,7 +28,7 @@ from tests.gate.test_calibration import trial
 from tests.synthetic import ENVIRONMENT
 
 RULE = Rule()
-WRONG = WorkerFailed("wrong", "differs from the float64 oracle")
+WRONG = WorkerFailed("wrong", "differs from the float64 reference")
 CRASHED = WorkerFailed("error", "died with SIGABRT")
 SLOWER = {**EQUAL, "flash": 0.0112}
 
@@ -173,7 +173,7 @@ def test_both_sides_and_the_result_are_saved(tmp_path: Path, monkeypatch: pytest
         kept = Run.read(output / side)
         assert (kept.header["status"], kept.header["side"], kept.header["seed"]) == ("complete", side, 3)
         assert [row.case["kernel"] for row in kept.measurements] == ["naive", "flash"]
-    with pytest.raises(StoreError, match="holds a gate's result already"):
+    with pytest.raises(StoreError, match="already holds a gate result"):
         gate(sides_of(tmp_path, FakeSide(), FakeSide()), output, monkeypatch)
 
 

@@ -123,7 +123,7 @@ def test_otherwise_what_it_says_of_time_is_advice(tmp_path: Path, now: dict[str,
     (one,) = result.outcomes
     assert why in doubts
     assert one.verdict == "INCONCLUSIVE"
-    assert one.reason.startswith("SLOWER, advice only, for the baseline is of another day and ")
+    assert one.reason.startswith("SLOWER, advisory only: the baseline is from another day and ")
     assert result.exit_code == 3
 
 

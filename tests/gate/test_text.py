@@ -49,7 +49,7 @@ def test_the_control_says_what_it_showed(verdict: str, said: str) -> None:
 
 def test_without_a_control_it_is_said_what_stands_in_its_place() -> None:
     assert control(result()) == "no A/A control: no case could be compared"
-    assert control(replace(result(), stored=True)) == "canaries in place of an A/A control"
+    assert control(replace(result(), stored=True)) == "canaries instead of an A/A control"
 
 
 def test_markdown_keeps_its_table() -> None:

@@ -36,12 +36,12 @@ def test_a_quiet_machine_has_no_warning(situation: Situation) -> None:
         (replace(QUIET, load=3.0), "3.0 of 8 cores busy", "tbench doctor --refresh"),
         (replace(QUIET, threads=1), "one thread on 8 cores", "set OMP_NUM_THREADS=8"),
         (replace(QUIET, threads=16), "16 threads on 8 cores", "set OMP_NUM_THREADS=8"),
-        (replace(QUIET, quota=2.5), "may use 2.5 cores", "set OMP_NUM_THREADS=2 or raise its CPU limit"),
-        (replace(QUIET, quota=0.5), "may use 0.5 cores", "set OMP_NUM_THREADS=1"),
+        (replace(QUIET, quota=2.5), "is limited to 2.5 cores", "set OMP_NUM_THREADS=2 or raise its CPU limit"),
+        (replace(QUIET, quota=0.5), "is limited to 0.5 cores", "set OMP_NUM_THREADS=1"),
         (replace(QUIET, governor="powersave"), "powersave", "cpupower frequency-set -g performance"),
         (replace(QUIET, nvidia_gpu=True), "built without CUDA", "install a CUDA build"),
         (replace(QUIET, cache_problem="/x cannot be written (No space)"), "/x cannot be written", "set XDG_CACHE_HOME"),
-        (replace(QUIET_GPU, throttled=("power brake",)), "slowed down already (power brake)", "let it cool down"),
+        (replace(QUIET_GPU, throttled=("power brake",)), "already throttled (power brake)", "let it cool down"),
         (replace(QUIET_GPU, other_gpu_processes=2), "2 other process(es) use cuda:0", "end them"),
         (replace(QUIET_GPU, mig=True), "MIG slice", "turn MIG off"),
     ],
@@ -116,7 +116,7 @@ def test_a_gpu_is_described_and_what_it_refuses_has_a_reason(monkeypatch: pytest
     assert here.last_level_cache_bytes == 50 << 20
     assert here.driver is None
     assert here.unavailable.items() >= {"driver": "no driver here", "other_processes": "in a container"}.items()
-    assert any("slowed down already (power brake)" in warning for warning in here.warnings)
+    assert any("already throttled (power brake)" in warning for warning in here.warnings)
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,8 +190,8 @@ def test_a_gpu_nvml_does_not_know(nvml: ctypes.CDLL) -> None:
     telemetry = Telemetry("00000000-0000-0000-0000-000000000000")
     seen = telemetry.snapshot()
     assert seen["unavailable"].keys() == FIGURES.keys()
-    assert set(seen["unavailable"].values()) == {"NVML knows no GPU with UUID 00000000-0000-0000-0000-000000000000"}
-    with pytest.raises(Refused, match="knows no GPU"):
+    assert set(seen["unavailable"].values()) == {"NVML finds no GPU with UUID 00000000-0000-0000-0000-000000000000"}
+    with pytest.raises(Refused, match="finds no GPU"):
         telemetry.ask("power_watts")
 
 
@@ -233,7 +233,7 @@ def test_a_machine_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
     monkeypatch.setattr(pynvml, "CDLL", missing)
     reason = Telemetry(UUID).snapshot(("power_watts",))["unavailable"]["power_watts"]
-    assert "libnvidia-ml.so.1 is not on this machine" in reason
+    assert "libnvidia-ml.so.1 was not found" in reason
 
 
 def test_a_machine_without_pynvml(monkeypatch: pytest.MonkeyPatch) -> None:

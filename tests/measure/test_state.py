@@ -16,7 +16,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "the default device": lambda: torch.set_default_device("meta"),
     "the number of threads": lambda: torch.set_num_threads(torch.get_num_threads() + 1),
     "grad mode": lambda: torch.set_grad_enabled(not torch.is_grad_enabled()),
-    "the precision of float32 products": lambda: torch.set_float32_matmul_precision("medium"),
+    "the float32 matmul precision": lambda: torch.set_float32_matmul_precision("medium"),
     "deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "autocast": lambda: torch.set_autocast_enabled("cpu", True),
     "flushing of denormal numbers": lambda: torch.set_flush_denormal(True),

@@ -37,8 +37,8 @@ WRITTEN: list[tuple[Any, str]] = [
 ]
 
 MISTAKES: list[tuple[Any, str]] = [
-    ("", "'' is not a pattern; there is full, window, strided, fixed, alternating"),
-    ("windw:256", "'windw:256' is not a pattern; there is full, window, strided, fixed, alternating"),
+    ("", "'' is not a pattern (choose from full, window, strided, fixed, alternating)"),
+    ("windw:256", "'windw:256' is not a pattern (choose from full, window, strided, fixed, alternating)"),
     ("window", "'window': write window:<window>"),
     ("window:", "'window:': write window:<window>"),
     ("window:-1", "'window:-1': write window:<window>"),
@@ -57,7 +57,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({"strided": {"window": 128}}, "strided needs window and stride: write {strided: {window: …, stride: …}}"),
     ({"window": {"width": 3}}, "window needs window: write {window: {window: …}}"),
     ({"full": 1}, "'full' is not a pattern with sizes; write it without braces"),
-    ({"windw": 1}, "'windw' is not a pattern with sizes; there is full, window"),
+    ({"windw": 1}, "'windw' is not a pattern with sizes; choose from full, window"),
     ({"window": 1, "strided": 2}, "is not a pattern; write full, {window: 256} or {strided:"),
     ({}, "{} is not a pattern; write full, {window: 256} or {strided:"),
     (256, "256 is not a pattern; write full, {window: 256} or {strided:"),

@@ -118,7 +118,7 @@ def test_rows_that_missed_the_target_by_different_widths_share_a_note() -> None:
         + [ok(attention("auto"), 1e-2, 7)]
     ).rows
     assert table(rows).notes == (
-        "interval wider than the ±0.01% asked (max_time): run with --rigorous or raise max_time",
+        "interval wider than the requested ±0.01% (max_time): run with --rigorous or raise max_time",
     )
 
 

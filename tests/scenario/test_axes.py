@@ -53,7 +53,7 @@ def test_values(axis: str, value: Any, canonical: object) -> None:
         ("causal", "true", "'true' is neither true nor false"),
         ("causal", 1, "1 is neither true nor false"),
         ("kernel", "fsat", "'fsat' is not a kernel of toy; did you mean 'fast'?"),
-        ("kernel", "zzz", "'zzz' is not a kernel of toy; there is: slow, fast, odd"),
+        ("kernel", "zzz", "'zzz' is not a kernel of toy; choose from slow, fast, odd"),
         ("kernel", None, "nothing is not a kernel of toy"),
         ("kernel", ["fast"], "['fast'] is not a kernel of toy"),
         ("dtype", "fp32", "did you mean 'float32'?"),
@@ -145,5 +145,5 @@ def test_any_value_is_canonical_or_told(axis: str, value: Any) -> None:
 @pytest.mark.parametrize(("old", "new"), [(old, new.split(",")[0]) for old, new in RENAMED.items()])
 def test_an_axis_that_was_renamed_is_told_by_its_new_name(loads: Loads, old: str, new: str) -> None:
     scenario = f"version: 1\nname: s\ncomponent: block\nphase: forward\nfixed: {{hidden: 64, heads: 4, {old}: pre}}\n"
-    with pytest.raises(ScenarioError, match=rf"5:\d+: '{old}' is called otherwise now: write {new}"):
+    with pytest.raises(ScenarioError, match=rf"5:\d+: '{old}' was renamed: write {new}"):
         loads(scenario)

@@ -62,7 +62,7 @@ def test_a_mistake_in_a_mode_shows_without_it(complains: Complains) -> None:
 
 
 def test_quick_and_rigorous_exclude_each_other(loads: Loads) -> None:
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="mutually exclusive"):
         loads(SCENARIO, quick=True, rigorous=True)
 
 

@@ -138,4 +138,4 @@ def test_two_suites_that_hold_each_other(tmp_path: Path) -> None:
 
 def test_a_suite_measures_nothing_of_its_own(suite: Path) -> None:
     suite.write_text(SUITE + "sweep: {seq_len: [1]}\n")
-    assert "5:1: 'sweep' has no place beside parts; write it in one of the parts" in refused(suite)
+    assert "5:1: 'sweep' cannot stand next to parts; write it in one of the parts" in refused(suite)

@@ -99,7 +99,7 @@ def test_set_and_select(loads: Loads, tmp_path: Path, monkeypatch: pytest.Monkey
         names(loads(SCENARIO), "kernel=./other.py:attend")
     with pytest.raises(ScenarioError, match=r"--set kernel=./kernls.py:attend: kernel: .*did you mean 'kernels.py'\?"):
         loads(plain, ["kernel=./kernls.py:attend"])
-    with pytest.raises(UsageError, match=r"one of your own is written ./file.py:function"):
+    with pytest.raises(UsageError, match=r"a custom kernel is written ./file.py:function"):
         names(loads(SCENARIO), "kernel=./kernels.py")
 
 
@@ -178,10 +178,10 @@ def test_a_folder_that_no_place_can_have(tmp_path: Path) -> None:
         ("./kernls.py:attend", "'./kernls.py:attend': there is no such file; did you mean 'kernels.py'?"),
         ("./sub/far.py:attend", "'./sub/far.py:attend': there is no such file; paths start at {folder}"),
         ("kernels:attend", None),
-        ("./kernels.py:atend", "kernels.py has no 'atend' at its top level; did you mean 'attend'?"),
+        ("./kernels.py:atend", "kernels.py has no 'atend' at top level; did you mean 'attend'?"),
         ("no_such_package.ops:f", "there is no package 'no_such_package', neither in {folder} nor installed"),
         ("./kernels.py", "'./kernels.py' is not a kernel of attention"),
-        ("./kernels.py:attend.inner", "one of your own is written ./file.py:function or package.module:function"),
+        ("./kernels.py:attend.inner", "a custom kernel is written ./file.py:function or package.module:function"),
         ("flsh", "'flsh' is not a kernel of attention; did you mean 'flash'?"),
     ],
 )
@@ -192,7 +192,7 @@ def test_mistakes(complains: Complains, loads: Loads, tmp_path: Path, kernel: st
     (line,) = complains(with_kernel(kernel))
     assert line.startswith(AT)
     assert said.format(folder=tmp_path) in line
-    assert ("one of your own is written" in line) == (kernel.startswith("./kernels.py") and "'atend'" not in said)
+    assert ("a custom kernel is written" in line) == (kernel.startswith("./kernels.py") and "'atend'" not in said)
 
 
 def test_a_module_that_is_a_file_beside_the_scenario(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_module_that_is_a_file_beside_the_scenario(tmp_path: Path) -> None:
         (b"\xff\xfe", "'./kernels.py:attend': "),
         (b"a\0b", "'./kernels.py:attend': "),
         (b"(" * 5000, "'./kernels.py:attend': "),
-        (b"", "kernels.py has no 'attend' at its top level"),
+        (b"", "kernels.py has no 'attend' at top level"),
     ],
 )
 def test_files_that_cannot_be_read(complains: Complains, kernels: Path, source: bytes, said: str) -> None:
@@ -237,7 +237,7 @@ component: kv
 fixed: {seq_len: 8, hidden: 8, heads: 2, head_dim: 4, vocab: 9}
 sweep: {method: [counted, ./kernels.py:attend]}
 """
-    assert complains(text) == ["5:27: method: './kernels.py:attend' is not a method of kv; there is: counted"]
+    assert complains(text) == ["5:27: method: './kernels.py:attend' is not a method of kv; choose from counted"]
 
 
 def test_names_at_the_top_level() -> None:

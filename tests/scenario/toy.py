@@ -56,7 +56,7 @@ TOY = Component(
         Axis("head_dim", "int", "width of a head", default=16),
         Axis("causal", "bool", "sees the past only", default=True),
         Axis("pattern", "pattern", "which keys are seen", default="full", parse=pattern, schema=PATTERN_SCHEMA),
-        Axis("kernel", "choice", "how it is computed"),
+        Axis("kernel", "choice", "implementation"),
     ),
     phases=("forward", "decode"),
     variant_axis="kernel",

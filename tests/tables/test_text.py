@@ -1,4 +1,4 @@
-"""Text: nothing is lost, nothing is wider than asked, and colour is there only where it is wanted."""
+"""Text: nothing is lost, nothing is wider than requested, and colour is there only where it is wanted."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from tbench.errors import Unsupported
 
 
 def causal_only(problem: AttentionProblem) -> str | None:
-    return None if problem.causal else "is causal only"
+    return None if problem.causal else "supports causal attention only"
 
 
 def causal_windows(problem: AttentionProblem) -> str | None:
     open_window = problem.pattern.reach is not None and not problem.causal
-    return "has windows only where attention is causal" if open_window else None
+    return "supports windows only with causal attention" if open_window else None
 
 
 def one_sequence(problem: AttentionProblem) -> str | None:
@@ -39,7 +39,7 @@ PACKAGE: dict[str, Any] = {
 
 
 @ATTENTION.variant(
-    "flash-attn-2", about="FlashAttention 2 of its own package", requires=(("flash_attn", "flash-attn"),), **PACKAGE
+    "flash-attn-2", about="FlashAttention 2 (flash-attn package)", requires=(("flash_attn", "flash-attn"),), **PACKAGE
 )
 def flash_attn_2(problem: AttentionProblem) -> Kernel:
     return windowed(problem, "flash_attn", "flash_attn_func")

@@ -12,14 +12,21 @@ from tbench.model.pattern import SCHEMA, parse
 from tbench.records import Value
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
-    Axis("seq_len", "int", "tokens of a sequence; in decode, tokens in the KV cache"),
+    Axis("batch", "int", "batch size", default=1),
+    Axis("seq_len", "int", "sequence length; in decode, tokens in the KV cache"),
     Axis("heads", "int", "query heads"),
-    Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
-    Axis("head_dim", "int", "size of a head"),
-    Axis("causal", "bool", "a query sees no later key", default=True),
-    Axis("pattern", "pattern", "which keys a query sees", default="full", parse=parse, schema=SCHEMA),
-    Axis("kernel", "choice", "how it is computed", default="auto"),
+    Axis("kv_heads", "int", "key/value heads: heads is MHA, 1 is MQA, in between is GQA"),
+    Axis("head_dim", "int", "head dimension"),
+    Axis("causal", "bool", "causal mask", default=True),
+    Axis(
+        "pattern",
+        "pattern",
+        "attention pattern: which keys a query attends to",
+        default="full",
+        parse=parse,
+        schema=SCHEMA,
+    ),
+    Axis("kernel", "choice", "implementation", default="auto"),
 )
 
 

@@ -58,7 +58,7 @@ def refuse_pattern(function: Callable[..., Any], problem: AttentionProblem, wind
     if isinstance(pattern, Full) or (isinstance(pattern, Window) and windows):
         return
     if isinstance(pattern, Window):
-        raise Unsupported(f"{told(function)} is not told of windows; give it window= (how many keys, None for all)")
+        raise Unsupported(f"{told(function)} takes no window=; add it (number of keys, None for all)")
     raise Unsupported(
-        f"a plain function is told of windows only, not of {pattern.name}; name a factory, which is given the problem"
+        f"a plain function supports windows only, not {pattern.name}; use a factory, which receives the problem"
     )

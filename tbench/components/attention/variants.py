@@ -38,17 +38,23 @@ def each_layer(*rules: Callable[[AttentionProblem], str | None]) -> Callable[[Ca
 
 def full_only(problem: AttentionProblem) -> str | None:
     return (
-        None if isinstance(problem.pattern, Full) else f"computes every pair; it has no pattern {problem.pattern.name}"
+        None
+        if isinstance(problem.pattern, Full)
+        else f"computes every pair; does not support pattern {problem.pattern.name}"
     )
 
 
 def window_only(problem: AttentionProblem) -> str | None:
-    return None if problem.pattern.reach is not None else f"is for windows; {problem.pattern.name} has no farthest key"
+    return (
+        None
+        if problem.pattern.reach is not None
+        else f"supports windows only; {problem.pattern.name} has no maximum distance"
+    )
 
 
 def full_or_window(problem: AttentionProblem) -> str | None:
     known = isinstance(problem.pattern, Full) or problem.pattern.reach is not None
-    return None if known else f"knows windows, not {problem.pattern.name}"
+    return None if known else f"supports windows, not {problem.pattern.name}"
 
 
 def half_on_cuda(problem: AttentionProblem) -> str | None:
@@ -71,7 +77,7 @@ def forward_on_cpu(problem: AttentionProblem) -> str | None:
 
 @ATTENTION.variant(
     "naive",
-    about="written out as in a textbook; all scores in memory",
+    about="unfused: all scores in memory",
     workspace=whole_scores,
 )
 def naive(problem: AttentionProblem) -> Kernel:
@@ -82,7 +88,7 @@ def naive(problem: AttentionProblem) -> Kernel:
 
 @ATTENTION.variant(
     "naive-compiled",
-    about="the textbook's lines through torch.compile",
+    about="naive through torch.compile",
     workspace=whole_scores,
     preload=COMPILER,
 )
@@ -94,7 +100,7 @@ def naive_compiled(problem: AttentionProblem) -> Kernel:
 
 @ATTENTION.variant(
     "math",
-    about="SDPA's own unfused fallback; repeats K and V for shared heads, computes halves in float32",
+    about="SDPA's unfused fallback; broadcasts shared K and V heads, computes half precision in float32",
     limits=each_layer(full_only),
     workspace=repeated_scores,
 )
@@ -158,7 +164,7 @@ def flex(problem: AttentionProblem) -> Kernel:
 
 @ATTENTION.variant(
     "chunked",
-    about="windows through gathered chunks of SDPA, with a backward everywhere",
+    about="windows as gathered chunks through SDPA; backward on every device",
     phases=("forward", "forward_backward"),  # a decode step with a window has a rolling cache and sees all of it
     limits=each_layer(window_only),
     workspace=chunks,
@@ -171,7 +177,7 @@ def chunked(problem: AttentionProblem) -> Kernel:
 
 @ATTENTION.variant(
     "masked",
-    about="full attention with the pattern as a dense mask: what sparsity is not",
+    about="dense mask over full attention: computes every pair, so no sparsity speed-up",
     workspace=dense_mask,
 )
 def masked(problem: AttentionProblem) -> Kernel:
@@ -182,7 +188,7 @@ def masked(problem: AttentionProblem) -> Kernel:
 
 @ATTENTION.variant(
     "varlen",
-    about="PyTorch's packed FlashAttention, which knows windows",
+    about="PyTorch's packed FlashAttention, with windows",
     devices=("cuda",),
     dtypes=HALF,
     layout="bnhd",
@@ -195,7 +201,7 @@ def varlen(problem: AttentionProblem) -> Kernel:
     return kernels.varlen(problem)
 
 
-@ATTENTION.variant("auto", about="the best of the above that can run; says which ran")
+@ATTENTION.variant("auto", about="the best of the above that can run; reports which")
 def auto(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.auto import choose
 

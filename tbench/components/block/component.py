@@ -17,21 +17,26 @@ CUSTOM = "custom"
 ENCODINGS = ("none", "learned", "sinusoidal", "rope")  # all but rope are outside the block
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
-    Axis("seq_len", "int", "tokens of a sequence; in decode, tokens in the KV cache"),
-    Axis("hidden", "int", "width of the model"),
+    Axis("batch", "int", "batch size", default=1),
+    Axis("seq_len", "int", "sequence length; in decode, tokens in the KV cache"),
+    Axis("hidden", "int", "model width"),
     Axis("heads", "int", "query heads"),
-    Axis("head_dim", "int", "size of a head [hidden / heads]"),
-    Axis("ffn_hidden", "int", "width inside the feed-forward layer [4 · hidden; with a gate about 2/3 of it]"),
-    Axis("design", "choice", "a step of the ladder, which sets the axes below", "2024", (*ladder.DESIGNS, CUSTOM)),
-    Axis("norm_position", "choice", "post-norm or pre-norm [as the design]", choices=CHOICES["norm_position"]),
-    Axis("norm", "choice", "normalisation [as the design]", choices=CHOICES["norm"]),
-    Axis("activation", "choice", "inside the feed-forward layer [as the design]", choices=CHOICES["activation"]),
-    Axis("kv_heads", "int", "key and value heads [as the design: all heads, or a quarter of them]"),
-    Axis("position_encoding", "choice", "rope turns q and k in the block [as the design]", choices=ENCODINGS),
-    Axis("rope_base", "int", "base of RoPE's frequencies", default=ROPE_BASE),
+    Axis("head_dim", "int", "head dimension [hidden / heads]"),
+    Axis("ffn_hidden", "int", "feed-forward width [4 · hidden; gated about 2/3 of that]"),
+    Axis("design", "choice", "step of the 2017–2024 ladder; sets the axes below", "2024", (*ladder.DESIGNS, CUSTOM)),
+    Axis("norm_position", "choice", "pre-norm or post-norm [from design]", choices=CHOICES["norm_position"]),
+    Axis("norm", "choice", "normalisation [from design]", choices=CHOICES["norm"]),
+    Axis("activation", "choice", "feed-forward activation [from design]", choices=CHOICES["activation"]),
+    Axis("kv_heads", "int", "key/value heads [from design: all heads, or a quarter]"),
+    Axis(
+        "position_encoding",
+        "choice",
+        "position encoding; rope rotates q and k in the block [from design]",
+        choices=ENCODINGS,
+    ),
+    Axis("rope_base", "int", "RoPE base frequency", default=ROPE_BASE),
     Axis("bias", "choice", "which matrices have a bias", default="none", choices=CHOICES["bias"]),
-    Axis("kernel", "choice", "how attention is computed [as the design]"),
+    Axis("kernel", "choice", "attention implementation [from design]"),
 )
 
 
@@ -77,7 +82,7 @@ def own(place: str, block: BlockProblem) -> Kernel:
 
 BLOCK = Component(
     name="block",
-    about="a whole layer: attention, feed-forward, norms, residuals; from 2017's to 2024's",
+    about="a whole layer: attention, feed-forward, norms, residuals; 2017 to 2024",
     axes=AXES,
     phases=("forward", "forward_backward", "decode"),
     variant_axis="kernel",

@@ -15,7 +15,7 @@ def as_attention(case: Case) -> str | None:
     return ATTENTION.unsupported(BlockProblem(case).attention_case())
 
 
-@BLOCK.variant("naive", about="attention as in a textbook, all scores in memory", limits=as_attention)
+@BLOCK.variant("naive", about="unfused attention, all scores in memory", limits=as_attention)
 def naive(block: BlockProblem) -> Kernel:
     return attention(block)
 

@@ -12,12 +12,12 @@ from tbench.model.config import CHOICES, GATED, matched_width
 from tbench.records import Value
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
-    Axis("seq_len", "int", "tokens of a sequence"),
-    Axis("hidden", "int", "size of a token's vector"),
-    Axis("activation", "choice", "what lies between the products", default="swiglu", choices=CHOICES["activation"]),
-    Axis("ffn_hidden", "int", "width inside [4 · hidden; with a gate about 2/3 of it, for equally many parameters]"),
-    Axis("kernel", "choice", "how it is computed", default="default"),
+    Axis("batch", "int", "batch size", default=1),
+    Axis("seq_len", "int", "sequence length"),
+    Axis("hidden", "int", "model width"),
+    Axis("activation", "choice", "activation", default="swiglu", choices=CHOICES["activation"]),
+    Axis("ffn_hidden", "int", "feed-forward width [4 · hidden; gated about 2/3 of that, for equal parameters]"),
+    Axis("kernel", "choice", "implementation", default="default"),
 )
 
 

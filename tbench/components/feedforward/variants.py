@@ -15,7 +15,7 @@ def gated_only(case: Case) -> str | None:
     return None if FeedForward(case).gated else f"fuses a gate with its product; {case['activation']} has no gate"
 
 
-@FEEDFORWARD.variant("default", about="PyTorch's operations one after the other", workspace=workspace.eager)
+@FEEDFORWARD.variant("default", about="PyTorch operations, unfused", workspace=workspace.eager)
 def default(layer: FeedForward) -> Kernel:
     from tbench.components.feedforward import kernels
 
@@ -23,7 +23,7 @@ def default(layer: FeedForward) -> Kernel:
 
 
 @FEEDFORWARD.variant(
-    "compiled", about="the same lines through torch.compile", workspace=workspace.compiled, preload=COMPILER
+    "compiled", about="the same code through torch.compile", workspace=workspace.compiled, preload=COMPILER
 )
 def compiled(layer: FeedForward) -> Kernel:
     from tbench.components import compiling

@@ -15,23 +15,29 @@ from tbench.model.config import CHOICES, uneven
 from tbench.records import Case, Value
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
+    Axis("batch", "int", "batch size", default=1),
     Axis("seq_len", "int", "tokens in the KV cache"),
     Axis("layers", "int", "layers of the model", default=1),
-    Axis("hidden", "int", "width of the model"),
+    Axis("hidden", "int", "model width"),
     Axis("heads", "int", "query heads"),
-    Axis("kv_heads", "int", "key and value heads; heads of them is MHA, 1 is MQA, between them GQA"),
-    Axis("head_dim", "int", "size of a head"),
-    Axis("ffn_hidden", "int", "width inside the feed-forward layer", default=None),
-    Axis("activation", "choice", "a gated one has a third matrix", "swiglu", CHOICES["activation"]),
+    Axis("kv_heads", "int", "key/value heads: heads is MHA, 1 is MQA, in between is GQA"),
+    Axis("head_dim", "int", "head dimension"),
+    Axis("ffn_hidden", "int", "feed-forward width", default=None),
+    Axis("activation", "choice", "activation; gated ones have a third matrix", "swiglu", CHOICES["activation"]),
     Axis("norm", "choice", "normalisation", "rmsnorm", CHOICES["norm"]),
     Axis("bias", "choice", "which matrices have a bias", "none", CHOICES["bias"]),
-    Axis("position_encoding", "choice", "a learned one is a table", "rope", CHOICES["position_encoding"]),
-    Axis("max_positions", "int", "rows of a learned table", default=1),
-    Axis("tied_embeddings", "bool", "the output matrix is the embedding", default=False),
+    Axis(
+        "position_encoding",
+        "choice",
+        "position encoding; a learned one is a table",
+        "rope",
+        CHOICES["position_encoding"],
+    ),
+    Axis("max_positions", "int", "rows of a learned position table", default=1),
+    Axis("tied_embeddings", "bool", "output and embedding share one matrix", default=False),
     Axis("cache", "cache", "what the KV cache keeps: full, or rolling:N", "full", parse=cache, schema=SCHEMA),
-    Axis("vocab", "int", "tokens known to the model"),
-    Axis("method", "choice", "how the figures are had", default="counted"),
+    Axis("vocab", "int", "vocabulary size"),
+    Axis("method", "choice", "how figures are obtained", default="counted"),
 )
 
 
@@ -57,7 +63,7 @@ KV = Component(
 )
 
 
-@KV.variant("counted", about="parameters by their shapes, and the bytes of a cache")
+@KV.variant("counted", about="counts parameters and cache bytes from shapes")
 def counted(case: Case, seed: int) -> Mapping[str, Any]:
     from tbench.components.kv.counting import count
 

@@ -12,7 +12,7 @@ def cache(value: Any) -> str:
     """`full`, or `rolling:4096` for a cache that keeps the last 4096 tokens. Raises ValueError."""
     if isinstance(value, str) and (value == "full" or kept(value)):
         return value
-    raise ValueError(f"{value!r} is no cache; write full, or rolling:4096 to keep the last 4096 tokens")
+    raise ValueError(f"{value!r} is not a cache; write full, or rolling:4096 to keep the last 4096 tokens")
 
 
 def kept(text: str) -> int | None:

@@ -11,11 +11,11 @@ from tbench.components.registry import Axis, Component, Kernel, Variant, beside
 from tbench.records import Value
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
-    Axis("seq_len", "int", "tokens of a sequence"),
-    Axis("hidden", "int", "size of a token's vector"),
-    Axis("norm", "choice", "what is divided by what", default="rmsnorm", choices=("layernorm", "rmsnorm")),
-    Axis("kernel", "choice", "how it is computed", default="default"),
+    Axis("batch", "int", "batch size", default=1),
+    Axis("seq_len", "int", "sequence length"),
+    Axis("hidden", "int", "model width"),
+    Axis("norm", "choice", "normalisation", default="rmsnorm", choices=("layernorm", "rmsnorm")),
+    Axis("kernel", "choice", "implementation", default="default"),
 )
 
 

@@ -10,7 +10,7 @@ from tbench.components.registry import Kernel
 from tbench.model.config import NORM_EPSILON as EPSILON
 
 
-@NORM.variant("naive", about="the equation written out, several operations", workspace=formulas.written_out)
+@NORM.variant("naive", about="unfused: several PyTorch operations", workspace=formulas.written_out)
 def naive(norm: Norm) -> Kernel:
     from tbench.components.norm import kernels
 
@@ -19,7 +19,7 @@ def naive(norm: Norm) -> Kernel:
 
 @NORM.variant(
     "default",
-    about="what PyTorch gives: F.layer_norm, F.rms_norm (one operation on CUDA, six on a CPU)",
+    about="PyTorch built-ins: F.layer_norm, F.rms_norm (one operation on CUDA; rms_norm is six on a CPU)",
     workspace=formulas.framework,
 )
 def default(norm: Norm) -> Kernel:
@@ -28,7 +28,7 @@ def default(norm: Norm) -> Kernel:
     return kernels.framework_layernorm if norm.layernorm else kernels.framework_rmsnorm
 
 
-@NORM.variant("compiled", about="naive's lines through torch.compile", workspace=formulas.fused, preload=COMPILER)
+@NORM.variant("compiled", about="naive through torch.compile", workspace=formulas.fused, preload=COMPILER)
 def compiled(norm: Norm) -> Kernel:
     from tbench.components import compiling
 

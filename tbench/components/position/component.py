@@ -12,13 +12,13 @@ from tbench.model.config import uneven
 from tbench.records import Value
 
 AXES = (
-    Axis("batch", "int", "sequences side by side", default=1),
-    Axis("seq_len", "int", "tokens of a sequence"),
+    Axis("batch", "int", "batch size", default=1),
+    Axis("seq_len", "int", "sequence length"),
     Axis("heads", "int", "query heads"),
-    Axis("kv_heads", "int", "key heads, which RoPE turns too; heads of them unless given"),
-    Axis("head_dim", "int", "size of a head; a token's vector has heads · head_dim numbers"),
-    Axis("encoding", "choice", "how positions come in", default="rope", choices=ENCODINGS),
-    Axis("kernel", "choice", "how it is computed", default="default"),
+    Axis("kv_heads", "int", "key heads, also rotated by RoPE [heads]"),
+    Axis("head_dim", "int", "head dimension; the model width is heads · head_dim"),
+    Axis("encoding", "choice", "position encoding", default="rope", choices=ENCODINGS),
+    Axis("kernel", "choice", "implementation", default="default"),
 )
 
 TENSORS = {  # what each encoding works on
@@ -55,7 +55,7 @@ def own(place: str, position: Position) -> Kernel:
 
 POSITION = Component(
     name="position",
-    about="what telling attention the positions costs: once a model (learned, sinusoidal), or in every layer",
+    about="cost of position encoding: once per model (learned, sinusoidal) or in every layer",
     axes=AXES,
     phases=("forward", "forward_backward"),
     variant_axis="kernel",

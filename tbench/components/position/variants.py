@@ -15,10 +15,10 @@ def something(case: Case) -> str | None:
 
 
 def rotary(case: Case) -> str | None:
-    return None if Position(case).rotary else f"is for rope; {case['encoding']} turns nothing"
+    return None if Position(case).rotary else f"is for rope; {case['encoding']} rotates nothing"
 
 
-@POSITION.variant("default", about="PyTorch's operations one after the other", workspace=workspace.eager)
+@POSITION.variant("default", about="PyTorch operations, unfused", workspace=workspace.eager)
 def default(position: Position) -> Kernel:
     from tbench.components.position import kernels
 
@@ -27,7 +27,7 @@ def default(position: Position) -> Kernel:
 
 @POSITION.variant(
     "compiled",
-    about="the same lines through torch.compile",
+    about="the same code through torch.compile",
     limits=something,
     workspace=workspace.compiled,
     preload=COMPILER,
@@ -40,7 +40,7 @@ def compiled(position: Position) -> Kernel:
 
 @POSITION.variant(
     "liger",
-    about="Liger's fused Triton kernel for q and k, which turns them in place",
+    about="Liger's fused Triton kernel for q and k, in place",
     devices=("cuda",),
     requires=(("liger_kernel", "liger-kernel"), ("triton", "triton")),
     limits=rotary,
@@ -50,5 +50,5 @@ def liger(position: Position) -> Kernel:
     from tbench.components.liger import function
     from tbench.components.position import kernels
 
-    position.notes.append("writes over q and k")
+    position.notes.append("overwrites q and k")
     return kernels.rope_of(function("liger_rope"), position)
