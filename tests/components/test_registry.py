@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import tbench
+from tbench.catalog import COMPONENTS
 from tbench.components.attention import ATTENTION
 from tbench.components.registry import Component, Variant, installed
 from tbench.errors import Unsupported
@@ -165,3 +167,43 @@ def test_a_factory_may_refuse(registered: dict[str, Variant]) -> None:
 def test_the_page_names_every_variant() -> None:
     table = set(re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE, flags=re.MULTILINE))
     assert set(ATTENTION.variants) <= table
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"about": " "}, "about` says in a sentence"),
+        ({"devices": ("gpu",)}, r"devices is \('gpu',\); give a tuple of cpu, cuda"),
+        ({"devices": ()}, "devices is"),
+        ({"phases": ("backward",)}, "phases is .*; give a tuple of forward, decode"),
+        ({"dtypes": "float32"}, "dtypes is 'float32'; give a tuple of float32, bfloat16, float16"),
+        ({"requires": ("triton",)}, "requires is .*; give pairs"),
+    ],
+)
+def test_a_declaration_that_no_case_could_fit_is_refused(declared: dict[str, Any], said: str) -> None:
+    component = toy()
+    with pytest.raises(ValueError, match=said):
+        component.variant("two", **{"about": "another", **declared})(lambda problem: None)
+    assert list(component.variants) == ["one"]
+
+
+def test_a_name_that_reads_as_a_kernels_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="a name without a colon"):
+        toy().variant("mine.ops:attend", about="another")(lambda problem: None)
+
+
+def test_what_is_no_field_of_a_variant_is_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        toy().variant("two", about="another", colour="red")(lambda problem: None)
+
+
+def test_a_variant_is_registered_from_the_public_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMPONENTS, "toy", toy())
+    tbench.register("toy", "two", about="another", dtypes=("float32",))(lambda problem: None)
+    assert tbench.Case("toy", "forward", "cpu", "float32", (("kernel", "two"),)).id.endswith("kernel=two")
+    assert COMPONENTS["toy"].variants["two"].dtypes == ("float32",)
+
+
+@pytest.mark.parametrize("name", [name for name in tbench.__all__ if not name.startswith("_")])
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    assert (getattr(tbench, name).__doc__ or "").strip()
