@@ -72,7 +72,7 @@ def children_of(pid: int) -> list[str]:
 
 def test_a_component_is_timed_or_an_experiment() -> None:
     given = {**vars(experiment.COMPONENT), "experiment": False}
-    with pytest.raises(ValueError, match="give work and workload, or say that it is an experiment"):
+    with pytest.raises(ValueError, match="give work and build, or say that it is an experiment"):
         Component(**given)
 
 
