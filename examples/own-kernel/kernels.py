@@ -1,4 +1,4 @@
-"""Two kernels of one's own, in plain PyTorch."""
+"""Two custom kernels in plain PyTorch."""
 
 from __future__ import annotations
 

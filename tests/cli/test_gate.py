@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,7 +191,7 @@ def test_nobody_who_listens_is_no_reason_to_be_green(repository: Path) -> None:
     assert done.returncode == 4
     result = json.loads((repository / "out/gate.json").read_text())["result"]
     assert result["exit_code"] == 4
-    assert "float64 oracle" in result["outcomes"][0]["reason"]
+    assert "float64 reference" in result["outcomes"][0]["reason"]
     assert "BROKEN" in (repository / "a.xml").read_text()
 
 
@@ -240,12 +238,7 @@ def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     assert exit_code(["baseline", "list"]) == 0
     listed = capsys.readouterr().out
     assert "first" in listed
-    assert "current" in listed.splitlines()[-1]
-
-    def measured_again(asked: Options, folder: Path, say: Callable[[str], None]) -> Run:
-        return Run.read(shutil.copytree(kept, folder))
-
-    monkeypatch.setattr(stored, "measure", measured_again)  # as it was for the baseline, to the last sample
+    assert "current" in listed.split("─")[-1]  # in the row, however wide the table is
     code = exit_code(["gate", "scenario.yaml", "--baseline", "current", "-o", "today", "--device", "cpu"])
     printed = capsys.readouterr()
     assert code in (0, 3), printed.err  # two processes may be too few to tell

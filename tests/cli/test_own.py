@@ -123,7 +123,7 @@ def test_list_shows_what_packages_offer_and_what_is_left_out(installed: dict[str
     assert any("atention.fast: no component 'atention' accepts kernels" in line for line in said)
     assert any("kv.fast: no component 'kv' accepts kernels" in line for line in said)
     assert any("its name is not component.kernel" in line for line in said)
-    assert any("offers attention.fast too" in line for line in said)
+    assert any("also provides attention.fast" in line for line in said)
     assert len(said) == 6
 
 

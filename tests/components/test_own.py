@@ -137,7 +137,7 @@ def test_the_documented_factory_is_right(home: Path) -> None:
     (text,) = re.findall(r"```py\n(.*?)```", PAGE, flags=re.DOTALL)
     put(home / "page.py", text)
     assert checked(attention("./page.py:compiled", pattern="window:7")).passed
-    with pytest.raises(Unsupported, match="wants a KV head"):
+    with pytest.raises(Unsupported, match="needs one KV head"):
         checked(attention("./page.py:compiled", kv_heads=2))
 
 

@@ -53,7 +53,7 @@ def broadcast(q, k, v, causal):
         ("three", r"./broken.py:three: three\(q, k, v, mask\) takes neither causal= nor is_causal="),
         ("attention", "./broken.py:attention: this is an int, and a function is needed"),
         ("thre", r"broken.py has no 'thre'; did you mean 'three'\?"),
-        ("nothing", r"nothing\(problem\) was called as a factory (one required argument) and returned None"),
+        ("nothing", r"nothing\(problem\) was called as a factory \(one required argument\) and returned None"),
         ("misfit", r"needs_more\(q, k, v, bias\) cannot be called as needs_more\(q, k, v\): missing a required"),
     ],
 )

@@ -261,13 +261,13 @@ def test_processes_that_are_numbered_otherwise_tell_nothing(nvml: ctypes.CDLL) -
     nvml.fake_process(1, 9000)
     refused = Telemetry(UUID).snapshot(("process_bytes", "other_processes"))["unavailable"]
     assert refused.keys() == {"process_bytes", "other_processes"}
-    assert all("in a container" in reason for reason in refused.values())
+    assert all("inside a container" in reason for reason in refused.values())
 
 
 @compiled
 def test_a_process_whose_memory_is_not_told(nvml: ctypes.CDLL) -> None:
     nvml.fake_process(os.getpid(), 0xFFFFFFFF)
-    assert "does not tell" in Telemetry(UUID).snapshot(("process_bytes",))["unavailable"]["process_bytes"]
+    assert "does not report" in Telemetry(UUID).snapshot(("process_bytes",))["unavailable"]["process_bytes"]
 
 
 @compiled

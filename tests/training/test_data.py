@@ -53,7 +53,7 @@ def test_what_rates_are_chosen_with_is_not_what_arms_are_judged_with() -> None:
 
 
 def test_an_unknown_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is topics and library"):
+    with pytest.raises(ValueError, match=r"is not a text \(choose from topics, library\)"):
         text("wikipedia")
 
 
