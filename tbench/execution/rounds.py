@@ -246,9 +246,8 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None = None) -> None:
 
 
 def expected(draft: Draft) -> float | None:
-    """Seconds of a call (of all its layers) as the rounds so far have it."""
-    seconds = [sum(turn.seconds) / len(turn.seconds) * turn.calls for turn in draft.turns]
-    return min(seconds, default=None)
+    """Seconds of a call, per layer, as the rounds so far have it."""
+    return min((sum(turn.seconds) / len(turn.seconds) for turn in draft.turns), default=None)
 
 
 def result(draft: Draft) -> Measurement:

@@ -111,8 +111,8 @@ class Session:
         """Build the workload, check it on fresh data (first round), find the batch size and warm up.
 
         `room`: bytes for sets of inputs beyond the first. `crowded`: memory that is only kept for later calls is given
-        back between turns, for the processes beside this one need it. `expected`: seconds of a call as other processes
-        have timed it; what is slow need not be called to find that out.
+        back between turns, for the processes beside this one need it. `expected`: seconds of a call, per layer, as
+        other processes have timed it; what is slow need not be called to find that out.
         """
         from tbench.measure import allocator, device, sampler, state
 
@@ -150,8 +150,8 @@ class Session:
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
         with self.spending("warmup"):
             began = time.perf_counter()
-            slow = SLOW * sampling.turn_time
-            known = expected is not None and expected >= slow
+            slow = max(SLOW * sampling.turn_time, self.device.sample_seconds)
+            known = expected is not None and expected * self.workload.layers >= slow
             self.calls = 1 if known else sampler.calibrate(self.device, self.ring, sampling)
             spent = time.perf_counter() - began
             self.slow = known or (self.calls == 1 and spent >= slow)

@@ -31,7 +31,7 @@ SPELLINGS = {
 }
 
 
-# Names that axes had before, and what to write now.
+# Names that axes had before, and what to write now: an axis first.
 RENAMED = {
     "placement": "norm_position",
     "position": "position_encoding",
@@ -43,8 +43,10 @@ RENAMED = {
 
 def unknown_axis(name: object, known: Iterable[str]) -> str:
     """What is wrong with an axis that a component does not have, and what to write instead."""
-    if name in RENAMED:
-        return f"{shown(name)} was renamed: write {RENAMED[str(name)]}"
+    known = tuple(known)
+    new = RENAMED.get(name, "") if isinstance(name, str) else ""
+    if re.split("[,:]", new)[0] in known:
+        return f"{shown(name)} was renamed: write {new}"
     return f"unknown axis {shown(name)}{did_you_mean(name, known)}"
 
 
@@ -199,4 +201,7 @@ def resolve(component: Component, given: Mapping[str, Value]) -> dict[str, Value
     missing = [name for name in names if complete.get(name) is None]
     if missing:
         raise Missing(missing)
+    for name in names:  # a design that the model's switches are not, say
+        if model is not None and name in given and complete[name] != given[name]:
+            raise Impossible(name, f"{model} sets what {name}={given[name]} would set differently; write one of them")
     return {name: complete[name] for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ def test_measured_like_any_other(executor: LocalExecutor, here: Path) -> None:
     assert mine.memory is not None
     assert mine.memory.peak_bytes
     assert "differs from the float64 reference" in wrong.reason
+
+
+def test_short_turns_do_not_make_a_fast_call_a_slow_one(executor: LocalExecutor) -> None:
+    short, most = replace(FAST, turn_time=1e-5, warmup=0.05), 0
+    prepare = {"sampling": short, "seed": 1, "memory_limit": None, "first": False, "expected": 1e-4}
+    for _ in range(3):  # a disturbance may pass for a slow call
+        worker = executor.start(attention("flash"))
+        worker.ask("prepare", 60, case=attention("flash"), **prepare)
+        most = max(most, worker.ask("turn", 60, round=0, turn=0, seconds=1e-5).calls)
+        worker.close()
+    assert most > 1
 
 
 @pytest.mark.parametrize(

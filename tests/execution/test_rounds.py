@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tbench.analysis.stopping import looks
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.plan import Group
-from tbench.execution.rounds import derived_seed, measure_group, sampled_seconds
-from tbench.records import Case, Measurement, Sampling
+from tbench.execution.rounds import derived_seed, expected, measure_group, sampled_seconds
+from tbench.records import Case, Measurement, Sampling, Turn
 from tests.execution.fakes import FakeExecutor, case, draft
 
 QUICK = Sampling(
@@ -51,6 +51,13 @@ def test_what_is_known_of_a_call_is_told_to_the_next_process() -> None:
     measure("ab", executor)
     assert executor.expected[:2] == [("a", None), ("b", None)]
     assert executor.expected[2:4] == [("a", pytest.approx(2.0)), ("b", pytest.approx(0.001))]
+
+
+def test_a_sample_of_many_calls_is_not_told_as_one_call() -> None:
+    many = draft(case("a"))
+    turns = (Turn(0, 0, 500, (2e-4, 4e-4)), Turn(0, 1, 900, (4e-4,)))
+    many.measurement = Measurement(many.case, "ok", turns=turns, error=0.0, error_limit=1e-4)
+    assert expected(many) == pytest.approx(3e-4)
 
 
 def test_every_round_is_a_fresh_process_checked_again_and_only_the_first_is_weighed() -> None:

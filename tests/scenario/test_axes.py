@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbench.components.block import BLOCK
 from tbench.components.registry import Impossible
 from tbench.errors import ScenarioError
 from tbench.scenario.axes import RENAMED, Missing, axis_fields, kv_heads, resolve
@@ -147,3 +148,17 @@ def test_an_axis_that_was_renamed_is_told_by_its_new_name(loads: Loads, old: str
     scenario = f"version: 1\nname: s\ncomponent: block\nphase: forward\nfixed: {{hidden: 64, heads: 4, {old}: pre}}\n"
     with pytest.raises(ScenarioError, match=rf"5:\d+: '{old}' was renamed: write {new}"):
         loads(scenario)
+
+
+def test_an_old_name_is_not_told_where_the_new_one_is_unknown_too(loads: Loads) -> None:
+    scenario = "version: 1\nname: s\ncomponent: position\nphase: forward\nfixed: {heads: 4, position: rope}\n"
+    with pytest.raises(ScenarioError, match=r"5:\d+: unknown axis 'position'.*encoding"):
+        loads(scenario)
+
+
+def test_a_design_does_not_yield_to_a_model_in_silence() -> None:
+    sizes = {"seq_len": 8, "model": "llama-3-8b"}
+    assert resolve(BLOCK, {**sizes, "design": "2024"})["norm_position"] == "pre"
+    with pytest.raises(Impossible, match="llama-3-8b sets what design=2017 would set differently") as impossible:
+        resolve(BLOCK, {**sizes, "design": "2017"})
+    assert impossible.value.axis == "design"
