@@ -157,7 +157,7 @@ def test_an_old_name_is_not_told_where_the_new_one_is_unknown_too(loads: Loads) 
 
 
 def test_a_design_does_not_yield_to_a_model_in_silence() -> None:
-    sizes = {"seq_len": 8, "model": "llama-3-8b"}
+    sizes: dict[str, Any] = {"seq_len": 8, "model": "llama-3-8b"}
     assert resolve(BLOCK, {**sizes, "design": "2024"})["norm_position"] == "pre"
     with pytest.raises(Impossible, match="llama-3-8b sets what design=2017 would set differently") as impossible:
         resolve(BLOCK, {**sizes, "design": "2017"})
