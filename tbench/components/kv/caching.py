@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-SCHEMA = {"type": "string", "pattern": r"^(full|rolling:\d+)$", "examples": ["full", "rolling:4096"]}
+SCHEMA = {"type": "string", "pattern": r"^(full|rolling:[1-9]\d{0,8})$", "examples": ["full", "rolling:4096"]}
 
 
 def cache(value: Any) -> str:
