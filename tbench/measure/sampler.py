@@ -134,7 +134,8 @@ def take_turn(
 
     `judge` has one more sample taken, the same as the others in everything a call can see, after it has given the set
     that its last call will use new contents; what that call gives is compared before the next call is made, which may
-    write over it. Of `slow` calls, which alone take as long as a visit, the first sample is the one, and is kept.
+    write over it. Of `slow` calls, which alone take as long as a visit of a tenth of a second, the first sample is the
+    one; it is kept by the same rules as any other.
 
     `settles`: the allocator keeps what is freed. As long as it still has to take fresh memory, which depends on where
     small blocks happen to lie, a call is warming up: two samples of a visit at most are not kept for that.

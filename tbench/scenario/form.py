@@ -1,6 +1,6 @@
 """What may stand where in a scenario file: pydantic models made from a component's axes, and what they refuse.
 
-The models give the JSON Schema too. Pydantic's errors are told in the words of whoever wrote the file.
+The models also give the JSON Schema. Pydantic's errors are reworded for whoever wrote the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Axes as older versions named them, in run folders that they wrote. The only place that knows the old names.
 
     block         inner (width of an ungated layer) → ffn_hidden as built; placement → norm_position;
-                  position → position_encoding; rope_base and bias, which were always the same, are told
+                  position → position_encoding; rope_base and bias, which never varied, are added
     feedforward   width: matched → ffn_hidden as built; width: same stays, since `relu` was measured with both
     kv            ffn_matrices: 3 → activation: swiglu, 2 → gelu; norms and biases were not counted
 

@@ -1,4 +1,4 @@
-"""Mistakes in the data are told with file, line, column and what to write."""
+"""A mistake in the data is reported with file, line, column and the remedy."""
 
 from __future__ import annotations
 
