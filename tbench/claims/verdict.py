@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tbench.analysis.statistics import Interval, t_quantile
@@ -71,6 +71,11 @@ class Estimate:
     @staticmethod
     def whether(so: bool) -> Estimate:
         return Estimate(float(so), float(so), float(so), 1, "truth")
+
+    def times(self, factor: float) -> Estimate:
+        """The same in another unit, `factor` > 0."""
+        low, high = (None if end is None else end * factor for end in (self.low, self.high))
+        return replace(self, value=self.value * factor, low=low, high=high)
 
     @staticmethod
     def of(found: Interval) -> Estimate:

@@ -102,8 +102,7 @@ def prepared(
     """Hold everything needed to measure `scenario`; `alone`: the device too, waiting for other runs to end."""
     if executor_name not in EXECUTORS:
         raise UsageError(f"unknown executor {executor_name!r} (choose from {', '.join(EXECUTORS)})")
-    parts = scenario.parts or (scenario,)
-    with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
+    with EXECUTORS[executor_name](modules=preloaded([scenario]), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
         # While torch is being imported; refuses a selection that leaves nothing, over all parts.
@@ -130,9 +129,13 @@ def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Ex
     return At(executor, scenario.folder) if own else executor
 
 
-def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
-    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
+def preloaded(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker.
+
+    On whichever device: that is only known once torch is there.
+    """
     wanted: dict[str, None] = {}
+    parts = (part for scenario in scenarios for part in scenario.anywhere())
     for case in (point.on("cpu") for part in parts for point in part.points):
         wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
         if case.phase == "forward_backward":
@@ -159,7 +162,7 @@ def run(
     """
     with prepared(scenario, device, select, executor_name, listener.warn, alone) as (ready, executor):
         header = {
-            "scenario": scenario.to_dict(),
+            "scenario": scenario.on(ready.device).to_dict(),
             "environment": ready.environment.to_dict(),
             "device": ready.device,
             "select": list(select),
