@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
@@ -112,7 +112,7 @@ class Regime:
     no baseline is needed. `replicates`: axes whose values are repetitions of the same thing (seeds). `best_of`: of
     tested cases that differ in this axis only, the fastest counts. `along`: the axis to tell results by ("from 1K
     up"). `of`: which figure. `at`: multiples of the trained length. `headline`: the claim stands or falls with it.
-    `tell`: it does not, but is told beside the verdict.
+    `tell`: it does not, but is told beside the verdict. `short`: its name in the headline table.
     """
 
     name: Words
@@ -129,21 +129,30 @@ class Regime:
     of: str | None = None
     at: tuple[float, ...] = ()
     scenario: str = ""
+    short: Words | None = None
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper reports. Only figures marked V are ever printed beside a verdict."""
+    """What a paper reports. Only figures marked V are ever printed beside a verdict.
+
+    `short`: the figure as it stands in the headline table, in the unit of `measure`, or of any measure of the claim.
+    """
 
     figure: str
     source: str
     mark: Mark
     hardware: str
+    short: str | None = None
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it."""
+    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it.
+
+    `own`: the point that the claim itself names, by axis; the headline is about it alone.
+    """
 
     id: str
     row: str
@@ -155,11 +164,25 @@ class Claim:
     regimes: tuple[Regime, ...]
     published: tuple[Published, ...] = ()
     remark: Words | None = None
+    own: Selector = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One line of the headline table: the part of a claim that has this `measure`, or all of it. `change`: what took
+    the place of what; `claimed`: the benefit in a word; `figure`: words around a figure without a unit, at `{}`."""
+
+    claim: str
+    change: Words
+    claimed: Words
+    measure: Measure | None = None
+    figure: Words | None = None
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of the article's table; `judged_by`: the claims that its benefit consists of."""
+    """A row of the article's table; `judged_by`: the claims that its benefit consists of. `short` and `promises`: its
+    name and its lines in the headline table."""
 
     id: str
     component: Words
@@ -167,6 +190,8 @@ class TableRow:
     improved: Words
     benefit: Words
     judged_by: tuple[str, ...]
+    short: Words
+    promises: tuple[Promise, ...]
 
 
 @dataclass(frozen=True)

@@ -247,8 +247,12 @@ def test_a_suite_prints_the_table_and_judges_the_claims_once(
     out = capsys.readouterr().out
     assert len(judged) == 1
     assert (tmp_path / "run" / "table.md").exists()
+    assert len(out.splitlines()) <= 60 and "report: " in out
+    assert "Two kernels, small" not in out  # the part, case by case
     assert exit_code(["table", str(tmp_path / "run")]) == 0
-    assert out.endswith(capsys.readouterr().out)
+    assert out.startswith(capsys.readouterr().out)
+    assert exit_code(["report", str(tmp_path / "run")]) == 0
+    assert "Two kernels, small" in capsys.readouterr().out
 
 
 def test_a_failing_case_is_a_row_and_exit_code_4(
