@@ -109,7 +109,7 @@ class Repository:
 
     def _remove(self, folder: Path) -> None:
         """Folder and registration of a worktree, however far it came."""
-        git(self.root, "worktree", "remove", "--force", str(folder))
+        git(self.root, "worktree", "remove", "--force", "--force", str(folder))  # one that was not filled is locked
         shutil.rmtree(folder, ignore_errors=True)
         git(self.root, "worktree", "prune", "--expire=now")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from tbench.comparison.model import Verdict
 from tbench.gate.outcome import FAILING, Outcome, Result
@@ -81,29 +82,24 @@ def markdown(result: Result, limit: int | None = None) -> str:
 
     `limit`: in bytes. Where not all cases fit, the worst come first, and it is said where the others are.
     """
-    whole = _markdown(result, result.outcomes)
+    whole = _markdown(result, pipe_table(table(result.outcomes)))
     if limit is None or len(whole.encode()) <= limit:
         return whole
-    ordered = worst_first(result.outcomes)
-    few, many = 0, len(ordered)  # as many as fit, by bisection
-    while few < many:
-        middle = (few + many + 1) // 2
-        few, many = (middle, many) if len(_markdown(result, ordered[:middle]).encode()) <= limit else (few, middle - 1)
-    return _markdown(result, ordered[:few])
+    heading, rule, *rows = pipe_table(table(worst_first(result.outcomes))).splitlines()
+    room = limit - len(_markdown(result, f"{heading}\n{rule}", left_out=len(rows)).encode())
+    sizes = accumulate(len(row.encode()) + 1 for row in rows)
+    kept = sum(size <= room for size in sizes)
+    return _markdown(result, "\n".join([heading, rule, *rows[:kept]]), left_out=len(rows) - kept)
 
 
-def _markdown(result: Result, outcomes: Sequence[Outcome]) -> str:
-    left_out = len(result.outcomes) - len(outcomes)
+def _markdown(result: Result, cases: str, left_out: int = 0) -> str:
+    more = f"The worst first; {units.counted(left_out, 'more case')} in the gate's folder, gate.md."
     parts = [
         f"## tbench gate: {escaped(result.scenario)}",
         f"**{headline(result)}** {summary(result)}.",
         f"Base: {escaped(result.base)}  \nNew: {escaped(result.new)}",
-        pipe_table(table(outcomes)),
-        *(
-            [f"The worst first; {units.counted(left_out, 'more case')} in gate.md, in the gate's folder."]
-            if left_out
-            else []
-        ),
+        cases,
+        *([more] if left_out else []),
         f"{control(result)}.",
         *(f"- {escaped(note)}" for note in result.notes),
     ]

@@ -38,7 +38,8 @@ class Sheet:
         if width is None:
             width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else wide
         self.width = max(width, 2 * LEAST)
-        self.colour = terminal and not os.environ.get("NO_COLOR") if colour is None else colour
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self.colour = terminal and not plain if colour is None else colour
         self.lines: list[str] = []
 
     def __str__(self) -> str:

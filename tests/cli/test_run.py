@@ -313,6 +313,8 @@ def test_interrupted_runs_keep_what_they_have_and_go_on(tiny: Path, tmp_path: Pa
         assert process.returncode == 130
         assert "--resume" in err
         assert "Traceback" not in err
+        assert "interrupted" in (run / "report.md").read_text()
+        assert len(pd.read_csv(run / "results.csv")) >= 4
     kept = (run / "measurements.jsonl").read_bytes()
     assert kept.count(b"\n") >= 4
     resumed = start(tiny, run, "--resume")
