@@ -389,11 +389,15 @@ def doctor(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Discard the stored peaks and measure them again.")
     ] = False,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="What to print.")] = "text",
 ) -> None:
-    """Check this machine: devices, peak throughput, noise, threads, clocks, and what to fix."""
+    """Check this machine: devices, peak throughput, noise, kernels, clocks, and what to fix."""
+    from tbench.cli.output import starting
+
+    starting("doctor")
     from tbench.cli.doctor import doctor
 
-    doctor(device, refresh)
+    doctor(device, refresh, format)
 
 
 @app.command()
