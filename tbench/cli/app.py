@@ -368,6 +368,32 @@ def promote(
     promote(run, name)
 
 
+@app.command()
+def profile(
+    scenario: ScenarioFile,
+    select: Select = None,
+    override: Override = None,
+    quick: Quick = False,
+    device: Device = "auto",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder to write to; default: results/profiles/NAME/UTC-STAMP."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
+) -> None:
+    """Where one case spends its time and memory, or two side by side: operators, a Perfetto trace, allocations."""
+    from tbench.cli.output import starting
+
+    starting(scenario)
+    from tbench.cli.profile import profile
+
+    profile(
+        scenario, select=select or [], overrides=override or [], quick=quick, device=device, output=output, seed=seed
+    )
+
+
 @app.command("list")
 def list_(
     scenario: Annotated[str | None, typer.Argument(metavar="[SCENARIO]", help="List this scenario's cases.")] = None,
