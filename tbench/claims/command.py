@@ -24,23 +24,24 @@ def commands(result: RegimeResult) -> list[str]:
     return list(dict.fromkeys(_again(run, set(used), result.regime.scenario) for run, used in cases.values()))
 
 
-def deciding(result: RegimeResult, points: Sequence[Judged]) -> list[str]:
-    """Commands that would decide these open points of a regime: the same cases with more samples and seeds.
+def deciding(points: Sequence[Judged]) -> list[str]:
+    """Commands that would decide open points: the same cases with more samples and seeds, one for each run.
 
-    A quick run is done in full, a full one rigorously. Of a regime without points, the scenario that measures it.
+    A quick run is done in full, a full one rigorously; but training in full has all the seeds that there are.
     """
     cases: dict[int, tuple[Run, dict[str, None]]] = {}
     for one in points:
-        if (run := one.observation.run) is not None:
+        run = one.observation.run
+        if run is not None and (quick(run) or one.observation.point["component"] != "training"):
             cases.setdefault(id(run), (run, {}))[1].update(dict.fromkeys(one.observation.cases))
-    if not cases:
-        return [] if result.judged else [shlex.join(["tbench", "run", result.regime.scenario])]
-    return list(
-        dict.fromkeys(_again(run, set(used), result.regime.scenario, more=True) for run, used in cases.values())
-    )
+    return list(dict.fromkeys(_again(run, set(used), more=True) for run, used in cases.values()))
 
 
-def _again(run: Run, used: set[str], scenario: str, more: bool = False) -> str:
+def quick(run: Run) -> bool:
+    return QUICK in (run.again() or ())
+
+
+def _again(run: Run, used: set[str], scenario: str = "SCENARIO", more: bool = False) -> str:
     """The run's own command with a further selection: at least the cases used, and as few others as terms allow.
 
     `more`: at the next pace.

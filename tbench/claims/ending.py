@@ -9,6 +9,7 @@ from pathlib import Path
 from tbench.analysis.run import Run
 from tbench.claims import overview
 from tbench.claims.assess import Assessment
+from tbench.claims.command import commands as again
 from tbench.claims.command import deciding
 from tbench.claims.headline import OPEN, Word, chosen, judging, word_of
 from tbench.claims.model import Article, Language, Words
@@ -20,6 +21,7 @@ LEFT_OPEN = Words("Left open, and the command that would decide it:", "尚未判
 MORE = Words("and {n} more: tbench table --details", "另有{n}项：tbench table --details")
 POINTS = Words("{n} open", "{n}处未定")
 UNMEASURED = Words("not measured: {names}", "未测量：{names}")
+FULLY_TRAINED = Words("trained in full: only further seeds could decide it", "已完整训练：只有更多种子才能判定")
 FILES = (("report.md", Words("report", "报告")), ("table.md", Words("table", "表格")))
 PAGE = Words("page", "网页")
 
@@ -64,7 +66,7 @@ def left_open(article: Article, assessments: Sequence[Assessment], language: Lan
         for promise in row.promises:
             assessment = known[promise.claim]
             results = chosen(assessment.headline, promise)
-            points = [(result, one) for result in results for one in result.judged if one.judgement.verdict in OPEN]
+            points = [one for result in results for one in result.judged if one.judgement.verdict in OPEN]
             missing = [result for result in results if not result.judged]
             if not points and not missing:
                 continue
@@ -73,11 +75,10 @@ def left_open(article: Article, assessments: Sequence[Assessment], language: Lan
             if missing:
                 names = ", ".join(one.regime.name[language] for one in missing)
                 said.append(UNMEASURED[language].format(names=names))
-            commands = dict.fromkeys(
-                command for result in results for command in deciding(result, [one for r, one in points if r is result])
-            )
+            commands = [*deciding(points), *(command for one in missing for command in again(one))]
             decided = word_of(judging(assessment, promise)) is not Word.OPEN
-            found.append((decided, Undecided(about + "; ".join(said), tuple(commands))))
+            said += [] if commands else [FULLY_TRAINED[language]]
+            found.append((decided, Undecided(about + "; ".join(said), tuple(dict.fromkeys(commands)))))
     return (one for _, one in sorted(found, key=lambda one: one[0]))
 
 

@@ -97,7 +97,8 @@ class Progress(Listener):
         row = derive([measurement] if base is None or base is measurement else [measurement, base])[0]
         self._shown[case] = Shown(row=row)
         if self._live is None and not self.quiet:
-            self.console.print(Text(printable(f"{self._count()} {case.id}: {outcome(row)}")), soft_wrap=True)
+            line = f"{self._count()} {case.id}: {outcome(row)}{self._left()}"
+            self.console.print(Text(printable(line)), soft_wrap=True)
         self._draw(now=True)
 
     def finish(self) -> None:
@@ -119,6 +120,10 @@ class Progress(Listener):
             return None
         since = self.clock() - self._last_done
         return max(pace / weight * (self._total - self._finished) - since, 0.0)
+
+    def _left(self) -> str:
+        left = self.seconds_left()
+        return "" if left is None or self._finished >= self._total else f" (about {clock_time(left)} left)"
 
     def _count(self) -> str:
         return f"[{self._finished}/{self._total}]"

@@ -201,7 +201,7 @@ def test_a_suite_ends_on_one_screen(language: Language) -> None:
     assert sum("+pre-norm" in line for line in printed) == 1
     assert any("results/cpu-2core/document/report.md" in line for line in printed)
     undecided = list(left_open(article(), assessments, language))
-    assert undecided and all(one.commands for one in undecided)
+    assert undecided and all(one.commands or "C17" in one.about for one in undecided)  # trained in full
     for command in undecided[0].commands:
         assert f"    {command}" in printed and command.startswith("tbench run ")
 
