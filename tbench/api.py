@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from tbench.analysis.run import Run
 from tbench.claims import Assessment
 from tbench.claims.formats import write_table
-from tbench.errors import Interrupted, UsageError
+from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener
 from tbench.report import write_derived
@@ -66,12 +67,19 @@ def run(
             command=command,
         )
     except KeyboardInterrupt:
+        with suppress(StoreError):  # what is there, readable
+            write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    write_derived(result)
-    if assessments := write_table(result):
+    if assessments := write_all(result):
         claims(assessments)
     return result
+
+
+def write_all(result: Run) -> list[Assessment]:
+    """Every file that can be derived from a run, in its folder; what the run says of the claims. Raises StoreError."""
+    write_derived(result)
+    return write_table(result)
 
 
 def read_run(folder: str | Path) -> pd.DataFrame:

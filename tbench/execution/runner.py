@@ -73,6 +73,7 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
+    parts: dict[str, int]  # how many of them each part of a suite has, in the same order; empty without parts
     ceilings_raised: bool = False  # measured again in this run
 
     @property
@@ -120,7 +121,8 @@ def prepared(
             for part, compared in shares:
                 plans.append(planning.make(compared.items(), part.sampling, free, environment.ceilings))
                 baselines |= compared
-            yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
+            counts = {part.name: len(compared) for part, compared in shares if scenario.parts}
+            yield Prepared(device, environment, plans, baselines, counts), at_home(scenario, baselines, executor)
 
 
 def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
@@ -169,6 +171,7 @@ def run(
             "seed": seed,
             "command": list(command),
             "cases": [case.id for case in ready.baselines],
+            **({"parts": ready.parts} if ready.parts else {}),
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
         }
         with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:
