@@ -53,6 +53,7 @@ def run(
     folder = Path(out) if out is not None else default_folder(scenario.name)
     if not resume:
         refuse_taken(folder)  # before the wait for the device
+    listener = listener or Listener()
     try:
         runner.run(
             scenario,
@@ -62,13 +63,14 @@ def run(
             seed=seed,
             resume=resume,
             executor_name=executor,
-            listener=listener or Listener(),
+            listener=listener,
             command=command,
         )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    write_derived(result)
+    if problem := write_derived(result):
+        listener.warn(problem)
     if assessments := write_table(result):
         claims(assessments)
     return result
