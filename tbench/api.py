@@ -54,6 +54,7 @@ def run(
     folder = Path(out) if out is not None else default_folder(scenario.name)
     if not resume:
         refuse_taken(folder)  # before the wait for the device
+    listener = listener or Listener()
     try:
         runner.run(
             scenario,
@@ -63,7 +64,7 @@ def run(
             seed=seed,
             resume=resume,
             executor_name=executor,
-            listener=listener or Listener(),
+            listener=listener,
             command=command,
         )
     except KeyboardInterrupt:
@@ -71,15 +72,18 @@ def run(
             write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    if assessments := write_all(result):
+    problem, assessments = write_all(result)
+    if problem:
+        listener.warn(problem)
+    if assessments:
         claims(assessments)
     return result
 
 
-def write_all(result: Run) -> list[Assessment]:
-    """Every file that can be derived from a run, in its folder; what the run says of the claims. Raises StoreError."""
-    write_derived(result)
-    return write_table(result)
+def write_all(result: Run) -> tuple[str, list[Assessment]]:
+    """Every file that can be derived from a run, in its folder. Returns why there are no charts, if there are none, and
+    what the run says of the claims. Raises StoreError."""
+    return write_derived(result), write_table(result)
 
 
 def read_run(folder: str | Path) -> pd.DataFrame:

@@ -50,6 +50,9 @@ FORMS: Mapping[Measure, Form] = {
     "extrapolation_gain": Form("ratio", before="PPL ÷ "),
     "slope": Form("ratio", before="N^"),
     "number": Form("plain"),
+    "seed_mean": Form("plain"),
+    "effort": Form("ratio", after="×"),
+    "decades": Form("plain", after=" dec"),
 }
 
 
