@@ -273,12 +273,18 @@ class Ceilings:
             return own
         return max(own, self.flops.get("float32", 0.0))
 
-    def seconds(self, work: Work, dtype: str) -> float | None:
-        """The shortest time `work` could take here; None for a dtype without a measured ceiling."""
+    def from_memory(self) -> float:
+        """Bytes per second at the largest working set measured, which no cache holds."""
+        return self.bandwidth[-1][1]
+
+    def seconds(self, work: Work, dtype: str, cold: bool = False) -> float | None:
+        """The shortest time `work` could take here, `cold` with its bytes from memory; None for a dtype without a
+        measured ceiling."""
         peak = self.peak(dtype)
         if peak is None:
             return None
-        return max(work.flops / peak, work.bytes / self.bytes_per_second(work.bytes))
+        rate = self.from_memory() if cold else self.bytes_per_second(work.bytes)
+        return max(work.flops / peak, work.bytes / rate)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

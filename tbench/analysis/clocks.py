@@ -34,6 +34,13 @@ def by_the_old_clock(measurement: Measurement) -> bool:
     return on_gpu(measurement) and not any(turn.clock for turn in measurement.turns)
 
 
+def cold_on_gpu(measurement: Measurement) -> bool:
+    """Whether a GPU's row read its inputs from memory, so that memory's rate is its limit, not a cache's."""
+    state, phase = measurement.case.get("cache_state"), measurement.case.phase
+    asked = state == "cold" or (state is None and phase == "decode")
+    return asked and on_gpu(measurement) and not by_the_old_clock(measurement)
+
+
 def host_seconds(measurement: Measurement) -> float | None:
     """Median time the host needed to submit a call."""
     every = [second for turn in of_one_clock(measurement.turns) for second in turn.host_seconds]

@@ -328,7 +328,7 @@ def _rates(measurement: Measurement, latency: Interval, ceilings: Ceilings | Non
     if ceilings is None:
         draft.say("no % of peak: this machine's peaks were not measured; run `tbench doctor`")
         return
-    limit = ceilings.seconds(work, measurement.case.arithmetic)
+    limit = ceilings.seconds(work, measurement.case.arithmetic, clocks.cold_on_gpu(measurement))
     if limit is None:
         draft.say(f"no % of peak: no peak was measured for {measurement.case.dtype}")
     else:

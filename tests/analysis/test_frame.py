@@ -12,7 +12,7 @@ import pytest
 
 from tbench.analysis.derive import Row, derive, implausible
 from tbench.analysis.frame import ON_A_GPU, RESULTS, frame
-from tbench.records import Case, Measurement, Memory, Turn, Work
+from tbench.records import Case, Ceilings, Measurement, Memory, Turn, Work
 from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns, with_telemetry
 
 AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
@@ -352,3 +352,15 @@ def test_rows_of_the_clock_before_are_marked_where_the_host_matters(seconds: flo
 
 def test_a_cpus_rows_have_none_of_a_gpus_columns() -> None:
     assert not set(ON_A_GPU) & set(frame([ok(attention("flash"), 7e-3, 2)]).columns)
+
+
+@pytest.mark.parametrize(
+    ("of_a_turn", "rate"), [({"clock": "ahead"}, "memory"), ({"clock": "eager"}, "memory"), ({}, "cache")], ids=str
+)
+def test_the_limit_of_a_cold_row_on_a_gpu_is_memory(of_a_turn: dict[str, Any], rate: str) -> None:
+    """Its cache of keys and values would fit into the last-level cache, and came from memory."""
+    ceilings = Ceilings({"float32": 1e15}, ((2**20, 4e12), (2**30, 1e12)), "now", 2)
+    (row, *_) = frame([on_gpu(decode()[0], **of_a_turn)], ceilings).itertuples()
+    reached = decode()[0].work.bytes / (row.latency_ms * 1e-3)  # type: ignore[union-attr]
+    assert decode()[0].work.bytes < 2**30  # type: ignore[union-attr]
+    assert row.limit_fraction == pytest.approx(reached / (1e12 if rate == "memory" else 4e12))
