@@ -14,6 +14,8 @@ STANDS_FOR = {"kv_sharing": "kv_heads"}  # what an axis that is derived is deriv
 CONDITIONS = (
     "cache_state",
     "allocator",
+    "launch",
+    "fp32_precision",
 )  # of measuring: cases have them where they are unusual, and are asked for by name
 
 
