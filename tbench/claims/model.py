@@ -120,7 +120,7 @@ class Regime:
     sizes a slope is taken over; 0 is all. `headline`: the claim stands or falls with it. `tell`: it does not, but is
     told beside the verdict. `guards`: what must be seen before it may be judged. `agree`: it has a verdict only where
     all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by one and the same change;
-    their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same 
+    their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same
     """
 
     name: Words
