@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
 from tbench.claims.formats import write_table
+from tbench.claims.standing import standing
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener
@@ -38,6 +40,8 @@ def run(
 ) -> Run:
     """Measure a scenario and return the run.
 
+    In a suite, a case is done once the article's verdicts on it stand.
+
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
     called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
     the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
@@ -64,6 +68,7 @@ def run(
             executor_name=executor,
             listener=listener or Listener(),
             command=command,
+            standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
