@@ -1,13 +1,14 @@
 """Whether enough has been measured of a case for the article's claims: every verdict on its times stands.
 
 Sampling asks this at its few looks, before it goes on with a case. The interval of a look is wider than the one that is
-printed (Bonferroni over the looks), so that a verdict is not given because the first rounds happened to agree.
+printed: Bonferroni over the looks, so that a verdict is not given because the first rounds happened to agree; and for a
+headline over all headline comparisons of times, so that it also stands as one of many (`family`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tbench.analysis.statistics import ratio
 from tbench.analysis.stopping import CONFIDENCE
@@ -27,21 +28,28 @@ Stands = Callable[[Case, Mapping[Case, Measurement], int], bool | None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A tested case and what it is compared with; of several baselines the fastest counts."""
+    """A tested case and what it is compared with; of several baselines the fastest counts. `family`: as one of how many
+    it must stand."""
 
     tested: Case
     baselines: tuple[Case, ...]
     rule: Range | AtMost | AtLeast | Exact
-    beyond_bytes: bool
+    beyond_bytes: bool = False
+    family: int = 1
 
 
 def standing(article: Article, cases: Sequence[Case]) -> Stands:
     """What answers for these cases."""
+    regimes = [regime for claim in article.claims for regime in claim.regimes]
+    guards = [guard.regime for regime in regimes for guard in regime.guards]
+    headline = [one for regime in regimes if regime.headline for one in comparisons(regime, cases)]
+    aside = [one for regime in regimes if not regime.headline for one in comparisons(regime, cases)]
+    asked = [*(replace(one, family=len(headline)) for one in headline), *aside]
+    asked += [one for guard in guards for one in comparisons(guard, cases)]
     found: dict[Case, list[Comparison]] = {}
-    for regime in (regime for claim in article.claims for regime in claim.regimes):
-        for one in comparisons(regime, cases):
-            for case in (one.tested, *one.baselines):
-                found.setdefault(case, []).append(one)
+    for one in asked:
+        for case in (one.tested, *one.baselines):
+            found.setdefault(case, []).append(one)
 
     def stands(case: Case, measured: Mapping[Case, Measurement], looks: int) -> bool | None:
         told = [decided(one, measured, looks) for one in found.get(case, ())]
@@ -74,7 +82,7 @@ def decided(one: Comparison, measured: Mapping[Case, Measurement], looks: int) -
     first, second = paired(base.turns, tested.turns)
     if len(first) < FEWEST_ROUNDS:
         return False
-    estimate = Estimate.of(ratio(first, second, 1 - (1 - CONFIDENCE) / looks))
+    estimate = Estimate.of(ratio(first, second, 1 - (1 - CONFIDENCE) / (looks * one.family)))
     if one.beyond_bytes and base.work and tested.work and base.work.bytes and tested.work.bytes:
         estimate = estimate.times(tested.work.bytes / base.work.bytes)
     return judge(one.rule, estimate).verdict is not Verdict.INCONCLUSIVE
