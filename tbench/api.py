@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
 from tbench.claims.formats import write_table
+from tbench.claims.standing import standing
 from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener
@@ -39,6 +41,8 @@ def run(
 ) -> Run:
     """Measure a scenario and return the run.
 
+    In a suite, a case is done once the article's verdicts on it stand.
+
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
     called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
     the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
@@ -66,6 +70,7 @@ def run(
             executor_name=executor,
             listener=listener,
             command=command,
+            standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
         with suppress(StoreError):  # what is there, readable

@@ -20,7 +20,7 @@ from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
-from tbench.execution.rounds import measure_group
+from tbench.execution.rounds import Stands, measure_group
 from tbench.listener import Listener
 from tbench.measure.machine import free_memory_bytes
 from tbench.measure.nvml import EXCLUSIVE_PROCESS
@@ -31,6 +31,7 @@ from tbench.threads import worker_threads
 
 CEILINGS_SECONDS = 120.0
 FOR_GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # a process's first gradient imports it: half a second
+UNKNOWN: Stands = lambda case, measured, looks: None  # noqa: E731
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
 
 
@@ -183,10 +184,12 @@ def run(
     listener: Listener,
     command: Sequence[str] = (),
     alone: bool = True,
+    standing: Callable[[Sequence[Case]], Stands] | None = None,
 ) -> None:
     """Measure `scenario` into `folder`. KeyboardInterrupt leaves everything up to the last whole round saved.
 
     `command`: the arguments that repeat the run, for the record. `alone`: hold the device; False where the caller does.
+    `standing`: makes of all cases what tells whether enough has been measured of one.
     """
     with prepared(scenario, device, select, executor_name, listener.warn, alone) as (ready, executor):
         header = {
@@ -205,7 +208,8 @@ def run(
             listener.start(sum(case.id not in finished for case in ready.cases), ready.predicted_seconds(finished))
             status = "interrupted"
             try:
-                measure(ready, executor, store, finished, seed, listener)
+                stands = standing(ready.cases) if standing else UNKNOWN
+                measure(ready, executor, store, finished, seed, listener, stands)
                 status = "complete"
             finally:
                 listener.finish()
@@ -219,6 +223,7 @@ def measure(
     done: Mapping[str, Measurement],
     seed: int,
     listener: Listener,
+    stands: Stands,
 ) -> None:
     """Measure what is not `done` (by identity) into the store, and save as it goes."""
     for row in ready.left_out:
@@ -245,6 +250,7 @@ def measure(
                 memory_limit=memory_limit,
                 update=listener.update,
                 after_round=store.checkpoint,
+                stands=stands,
             )
             for measurement in measured:
                 old = done.get(measurement.case.id)

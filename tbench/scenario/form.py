@@ -163,6 +163,7 @@ def suite_model() -> type[Section]:
     parts = list_of(file, min_length=1, description="scenario files, relative to this one")
     on_device = create_model("SuiteOnDevice", __base__=Section, parts=(parts, ...))
     fields: dict[str, Any] = {**HEAD, "parts": (parts, ...)}
+    fields["sampling"] = optional(sampling_model(), "when to stop measuring a case, in place of what the parts say")
     fields |= {kind: optional(on_device, f"the parts on a {kind} device") for kind in KINDS}
     return create_model("Suite", __base__=Section, **fields)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
@@ -12,7 +13,7 @@ from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario import user_kernels
 from tbench.scenario.axes import ALIAS, axis_fields
-from tbench.scenario.mode import MODES, ModeName, mode_of
+from tbench.scenario.mode import MODES, ModeName, crossed, mode_of, sampling
 from tbench.scenario.model import KINDS, Scenario
 from tbench.scenario.options import Override
 from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
@@ -49,6 +50,7 @@ class Loader:
 
     def __init__(self, mode: ModeName, overrides: Sequence[Override], folder: Path) -> None:
         self.mode, self.overrides, self.folder = mode, overrides, folder
+        self.sampling: dict[str, Any] = {}  # of the suites around the file that is being loaded
 
     def load(self, path: str, within: tuple[Path, ...]) -> Scenario:
         document = read(contents(path), shown_path(path))
@@ -62,12 +64,16 @@ class Loader:
         mistakes = document.mistakes
         form = validated(document.data, None, mistakes)
         here = Path(path).resolve() if path != STDIN else Path.cwd() / STDIN
+        own = form.get("sampling", {})
+        crossed(sampling("", {}, {}, own, {}), [(("sampling",), own)], mistakes)
+        around, self.sampling = self.sampling, {**own, **self.sampling}
         listed = {"": self.parts(("parts",), form.get("parts", []), path, (*within, here), mistakes)}
         for kind in KINDS:
             if kind in form:
                 listed[kind] = self.parts((kind, "parts"), form[kind]["parts"], path, (*within, here), mistakes)
             elif any(part.parts and kind in part.devices for part in listed[""]):
                 listed[kind] = listed[""]
+        self.sampling = around
         flat = {kind: flattened(parts, kind) for kind, parts in listed.items()}
         if (parts := flat.pop("")) and not within:
             self.fits_somewhere(parts, mistakes)
@@ -134,7 +140,7 @@ class Loader:
         used: set[Loc] = set()
         for kind in ("", *(kind for kind in KINDS if kind in form)):
             held = Mistakes(mistakes.name, mistakes.values, mistakes.keys) if kind and replaced else mistakes
-            made = {name: mode_of(name, kind, form, data, replaced, held) for name in names}
+            made = {name: mode_of(name, kind, form, data, self.sampling, replaced, held) for name in names}
             lines = placed(mistakes, ("fixed",), ("sweep",)) | placed(mistakes, (kind, "fixed"), (kind, "sweep"))
             of_mode = {name: mode.scenario(form, path, lines) for name, mode in made.items()}
             for name, mode in made.items():

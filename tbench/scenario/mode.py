@@ -96,13 +96,15 @@ def mode_of(
     kind: str,
     form: Mapping[str, Any],
     order: Mapping[str, Any],
+    suite: Mapping[str, Any],
     overrides: Sequence[tuple[Override, tuple[Value, ...]]],
     mistakes: Mistakes,
 ) -> Mode:
     """One mode of a checked file, with every `--set` and its values; impossible samplings go to `mistakes`.
 
     `kind`: of device, whose section applies; none if empty. Where it has a section for the mode, that one and not
-    the file counts. `form`: the checked file; `order`: the file, for the order of its keys.
+    the file counts. `form`: the checked file; `order`: the file, for the order of its keys; `suite`: the
+    sampling of the suite around it.
     """
     mode = as_written(form, order)
     mode.name, mode.kind = name, kind
@@ -121,15 +123,20 @@ def mode_of(
         ((kind, "sampling"), own.get("sampling", {})),
         ((*within, name, "sampling"), section.get("sampling", {})),
     ]
-    mode.sampling = sampling(name, *(keys for _, keys in written))
-    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
-        least, most = getattr(mode.sampling, low), getattr(mode.sampling, high)
-        if least > most:
-            loc = next(loc for loc, keys in reversed(written) if low in keys)
-            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
+    mode.sampling = sampling(name, written[0][1], written[1][1], suite, written[2][1])
+    crossed(mode.sampling, written, mistakes)
     for override, replacing in overrides:
         mode.replace(override.axis, replacing, [override.label] * len(replacing))
     return mode
+
+
+def crossed(found: Sampling, written: Sequence[tuple[Loc, Mapping[str, Any]]], mistakes: Mistakes) -> None:
+    """Lower limits above their upper ones, told where they are written."""
+    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
+        least, most = getattr(found, low), getattr(found, high)
+        loc = next((loc for loc, keys in reversed(written) if low in keys), None)
+        if least > most and loc is not None:
+            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
 
 
 def put_on_top(mode: Mode, kind: str, own: Mapping[str, Any], order: Mapping[str, Any]) -> None:
@@ -171,13 +178,19 @@ def as_written(form: Mapping[str, Any], order: Mapping[str, Any]) -> Mode:
     return mode
 
 
-def sampling(name: ModeName, written: Mapping[str, Any], device: Mapping[str, Any], own: Mapping[str, Any]) -> Sampling:
-    """Defaults, under the file's section, that of a device, what the mode means, and the mode's own section.
+def sampling(
+    name: ModeName,
+    written: Mapping[str, Any],
+    device: Mapping[str, Any],
+    suite: Mapping[str, Any],
+    own: Mapping[str, Any],
+) -> Sampling:
+    """Defaults, under the file's section, that of a device, the suite's, what the mode means, the mode's own section.
 
     Where a lower limit ends up above its upper one (`max_time: 0.1` in the file, `min_time` by default), the one from
     the weaker layer is set to the other. Both from one layer are left for `mode_of` to complain of.
     """
-    layers = (dataclasses.asdict(Sampling()), written, device, SAMPLING[name], own)
+    layers = (dataclasses.asdict(Sampling()), written, device, suite, SAMPLING[name], own)
     values = {key: value for layer in layers for key, value in layer.items()}
     height = {key: index for index, layer in enumerate(layers) for key in layer}
     for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):

@@ -10,7 +10,7 @@ import pytest
 from tbench.analysis.run import Run
 from tbench.claims import article
 from tbench.claims.assess import Judged, assess_claim
-from tbench.claims.evidence import HOST
+from tbench.claims.evidence import HOST, observe
 from tbench.claims.selection import takes, telling
 from tbench.claims.verdict import Verdict
 from tbench.claims.words import amount, verdict_words
@@ -219,25 +219,24 @@ def test_of_several_baselines_the_fastest_counts() -> None:
 
 def test_sharing_is_compared_by_its_name() -> None:
     one = judged("C7", *decode())
-    assert {name: verdict for name, verdict in verdicts(one).items() if "bytes" not in name} == {
+    assert verdicts(one) == {
         "decode with GQA from a long cache": Verdict.CONFIRMED,
         "decode with MQA": Verdict.CONFIRMED,
     }
     assert one.verdict is Verdict.PARTLY  # prefill belongs to the claim and was not measured
 
 
-def test_a_speedup_beyond_the_bytes_is_found() -> None:
-    """A quarter of the KV heads is a quarter of the bytes, or a little more with what is read beside them."""
-    allowed = judged("C7", *decode()).results
-    (seen,) = next(one for one in allowed if one.regime.measure == "beyond_bytes").judged
-    assert seen.observation.estimate.value == pytest.approx(3.4 / 4, rel=0.05)
+def test_a_speedup_beyond_the_bytes_leaves_the_claim_open() -> None:
+    """A quarter of the KV heads is a quarter of the bytes: 6.8 times as fast is a cache that was warm."""
     mha, gqa, mqa = decode()
-    fast = dataclasses.replace(
-        gqa, turns=tuple(dataclasses.replace(t, seconds=tuple(s / 2 for s in t.seconds)) for t in gqa.turns)
-    )
-    found = next(one for one in judged("C7", mha, fast, mqa).results if one.regime.measure == "beyond_bytes")
-    assert found.verdict is Verdict.REFUTED
-    assert amount("beyond_bytes", found.judged[0].observation.estimate).startswith("170% of the bytes' ratio")
+    faster = tuple(dataclasses.replace(turn, seconds=tuple(s / 2 for s in turn.seconds)) for turn in gqa.turns)
+    guarded = judged("C7", mha, dataclasses.replace(gqa, turns=faster), mqa).results[0]
+    assert guarded.judged[0].observation.estimate.value == pytest.approx(6.8, rel=0.05)
+    assert guarded.verdict is Verdict.INCONCLUSIVE
+    guard = guarded.regime.guards[0].regime
+    (seen,) = observe(guard, [run_of([mha, gqa, mqa])]).observations
+    assert seen.estimate.value == pytest.approx(3.4 / 4, rel=0.05)
+    assert amount("beyond_bytes", seen.estimate).startswith("85% of the bytes' ratio")
 
 
 def sparse(kernel: str, seconds: float, seed: int) -> Measurement:
