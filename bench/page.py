@@ -36,12 +36,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cases", type=int, default=5000)
     run = large(options.parse_args().cases)
-    start = time.perf_counter()
+    start, working = time.perf_counter(), time.process_time()
     page = render(run)
-    taken, size = time.perf_counter() - start, len(page.encode())
+    taken, working, size = time.perf_counter() - start, time.process_time() - working, len(page.encode())
     print(
-        f"{len(run.measurements)} cases: page in {taken:.1f} s (limit {SECONDS:g}), {size / 1e6:.1f} MB "
-        f"(limit {BYTES / 1e6:g})"
+        f"{len(run.measurements)} cases: page in {taken:.1f} s (limit {SECONDS:g}; {working:.1f} s of one core), "
+        f"{size / 1e6:.1f} MB (limit {BYTES / 1e6:g})"
     )
     missed = taken > SECONDS or size > BYTES
     with tempfile.TemporaryDirectory() as folder:

@@ -37,7 +37,7 @@ class Case:
     dtype: str
     axes: tuple[tuple[str, Value], ...]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The stable text identity: `attention/forward device=cpu dtype=float32 batch=1 … kernel=flash`."""
         words = [f"{name}={text(value)}" for name, value in self.items()]

@@ -72,7 +72,7 @@ def _steps(ladder: Ladder, name: str) -> list[Record]:
                 "memory": step.memory,
                 "way": "first" if first else "up" if total >= last else "down",
                 "cell": f"{total:.2f}×",
-                "end": max(total, last),
+                "end": max(total, last, step.total.high or total if step.total else total),
                 "label": f"{rung(step.name)}: {label}",
             }
         )

@@ -45,8 +45,7 @@ def _curve(row: Row) -> Iterator[Record]:
     case, found = row.measurement.case, row.measurement.findings
     line = text(case.get("arm") or "")
     steps, losses = found.get("curve_steps") or (), found.get("curve_losses") or ()
-    for number, (seed, at, values) in enumerate(zip(found.get("seeds") or (), steps, losses, strict=False)):
-        label = f"{line}, seed {seed}"
+    for number, (at, values) in enumerate(zip(steps, losses, strict=True)):
         yield {
             "role": "run",
             "case": case.id,
@@ -54,11 +53,10 @@ def _curve(row: Row) -> Iterator[Record]:
             "run": number,
             "steps": list(at),
             "losses": list(values),
-            "label": label,
         }
     for step, values in _by_step(steps, losses).items():
         mean = statistics.fmean(values)
-        label = f"{line}, step {step}: {mean:.3f} (mean of {len(values)})"
+        label = f"{line}, {step}: {mean:.3f} (n={len(values)})"
         yield {
             "role": "mean",
             "case": case.id,
@@ -152,7 +150,7 @@ def _windows(row: Row) -> Iterator[Record]:
             "loss": mean.value,
             "loss_low": mean.low,
             "loss_high": mean.high,
-            "label": f"{line}, {multiple:g}×: {shown} (mean of {len(losses)})",
+            "label": f"{line}, {multiple:g}×: {shown} (n={len(losses)})",
         }
 
 

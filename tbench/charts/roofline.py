@@ -12,6 +12,7 @@ from tbench.records import Ceilings
 from tbench.tables import units
 
 THROUGHPUT = Words("throughput", "吞吐量")
+REACHED = Words("throughput · intensity · share of the roof", "吞吐量 · 强度 · 占上限比例")
 RATE = "replace(format(datum.value * 1e12, '~s'), regexp('([a-zA-Z])$'), ' $1') + 'FLOP/s'"
 
 
@@ -23,7 +24,7 @@ def roofline(rows: Sequence[Row], ceilings: Ceilings | None) -> list[Chart]:
         if row.tflops is None or work is None or not work.bytes or not row.tflops or "latency" in row.too_wide:
             continue
         intensity = work.flops / work.bytes
-        share = "" if row.limit_fraction is None else f", {units.share(row.limit_fraction)} of what is possible"
+        share = "" if row.limit_fraction is None else f" · {units.share(row.limit_fraction)}"
         points.append(
             {
                 "role": "case",
@@ -32,7 +33,7 @@ def roofline(rows: Sequence[Row], ceilings: Ceilings | None) -> list[Chart]:
                 "intensity": intensity,
                 "tflops": row.tflops,
                 "limit_fraction": row.limit_fraction,
-                "label": f"{units.rate(row.tflops * 1e12, 'FLOP/s', None)} at {intensity:.3g} FLOP/B{share}",
+                "label": f"{units.rate(row.tflops * 1e12, 'FLOP/s', None)} · {intensity:.3g} FLOP/B{share}",
             }
         )
     if not points:
@@ -88,7 +89,7 @@ def _roofs(points: Sequence[Record], rows: Sequence[Row], ceilings: Ceilings | N
 
 def _roofline_description(language: Language) -> Description:
     title = Words("arithmetic intensity (FLOP per byte)", "运算强度（FLOP/字节）")[language]
-    x = look.logarithmic("intensity", title, "format(datum.value, '~g')", look.DECADES, nice=False)
+    x = look.logarithmic("intensity", title, "format(datum.value, '~g')", look.DECADES, nice=False, padding=8)
     y = look.logarithmic(
         "tflops",
         THROUGHPUT[language],
@@ -107,6 +108,6 @@ def _roofline_description(language: Language) -> Description:
     points = {
         "transform": look.only("case"),
         "mark": {"type": "point", "filled": True, "size": 42, "opacity": 0.75},
-        "encoding": {"x": x, "y": y, **look.lines(), **look.on_hover(language, THROUGHPUT)},
+        "encoding": {"x": x, "y": y, **look.lines(), **look.on_hover(language, REACHED)},
     }
     return look.described(340, [*roofs, points], series="legend")

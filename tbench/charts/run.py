@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tbench.analysis.axes import COMMON, label, varying
+from tbench.analysis.axes import COMMON, redundant, varying
 from tbench.analysis.run import Run
 from tbench.charts.draw import file_name, write
 from tbench.charts.evolution import waterfall
@@ -16,7 +16,7 @@ from tbench.charts.model import Chart, Panel
 from tbench.charts.roofline import roofline
 from tbench.charts.samples import samples
 from tbench.charts.speedup import speedups
-from tbench.records import Case
+from tbench.records import Case, text
 
 FOLDER = "charts"  # of a run folder
 STATIC = ("ladder", "latency", "memory", "positions")  # say enough without a page
@@ -41,17 +41,24 @@ def by_length(run: Run) -> list[Chart]:
 
 
 def short_names(cases: Sequence[Case]) -> list[str]:
-    """A name for each case: component and phase, and the axes in which the cases differ."""
-    apart = [name for name in varying(cases) if name not in COMMON[:2]]
+    """A name for each case: component and phase, and as few of the axes as tell it from the others of these."""
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(_kind(case), []).append(case)
+    telling = {}
+    for kind, alike in kinds.items():
+        apart = [name for name in varying(alike) if name not in COMMON[:2]]
+        spare = redundant(alike, apart)
+        telling[kind] = [name for name in apart if name not in spare]
     return [
-        " ".join(
-            [
-                f"{case.component}/{case.phase}",
-                *([label(case, apart)] if any(case.get(a) is not None for a in apart) else []),
-            ]
-        )
+        " ".join([_kind(case), *(f"{name}={text(value)}" for name in told if (value := case.get(name)) is not None)])
         for case in cases
+        for told in [telling[_kind(case)]]
     ]
+
+
+def _kind(case: Case) -> str:
+    return f"{case.component}/{case.phase}"
 
 
 def pictures(run: Run) -> Iterator[tuple[str, Chart, Panel]]:

@@ -16,6 +16,7 @@ from tbench.tables import units
 LATENCY = Words("latency", "延迟")
 MOST = 800_000  # samples in a page, which take 6 to 7 bytes each
 DIGITS = 5
+HALF = 0.42  # of a process's width in the picture, which is 1
 
 
 def samples(rows: Sequence[Row], names: Sequence[str]) -> list[Chart]:
@@ -64,10 +65,12 @@ def _processes(row: Row, every: int) -> Iterator[Record]:
             "role": "process",
             "case": case.id,
             "process": number,
+            "left": number - HALF,
+            "right": number + HALF,
             "median_ms": middle * 1e3,
             "count": len(seconds),
             "ms": [float(f"{seconds[i] * 1e3:.{DIGITS}g}") for i in kept],
-            "label": f"process {number}: {units.duration_of(middle)}, {units.counted(len(seconds), 'sample')}",
+            "label": f"#{number}: {units.duration_of(middle)} (n={len(seconds)})",
         }
 
 
@@ -91,10 +94,10 @@ def _spread(row: Row, every: int) -> Words:
 
 
 def _description(language: Language) -> Description:
-    x = {
-        "field": "process",
-        "type": "ordinal",
-        "axis": {"title": Words("process", "进程")[language], "labelAngle": 0, "grid": False},
+    x: dict[str, Any] = {
+        "type": "quantitative",
+        "scale": {"zero": False, "nice": False, "padding": 6},
+        "axis": {"title": Words("process", "进程")[language], "grid": False, "tickMinStep": 1, "format": "d"},
     }
     y: dict[str, Any] = {
         "type": "quantitative",
@@ -116,12 +119,16 @@ def _description(language: Language) -> Description:
             *look.only("process"),
             {"flatten": ["ms"], "as": ["sample"]},
             {"window": [{"op": "row_number", "as": "order"}], "groupby": ["process"]},
+            {"joinaggregate": [{"op": "count", "as": "shown_of_process"}], "groupby": ["process"]},
+            {
+                "calculate": "datum.left + (datum.right - datum.left) * datum.order / (datum.shown_of_process + 1)",
+                "as": "place",
+            },
             {"calculate": "format(datum.sample, '.4~g') + ' ms'", "as": "shown"},
         ],
         "mark": {"type": "circle", "size": 9, "opacity": 0.55},
         "encoding": {
-            "x": x,
-            "xOffset": {"field": "order", "type": "quantitative", "scale": {"zero": False}},
+            "x": {**x, "field": "place"},
             "y": {**y, "field": "sample"},
             "tooltip": [
                 {"field": "case", "type": "nominal", "title": look.CASE[language]},
@@ -132,7 +139,12 @@ def _description(language: Language) -> Description:
     }
     medians = {
         "transform": look.only("process"),
-        "mark": {"type": "tick", "thickness": 2.5, "bandSize": 26, "color": "#d55e00"},
-        "encoding": {"x": x, "y": {**y, "field": "median_ms"}, **look.on_hover(language, LATENCY)},
+        "mark": {"type": "rule", "strokeWidth": 2.5, "color": "#d55e00"},
+        "encoding": {
+            "x": {**x, "field": "left"},
+            "x2": {"field": "right"},
+            "y": {**y, "field": "median_ms"},
+            **look.on_hover(language, LATENCY),
+        },
     }
     return look.described(280, [band, middle, dots, medians])

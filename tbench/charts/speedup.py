@@ -13,6 +13,7 @@ from tbench.records import text
 from tbench.tables import units
 from tbench.tables.numbers import significant
 
+GAP = {"paddingInner": 0.06}
 SPEEDUP = Words("speed-up", "加速比")
 
 
@@ -67,9 +68,16 @@ def _speedup_description(language: Language) -> Description:
     x = {
         "field": "size",
         "type": "ordinal",
+        "scale": GAP,
         "axis": {"title": look.LENGTH[language], "labelAngle": 0, "orient": "top", "labelExpr": look.SIZES},
     }
-    y = {"field": "line", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 150, "domain": False}}
+    y = {
+        "field": "line",
+        "type": "nominal",
+        "sort": None,
+        "scale": GAP,
+        "axis": {"title": None, "labelLimit": 150, "domain": False},
+    }
     shade = {
         "field": "shade",
         "type": "quantitative",
@@ -77,7 +85,7 @@ def _speedup_description(language: Language) -> Description:
         "legend": None,
     }
     strong = {"condition": {"test": "abs(datum.shade) > 1.6", "value": "#ffffff"}, "value": "#1c2127"}
-    cell = {"type": "rect", "stroke": "#ffffff", "strokeWidth": 1}
+    cell = {"type": "rect", "cornerRadius": 2}
     return look.described(
         {"step": 26},
         [

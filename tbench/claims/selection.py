@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from tbench.analysis.derive import Row
 from tbench.claims.model import Regime, Selector
@@ -34,6 +35,7 @@ def matches(selector: Selector, case: Case) -> bool:
     return all(any(takes(term, value_of(case, axis)) for term in terms) for axis, terms in selector.items())
 
 
+@lru_cache(maxsize=4096, typed=True)  # true is not 1
 def takes(term: str, value: Value | None) -> bool:
     """`flash` is that value, `window:*` a pattern, `!full` anything else, `>=1024` and `<=4096` a bound.
 

@@ -55,11 +55,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """Charts that share a choice of panel."""
+    """Charts that share a choice of panel; `choice`: what is chosen."""
 
     name: str
     title: Words
     charts: tuple[Chart, ...]
+    choice: Words
 
     @property
     def panels(self) -> list[str]:
@@ -230,7 +231,7 @@ def _chart(chart: Chart, pool: Pool) -> Mapping[str, Any]:
     }
 
 
-def section(name: str, title: Words, charts: Iterable[Chart]) -> list[Section]:
+def section(name: str, title: Words, charts: Iterable[Chart], choice: Words = INTERFACE["panel"]) -> list[Section]:
     """The section in a list, empty without charts."""
     shown = tuple(charts)
-    return [Section(name, title, shown)] if shown else []
+    return [Section(name, title, shown, choice)] if shown else []

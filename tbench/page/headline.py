@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tbench.analysis.run import Run
-from tbench.claims import article, assess
+from tbench.claims import Assessment, article, assess
 from tbench.claims.formats import CLAIM_COLUMNS, COLUMNS, EVERY
-from tbench.claims.model import Words
+from tbench.claims.model import LANGUAGES, Article, Language, Words
 from tbench.claims.render import page
 from tbench.claims.verdict import Verdict
 from tbench.page.document import Grid, Mark
-from tbench.tables.table import Tone
+from tbench.tables.table import Cell, Column, Table, Tone
 
-TONES: Mapping[Verdict, Tone] = {
-    Verdict.CONFIRMED: "good",
-    Verdict.REFUTED: "bad",
-    Verdict.NO_EFFECT: "bad",
-    Verdict.PARTLY: "loud",
-    Verdict.INCONCLUSIVE: "quiet",
-    Verdict.NOT_MEASURED: "quiet",
+MARKS: Mapping[Verdict, tuple[str, Tone]] = {
+    Verdict.CONFIRMED: ("✓", "good"),
+    Verdict.PARTLY: ("~", "loud"),
+    Verdict.NO_EFFECT: ("✗", "bad"),
+    Verdict.REFUTED: ("✗", "bad"),
+    Verdict.INCONCLUSIVE: ("?", "quiet"),
+    Verdict.NOT_MEASURED: ("?", "quiet"),
 }
 
 
@@ -29,30 +29,47 @@ def headline(run: Run) -> list[Grid]:
     assessments = assess(known, [run])
     if not any(regime.judged for one in assessments for regime in one.results):
         return []
-    english, chinese = (page(known, assessments, language, [run]) for language in ("en", "zh"))
-    rows = Grid(
-        Words(english.title, chinese.title),
-        tuple(Words(english.headings[name], chinese.headings[name]) for name in COLUMNS),
+    rows, claims = ([table(known, assessments, language, run) for language in LANGUAGES] for table in (_rows, _claims))
+    return [of_tables(rows), of_tables(claims, folded=True)]
+
+
+def of_tables(tables: Sequence[Table], folded: bool = False) -> Grid:
+    """The same table in English and Chinese as one."""
+    english, chinese = tables
+    return Grid(
+        Words(english.caption, chinese.caption),
+        tuple(Words(one.name, other.name) for one, other in zip(english.columns, chinese.columns, strict=True)),
         tuple(
-            tuple(
-                Mark(Words(one.cells[name], other.cells[name]), TONES[one.verdict] if name == "verdict" else "")
-                for name in COLUMNS
-            )
-            for one, other in zip(english.lines, chinese.lines, strict=True)
+            tuple(Mark(Words(one.text, other.text), one.tone) for one, other in zip(*lines, strict=True))
+            for lines in zip(english.lines, chinese.lines, strict=True)
         ),
+        folded,
     )
-    claims = Grid(
-        EVERY,
-        CLAIM_COLUMNS,
+
+
+def _rows(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
+    shown = page(known, assessments, language, [run])
+    return Table(
+        tuple(Column(shown.headings[name], right=False) for name in COLUMNS),
         tuple(
-            (
-                Mark(Words(one.id, other.id)),
-                Mark(Words(one.says, other.says)),
-                Mark(Words(one.measured, other.measured)),
-                Mark(Words(one.told, other.told), TONES[one.verdict]),
-            )
-            for one, other in zip(english.claims, chinese.claims, strict=True)
+            (*(Cell(one.cells[name]) for name in COLUMNS[:-1]), _verdict(one.verdict, one.cells[COLUMNS[-1]]))
+            for one in shown.lines
         ),
-        folded=True,
+        shown.title,
     )
-    return [rows, claims]
+
+
+def _claims(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
+    shown = page(known, assessments, language, [run])
+    return Table(
+        tuple(Column(words[language], right=False) for words in CLAIM_COLUMNS),
+        tuple(
+            (Cell(one.id), Cell(one.says), Cell(one.measured), _verdict(one.verdict, one.told)) for one in shown.claims
+        ),
+        EVERY[language],
+    )
+
+
+def _verdict(verdict: Verdict, words: str) -> Cell:
+    mark, tone = MARKS[verdict]
+    return Cell(f"{mark} {words}", tone)

@@ -226,10 +226,14 @@
   const columns = page.cases.columns.map((one) => ({
     ...one, values: column(one.values), shown: column(one.shown), tones: one.tones && column(one.tones),
   }));
-  const STEP = 300;
+  const FEW = 400; // rows that are shown at once; of more only the first, so that sorting and filtering stay quick
+  const STEP = 100;
+  const begun = () => (state.order.length <= FEW ? FEW : STEP);
   const table = document.getElementById("table");
   const body = table.tBodies[0];
-  const state = { column: -1, down: false, order: cases.ids.map((_, k) => k), limit: STEP };
+  const state = { column: -1, down: false, order: cases.ids.map((_, k) => k), limit: FEW };
+  state.limit = begun();
+  const made = new Map(); // rows, by case
   const haystack = cases.ids.map((id, k) => `${id} ${cases.notes[k]} ${cases.statuses[k]}`.toLowerCase());
 
   // `axis=a,b` as after -k; any other word must occur somewhere.
@@ -263,25 +267,27 @@
         return (state.down ? before(values[b], values[a]) : before(values[a], values[b])) || a - b;
       });
     }
-    state.limit = STEP;
+    state.limit = begun();
     show();
   }
 
   function show() {
     const shown = state.order.slice(0, state.limit);
-    body.replaceChildren(...shown.map(line));
+    body.replaceChildren(...shown.map((k) => made.get(k) ?? line(k)));
+    for (const open of all('.open[aria-expanded="true"]', body)) closed(open);
     if (!shown.length) {
       const row = body.insertRow();
       row.append(Object.assign(element("td", word("none"), "tone-quiet"), { colSpan: columns.length + 1 }));
     }
     const more = document.getElementById("more");
     more.hidden = shown.length === state.order.length;
-    more.textContent = word("more", { n: Math.min(STEP, state.order.length - shown.length) });
+    more.textContent = word("more", { n: Math.min(FEW, state.order.length - shown.length) });
     document.getElementById("count").textContent = word("count", { shown: state.order.length, all: cases.ids.length });
   }
 
   function line(k) {
     const row = element("tr");
+    made.set(k, row);
     row.dataset.case = k;
     for (const one of columns) {
       const tone = one.tones && one.tones[k] ? ` tone-${one.tones[k]}` : "";
@@ -299,15 +305,19 @@
     return row;
   }
 
+  function closed(open) {
+    open.setAttribute("aria-expanded", "false");
+    open.textContent = "+";
+  }
+
   function unfold(row, open, k) {
-    const there = row.nextElementSibling;
-    const opened = there && there.classList.contains("detail");
-    open.setAttribute("aria-expanded", String(!opened));
-    open.textContent = opened ? "+" : "−";
-    if (opened) {
-      there.remove();
+    if (open.getAttribute("aria-expanded") === "true") {
+      closed(open);
+      row.nextElementSibling.remove();
       return;
     }
+    open.setAttribute("aria-expanded", "true");
+    open.textContent = "−";
     const detail = element("tr", undefined, "detail");
     const cell = Object.assign(element("td"), { colSpan: columns.length + 1 });
     cell.append(element("p", word("case"), "label"), element("p", cases.ids[k]));
@@ -368,7 +378,7 @@
   document.getElementById("status").onchange = arranged;
   document.getElementById("filters").onsubmit = (event) => event.preventDefault();
   document.getElementById("more").onclick = () => {
-    state.limit += STEP;
+    state.limit += FEW;
     show();
   };
   addEventListener("beforeprint", () => {
@@ -415,6 +425,7 @@
     inTheme(theme);
     statuses();
     headings();
+    made.clear();
     show();
     return drawAll();
   }

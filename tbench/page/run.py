@@ -55,8 +55,8 @@ def sections(run: Run) -> list[Section]:
         *section("evolution", Words("The evolution", "演进"), of("ladder")),
         *section("length", Words("Time and memory by length", "时间与显存随长度的变化"), of(*BY_LENGTH)),
         *section("machine", Words("What the machine allows", "机器上限"), of("roofline")),
-        *section("training", Words("What models learn", "模型学到什么"), of(*TRAINING)),
-        *section("raw", Words("Raw samples", "原始样本"), of("samples")),
+        *section("training", Words("What models learn", "模型学到什么"), of(*TRAINING), Words("Experiment", "实验")),
+        *section("raw", Words("Raw samples", "原始样本"), of("samples"), Words("Case", "用例")),
     ]
 
 

@@ -84,7 +84,7 @@ def test_a_comparison_shows_both_sides() -> None:
 def test_compare_writes_a_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = ["results/cpu-2core/document", "results/cpu-2core/document-seed-0"]
+    runs = ["results/cpu-2core/growth-forward", "results/cpu-2core/growth-forward"]
     out = tmp_path / "compare.html"
     assert exit_code(["compare", *runs, "--format", "html", "-o", str(out)]) == 0
     assert "<!DOCTYPE html>" in out.read_text(encoding="utf-8")
