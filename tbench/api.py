@@ -12,6 +12,7 @@ from tbench.claims import Assessment
 from tbench.claims.formats import write_table
 from tbench.errors import Interrupted, UsageError
 from tbench.execution import runner
+from tbench.execution.runner import HERE, Where
 from tbench.listener import Listener
 from tbench.report import write_derived
 from tbench.scenario import Scenario, load
@@ -20,7 +21,12 @@ from tbench.store import refuse_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listener", "default_folder", "load", "read_run", "run"]
+__all__ = ["Listener", "Where", "default_folder", "load", "read_run", "run"]
+
+SEVERAL = (
+    "rows are from devices of several types, so the article's claims are not judged: select the nodes of one type, or "
+    "read the rows of each in results.csv"
+)
 
 
 def run(
@@ -31,18 +37,20 @@ def run(
     select: Sequence[str] = (),
     seed: int = 0,
     resume: bool = False,
-    executor: str = "local",
+    where: Where = HERE,
     listener: Listener | None = None,
     command: Sequence[str] = (),
     claims: Callable[[list[Assessment]], None] = lambda assessments: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Measure a scenario and return the run.
 
-    `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
-    called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
-    the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
-    StoreError before anything is measured, and Interrupted after Ctrl-C; what was measured is then in the folder and
-    `resume=True` goes on.
+    `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `where`: this machine,
+    or a cluster. `listener`: called as the run goes on. `command`: what to note as the command that repeats the run.
+    `claims`: called with what the run says of the article's claims, if it says anything. `enough`: asked between
+    comparison groups; once it says so, the run ends as after Ctrl-C, with what was being measured finished. Raises
+    ScenarioError, UsageError, NothingSelected, StoreError before anything is measured, and Interrupted after Ctrl-C;
+    what was measured is then in the folder and `resume=True` goes on.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
@@ -61,15 +69,18 @@ def run(
             select=select,
             seed=seed,
             resume=resume,
-            executor_name=executor,
+            where=where,
             listener=listener or Listener(),
             command=command,
+            enough=enough,
         )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
     write_derived(result)
-    if assessments := write_table(result):
+    if len(result.device_types) > 1:
+        (listener or Listener()).warn(SEVERAL)
+    elif assessments := write_table(result):
         claims(assessments)
     return result
 

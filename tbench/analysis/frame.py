@@ -30,6 +30,7 @@ RESULTS = (
     "limit_fraction",
     "error",
 )
+PLACE = ("host", "device_name")  # of rows of a cluster
 INTEGERS = ("samples", "peak_memory_bytes")
 
 
@@ -56,8 +57,9 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """The columns of results.csv, in the order of the contract."""
-    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS]
+    """The columns of results.csv, in the order of the contract; a run on a cluster adds `host` and `device_name`."""
+    place = PLACE if any(row.measurement.host for row in rows) else ()
+    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS, *place]
 
 
 def axis_names(rows: Sequence[Row]) -> list[str]:
@@ -92,6 +94,8 @@ def row_cells(row: Row) -> Mapping[str, Value | None]:
         "gbytes_per_s": row.gbytes_per_s,
         "limit_fraction": row.limit_fraction,
         "error": row.error,
+        "host": row.measurement.host or None,
+        "device_name": row.measurement.device_name or None,
     }
     return {name: finite(value) for name, value in cells.items()}
 

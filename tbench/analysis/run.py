@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ class Run:
     header: Mapping[str, Any]
     environment: Environment
     measurements: tuple[Measurement, ...]
+    machines: Mapping[str, Environment] = field(default_factory=dict)  # of a cluster, by `Measurement.machine`
 
     @staticmethod
     def read(folder: Path | str) -> Run:
@@ -39,18 +40,27 @@ class Run:
         header = dict(stored.header)
         try:
             environment = Environment.from_dict(header.pop("environment"))
-        except (KeyError, TypeError, ValueError) as problem:
+            machines = {name: Environment.from_dict(one) for name, one in header.pop("machines", {}).items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise StoreError(
                 f"{stored.path / HEADER}: environment cannot be read ({problem}): restore the file, or run again into "
                 "another folder"
             ) from problem
         place = {case: i for i, case in enumerate(header.pop("cases", ()))}
         measurements = sorted(stored.measurements(), key=lambda one: place.get(one.case.id, len(place)))
-        return Run(stored.path, header, environment, tuple(measurements))
+        return Run(stored.path, header, environment, tuple(measurements), machines)
 
     @cached_property
     def rows(self) -> list[Row]:
-        return derive(self.measurements, self.environment.ceilings)
+        peaks = {name: environment.ceilings for name, environment in self.machines.items()}
+        return derive(self.measurements, self.environment.ceilings, peaks)
+
+    @property
+    def device_types(self) -> tuple[str, ...]:
+        """Names of the devices that rows are from: several where a cluster has several kinds."""
+        return tuple(dict.fromkeys(one.device_name for one in self.measurements if one.device_name)) or (
+            self.environment.device_name,
+        )
 
     def frame(self) -> pd.DataFrame:
         """The results in the columns of results.csv; see `tbench.analysis.frame.frame`."""

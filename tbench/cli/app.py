@@ -73,9 +73,18 @@ def run(
         bool,
         typer.Option("--dry-run", help="List the cases with predicted memory and time, and what is skipped and why."),
     ] = False,
-    executor: Annotated[str, typer.Option("--executor", metavar="local", help="Where workers run.")] = "local",
+    executor: Annotated[
+        str, typer.Option("--executor", metavar="local|ray", help="Where to measure: here, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster [default: this machine's].")
+    ] = None,
+    per_node: Annotated[
+        int, typer.Option("--per-node", metavar="N", help="Groups a cluster node measures side by side on its CPU.")
+    ] = 1,
 ) -> int:
     """Measure scenarios: progress on stderr, the result table on stdout."""
+    from tbench.api import Where
     from tbench.cli.request import Request
     from tbench.cli.run import run
 
@@ -92,7 +101,7 @@ def run(
             seed=seed,
             resume=resume,
             dry_run=dry_run,
-            executor=executor,
+            where=Where(executor, address, per_node),
             command=context.find_root().obj or (),
         ),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from tbench import api
 from tbench.analysis.run import Run
 from tbench.claims import Assessment
+from tbench.cli.patience import patience
 from tbench.cli.request import Request
 from tbench.cli.table import show
 from tbench.errors import CaseFailed, UsageError
@@ -34,18 +35,21 @@ def run(paths: Sequence[str], request: Request) -> int:
     failed: list[str] = []
     for scenario in scenarios:
         assessments: list[Assessment] = []
-        result = api.run(
-            scenario,
-            out=folder(scenario, request, several=len(scenarios) > 1),
-            device=request.device,
-            select=request.select,
-            seed=request.seed,
-            resume=request.resume,
-            executor=request.executor,
-            listener=Progress(),
-            command=request.command,
-            claims=assessments.extend,
-        )
+        progress = Progress()
+        with patience(progress.warn) as enough:
+            result = api.run(
+                scenario,
+                out=folder(scenario, request, several=len(scenarios) > 1),
+                device=request.device,
+                select=request.select,
+                seed=request.seed,
+                resume=request.resume,
+                where=request.where,
+                listener=progress,
+                command=request.command,
+                claims=assessments.extend,
+                enough=enough,
+            )
         print(render(result, "text"))
         if scenario.parts and assessments:
             show(assessments, [result], "en")

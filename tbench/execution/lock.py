@@ -25,8 +25,11 @@ def lock_path(device: str) -> Path:
 
 
 @contextmanager
-def device_lock(device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0) -> Iterator[None]:
-    """Hold the device's lock. Calls `waiting` once with a sentence if another run has it, then waits."""
+def device_lock(
+    device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0, shared: bool = False
+) -> Iterator[None]:
+    """Hold the device's lock, beside others that are `shared` if this is. Calls `waiting` once with a sentence if
+    another run has it, then waits."""
     path = lock_path(device)
     descriptor = opened(path)
     try:
@@ -35,7 +38,7 @@ def device_lock(device: str, waiting: Callable[[str], None], poll_seconds: float
         told = False
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if not told:

@@ -96,11 +96,25 @@ def measure_group(
 
     Drafts that already hold a measurement (a resumed run) go on from there.
     """
+    for so_far in in_rounds(group, drafts, executor, sampling, seed, memory_limit=memory_limit, update=update):
+        after_round(so_far)
+    return [result(drafts[case]) for case in group.cases]
+
+
+def in_rounds(
+    group: Group,
+    drafts: Mapping[Case, Draft],
+    executor: Executor,
+    sampling: Sampling,
+    seed: int,
+    *,
+    memory_limit: int | None = None,
+    update: Callable[[Case, str], None] = lambda case, state: None,
+) -> Iterator[list[Measurement]]:
+    """`measure_group` round by round: yields what there is of the cases after each, to be saved."""
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
     judge_group(group, drafts, sampling)
-    while True:
-        if all(drafts[case].finished for case in group.cases):
-            return [result(drafts[case]) for case in group.cases]
+    while not all(drafts[case].finished for case in group.cases):
         base = group.baseline
         # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
         # (naive attention beside a window's) until they have had their time. The others then go on alone.
@@ -109,7 +123,7 @@ def measure_group(
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
         judge_group(group, drafts, sampling)
-        after_round([draft.measurement for draft in drafts.values() if draft.measurement])
+        yield [draft.measurement for draft in drafts.values() if draft.measurement]
         number += 1
 
 

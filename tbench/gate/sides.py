@@ -14,7 +14,8 @@ from pathlib import Path
 from tbench.errors import Inconclusive, ScenarioError, UsageError
 from tbench.execution.executor import At, Executor
 from tbench.execution.local import LocalExecutor
-from tbench.execution.runner import Machine, preloaded
+from tbench.execution.prepare import preloaded
+from tbench.execution.workplace import Machine
 from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
 from tbench.gate.options import Options
 from tbench.records import Case, Environment
@@ -147,7 +148,7 @@ def open_same_code(options: Options, output: Path) -> Iterator[Sides]:
     with ExitStack() as stack:
         label, root, trees = check_out_twice(here, output, stack)
         scenarios = [options.read(str(tree / here.relative_to(root))) for tree in trees]
-        started = stack.enter_context(LocalExecutor(modules=preloaded(scenarios[1].parts or (scenarios[1],))))
+        started = stack.enter_context(LocalExecutor(modules=preloaded(scenarios[1:])))
         machine = Machine(started)
         device = machine.resolve(options.device)
         environment: Environment = machine.ask("environment", device=device)

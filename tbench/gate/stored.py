@@ -19,6 +19,7 @@ from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
+from tbench.execution.workplace import Machine
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
 from tbench.gate.decision import Rule
@@ -82,7 +83,6 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
                     select=select,
                     seed=options.seed,
                     resume=True,
-                    executor_name="local",
                     listener=Lines(say),
                     command=options.command,
                     alone=False,
@@ -96,7 +96,7 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
 def on_device(options: Options) -> Options:
     """The same with the device that is meant, as `auto` leaves open. Raises UsageError."""
     with LocalExecutor() as started:
-        return replace(options, device=runner.Machine(started).resolve(options.device))
+        return replace(options, device=Machine(started).resolve(options.device))
 
 
 def with_enough_rounds(scenario: Scenario) -> Scenario:

@@ -17,6 +17,8 @@ def title(run: Run) -> str:
 def machine(run: Run) -> str:
     """In a line, what decides how fast things are: `Example 9000 Processor, 2 threads, torch 2.13.0`."""
     here = run.environment
+    if run.machines:
+        return f"{len(run.machines)} machines ({', '.join(run.device_types)}), torch {here.torch}"
     return f"{here.device_name}, {here.threads} threads, torch {here.torch}"
 
 
@@ -33,6 +35,7 @@ def environment(run: Run) -> list[tuple[str, str]]:
         ("last-level cache", here.last_level_cache_bytes and units.size(here.last_level_cache_bytes)),
         ("allocator", here.allocator),
         ("peak throughput", ", ".join(_ceilings(run))),
+        ("cluster", "; ".join(run.machines)),
         ("software", f"torch {here.torch}, Python {here.python}, {here.platform}"),
         ("packages", packages),
         ("measured", " to ".join(str(header[key]) for key in ("started", "ended") if header.get(key))),
