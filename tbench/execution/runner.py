@@ -5,6 +5,7 @@ resolve the device → lock it → look at the machine → plan → do job after
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tbench.store import RunFolder
 from tbench.threads import worker_threads
 
 EXECUTORS = ("local", "ray")
+CHECKPOINT_SECONDS = 1.0  # between two, where many groups are in flight
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def measure(
     jobs = [*groups(ready, store, done, seed), *experiments(ready, done, seed, places.at_once)]
     missing = {case.id for job in jobs for case in job.cases}
     in_flight: dict[Job, Sequence[Measurement]] = {}
+    saved = float("-inf")
     for happened in carry_through(jobs, places, lambda job: listener.begin(job.cases), enough):
         if isinstance(happened, Environment):
             store.update(**places.changed(happened))
@@ -139,7 +142,9 @@ def measure(
         job, event = happened
         if not event.finished:
             in_flight[job] = event.measurements
-            store.checkpoint([one for several in in_flight.values() for one in several])
+            if len(in_flight) == 1 or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                store.checkpoint([one for several in in_flight.values() for one in several])
+                saved = time.monotonic()
             continue
         in_flight.pop(job, None)
         for measurement in event.measurements:

@@ -45,7 +45,7 @@ class Fleet:
             self.working.popleft()
             self.free += 1
             return job, Lost("it rained")
-        if job.seed >= 0 and not getattr(self, "told", None) == job:
+        if job.seed >= 0 and getattr(self, "told", None) != job:
             self.told = job
             return job, Step(tuple(Measurement(one, "error", "done") for one in job.cases), finished=True)
         self.working.popleft()
@@ -88,7 +88,7 @@ def test_enough_finishes_what_is_measured_and_begins_nothing() -> None:
     begun: list[Job] = []
     fleet = Fleet(2, iter(()))
     several = jobs(5)
-    finished = [happened for happened in carry_through(several, fleet, begun.append, lambda: len(begun) >= 2)]
+    finished = list(carry_through(several, fleet, begun.append, lambda: len(begun) >= 2))
     assert begun == several[:2]
     assert len(finished) == 2
 

@@ -96,7 +96,7 @@ def test_a_run_on_a_cluster_goes_on_there_on_any_node_and_nowhere_else(tmp_path:
     RunFolder.create(tmp_path, there).close()
     other_node = {**ENVIRONMENT.to_dict(), "device_name": "Other", "cpu": "Other", "threads": 64}
     RunFolder.resume(tmp_path, {**there, "environment": other_node, "machines": {}}).close()
-    with pytest.raises(StoreError, match="environment.torch"):
+    with pytest.raises(StoreError, match=r"environment\.torch"):
         RunFolder.resume(tmp_path, {**there, "environment": {**other_node, "torch": "3.0"}})
     with pytest.raises(StoreError, match='executor: "ray" there, null now'):
         RunFolder.resume(tmp_path, HEADER_GIVEN)
