@@ -79,6 +79,9 @@ def run(
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster [default: this machine's].")
     ] = None,
+    no_user_code: Annotated[
+        bool, typer.Option("--no-user-code", help="Refuse custom kernels: only tbench's own code and packages run.")
+    ] = False,
     per_node: Annotated[
         int, typer.Option("--per-node", metavar="N", help="Groups a cluster node measures side by side on its CPU.")
     ] = 1,
@@ -102,6 +105,7 @@ def run(
             resume=resume,
             dry_run=dry_run,
             where=Where(executor, address, per_node),
+            user_code=not no_user_code,
             command=context.find_root().obj or (),
         ),
     )

@@ -23,4 +23,5 @@ class Request:
     resume: bool
     dry_run: bool
     where: Where
+    user_code: bool = True
     command: Sequence[str] = ()  # as it was typed, for the record

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tbench.analysis.run import Run
 from tbench.tables import units
+from tbench.tables.plain import plain
 
 
 def title(run: Run) -> str:
@@ -81,7 +82,7 @@ def method(run: Run) -> list[str]:
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
     words = run.again()
-    return None if words is None else shlex.join(["tbench", *words])
+    return None if words is None else plain(shlex.join(["tbench", *words]))
 
 
 def _largest_error(run: Run) -> str:

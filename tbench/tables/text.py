@@ -14,6 +14,7 @@ from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
+from tbench.tables.plain import plain
 from tbench.tables.table import Cell, Column, Table, Tone
 
 UNLIMITED = 400  # for a file or a pipe: no line is folded but the notes
@@ -136,7 +137,8 @@ def taken(sizes: Sequence[int]) -> int:
 
 
 def wrapped(words: str, width: int) -> list[str]:
-    """Lines of at most `width`, broken between words, or inside of one that is longer."""
+    """Lines of at most `width`, broken between words, or inside of one that is longer; nothing steers a terminal."""
+    words = plain(words)
     if cell_len(words) <= width and "\n" not in words:
         return [words]
     lines = [""]
