@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/document.yaml
 ARGS     ?= --quick
 PIP      := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint fuzz audit bench clean
 
 run: $(VENV)/.run
 	$(VENV)/bin/tbench run $(SCENARIO) $(ARGS)
@@ -22,6 +22,20 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# Everything that reads bytes from outside, for so many seconds each.
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/.test
+	$(PIP) --editable '.[fuzz]'
+	$(VENV)/bin/python bench/fuzz.py $(FUZZ_SECONDS)
+
+# Known vulnerabilities of the pinned packages. Without the database, each is named as one that could not be audited.
+audit: $(VENV)-audit/bin/pip-audit
+	$< --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
+$(VENV)-audit/bin/pip-audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
 
 # All of them, whatever one of them finds; the longest is the last.
 bench: $(VENV)/.test
@@ -45,4 +59,4 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit build dist *.egg-info

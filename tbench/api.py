@@ -15,6 +15,7 @@ from tbench.claims.formats import write_table
 from tbench.claims.standing import standing
 from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
+from tbench.execution.runner import HERE, Where
 from tbench.listener import Listener
 from tbench.report import write_derived
 from tbench.scenario import Scenario, load
@@ -23,7 +24,12 @@ from tbench.store import refuse_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listener", "default_folder", "load", "read_run", "run"]
+__all__ = ["Listener", "Where", "default_folder", "load", "read_run", "run"]
+
+SEVERAL = (
+    "rows are from devices of several types, so the article's claims are not judged: select the nodes of one type, or "
+    "read the rows of each in results.csv"
+)
 
 
 def run(
@@ -34,20 +40,22 @@ def run(
     select: Sequence[str] = (),
     seed: int = 0,
     resume: bool = False,
-    executor: str = "local",
+    where: Where = HERE,
     listener: Listener | None = None,
     command: Sequence[str] = (),
     claims: Callable[[list[Assessment]], None] = lambda assessments: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Measure a scenario and return the run.
 
     In a suite, a case is done once the article's verdicts on it stand.
 
-    `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
-    called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
-    the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
-    StoreError before anything is measured, and Interrupted after Ctrl-C; what was measured is then in the folder and
-    `resume=True` goes on.
+    `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `where`: this machine,
+    or a cluster. `listener`: called as the run goes on. `command`: what to note as the command that repeats the run.
+    `claims`: called with what the run says of the article's claims, if it says anything. `enough`: asked between
+    comparison groups; once it says so, the run ends as after Ctrl-C, with what was being measured finished. Raises
+    ScenarioError, UsageError, NothingSelected, StoreError before anything is measured, and Interrupted after Ctrl-C;
+    what was measured is then in the folder and `resume=True` goes on.
     """
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
@@ -67,9 +75,10 @@ def run(
             select=select,
             seed=seed,
             resume=resume,
-            executor_name=executor,
+            where=where,
             listener=listener,
             command=command,
+            enough=enough,
             standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
@@ -80,7 +89,9 @@ def run(
     problem, assessments = write_all(result)
     if problem:
         listener.warn(problem)
-    if assessments:
+    if len(result.device_types) > 1:
+        listener.warn(SEVERAL)
+    elif assessments:
         claims(assessments)
     return result
 

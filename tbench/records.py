@@ -188,6 +188,7 @@ class Measurement:
     `stopped`: why sampling ended: `target` (precision reached), `decision` (the comparison with the baseline stands),
     `max_time`, `max_rounds` or `interrupted`; `target` is the relative half-width that was asked for.
     `costs`: seconds spent beside samples, by name (setup, first_call, check, warmup, memory, overhead), all rounds.
+    `host`, `device_name`: where it was measured, in a run on a cluster; empty where the run has one machine.
     """
 
     case: Case
@@ -206,6 +207,8 @@ class Measurement:
     work: Work | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     findings: Mapping[str, Any] = field(default_factory=dict)
+    host: str = ""
+    device_name: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -221,10 +224,17 @@ class Measurement:
         elif not self.reason:
             raise ValueError(f"{self.case.id}: {self.status} without a reason")
 
+    @property
+    def machine(self) -> str:
+        """Host and device, as run.json names the machines of a cluster; empty in a run on one machine."""
+        return f"{self.host} {self.device_name}".strip()
+
     def to_dict(self) -> dict[str, Any]:
         data = dataclasses.asdict(self)
         data["case"] = self.case.to_dict()
         data["id"] = self.case.id
+        if not self.host:
+            del data["host"], data["device_name"]
         return data
 
     @staticmethod

@@ -75,11 +75,18 @@ class _Draft:
         self.reasons.append(Reason(text, general or text))
 
 
-def derive(measurements: Iterable[Measurement], ceilings: Ceilings | None = None) -> list[Row]:
-    """One `Row` per measurement, in the same order; speed-ups against the measurement each names as `baseline`."""
+def derive(
+    measurements: Iterable[Measurement],
+    ceilings: Ceilings | None = None,
+    machines: Mapping[str, Ceilings | None] | None = None,
+) -> list[Row]:
+    """One `Row` per measurement, in the same order; speed-ups against the measurement each names as `baseline`.
+
+    `machines`: ceilings by `Measurement.machine`, where a run has several machines.
+    """
     measurements = list(measurements)
     by_id = {measurement.case.id: measurement for measurement in measurements}
-    return [_row(measurement, by_id, ceilings) for measurement in measurements]
+    return [_row(one, by_id, (machines or {}).get(one.machine, ceilings)) for one in measurements]
 
 
 def implausible(measurement: Measurement, ceilings: Ceilings | None) -> Reason | None:
@@ -267,6 +274,9 @@ def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement]
         return
     if base.status != "ok":
         draft.say(f"no speed-up: the baseline is {base.status}")
+        return
+    if base.machine != measurement.machine:
+        draft.say("no speed-up: the baseline was measured on another machine")
         return
     first, second = paired(base.turns, measurement.turns)
     why = clocks.not_compared(base, measurement)

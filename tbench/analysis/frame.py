@@ -32,6 +32,7 @@ RESULTS = (
     "error",
 )
 ON_A_GPU = ("clock", "host_us", "sm_mhz", "energy_joules", "power_watts")  # columns where any row was timed on one
+PLACE = ("host", "device_name")  # of rows of a cluster
 INTEGERS = ("samples", "peak_memory_bytes")
 
 
@@ -58,9 +59,10 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def columns(rows: Sequence[Row]) -> list[str]:
-    """The columns of results.csv, in the order of the contract."""
+    """The columns of results.csv, in the order of the contract; a run on a cluster adds `host` and `device_name`."""
     gpu = ON_A_GPU if any(clocks.on_gpu(row.measurement) for row in rows) else ()
-    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS, *gpu]
+    place = PLACE if any(row.measurement.host for row in rows) else ()
+    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS, *gpu, *place]
 
 
 def axis_names(rows: Sequence[Row]) -> list[str]:
@@ -96,6 +98,8 @@ def row_cells(row: Row) -> Mapping[str, Value | None]:
         "limit_fraction": row.limit_fraction,
         "error": row.error,
         **gpu_cells(row.measurement),
+        "host": row.measurement.host or None,
+        "device_name": row.measurement.device_name or None,
     }
     return {name: finite(value) for name, value in cells.items()}
 

@@ -32,6 +32,7 @@ class Run:
     environment: Environment
     measurements: tuple[Measurement, ...]
     parts: Mapping[str, str] = field(default_factory=dict)
+    machines: Mapping[str, Environment] = field(default_factory=dict)  # of a cluster, by `Measurement.machine`
 
     @staticmethod
     def read(folder: Path | str) -> Run:
@@ -40,7 +41,8 @@ class Run:
         header = dict(stored.header)
         try:
             environment = Environment.from_dict(header.pop("environment"))
-        except (KeyError, TypeError, ValueError) as problem:
+            machines = {name: Environment.from_dict(one) for name, one in header.pop("machines", {}).items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise StoreError(
                 f"{stored.path / HEADER}: environment cannot be read ({problem}): restore the file, or run again into "
                 "another folder"
@@ -48,11 +50,20 @@ class Run:
         cases = header.pop("cases", ())
         place = {case: i for i, case in enumerate(cases)}
         measurements = sorted(stored.measurements(), key=lambda one: place.get(one.case.id, len(place)))
-        return Run(stored.path, header, environment, tuple(measurements), by_part(cases, header.get("parts") or {}))
+        parts = by_part(cases, header.get("parts") or {})
+        return Run(stored.path, header, environment, tuple(measurements), parts, machines)
 
     @cached_property
     def rows(self) -> list[Row]:
-        return derive(self.measurements, self.environment.ceilings)
+        peaks = {name: environment.ceilings for name, environment in self.machines.items()}
+        return derive(self.measurements, self.environment.ceilings, peaks)
+
+    @property
+    def device_types(self) -> tuple[str, ...]:
+        """Names of the devices that rows are from: several where a cluster has several kinds."""
+        return tuple(dict.fromkeys(one.device_name for one in self.measurements if one.device_name)) or (
+            self.environment.device_name,
+        )
 
     def frame(self) -> pd.DataFrame:
         """The results in the columns of results.csv; see `tbench.analysis.frame.frame`."""

@@ -19,6 +19,7 @@ from tbench.claims.render import ClaimLine, Page, page, rule_words
 from tbench.store import write_file
 from tbench.tables.json import dumps
 from tbench.tables.markdown import escaped, pipe_table
+from tbench.tables.printable import cell
 from tbench.tables.table import Cell, Table
 from tbench.tables.text import PROSE, Sheet
 
@@ -82,7 +83,7 @@ def csv(article: Article, assessments: Sequence[Assessment], language: Language,
     writer = csv_module.writer(out, lineterminator="\n")
     writer.writerow(["id", *_cells(shown.headings), "overall"])
     for line in shown.lines:
-        writer.writerow([line.id, *_cells(line.cells), line.verdict.value])
+        writer.writerow([line.id, *map(cell, _cells(line.cells)), line.verdict.value])
     return out.getvalue()
 
 

@@ -73,7 +73,18 @@ def run(
         bool,
         typer.Option("--dry-run", help="List the cases with predicted memory and time, and what is skipped and why."),
     ] = False,
-    executor: Annotated[str, typer.Option("--executor", metavar="local", help="Where workers run.")] = "local",
+    executor: Annotated[
+        str, typer.Option("--executor", metavar="local|ray", help="Where to measure: here, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster [default: this machine's].")
+    ] = None,
+    no_user_code: Annotated[
+        bool, typer.Option("--no-user-code", help="Refuse custom kernels: only tbench's own code and packages run.")
+    ] = False,
+    per_node: Annotated[
+        int, typer.Option("--per-node", metavar="N", help="Groups a cluster node measures side by side on its CPU.")
+    ] = 1,
     cases: Annotated[
         bool, typer.Option("--cases", help="After a suite, print every case as well, part by part.")
     ] = False,
@@ -82,6 +93,7 @@ def run(
     from tbench.cli.output import starting
 
     starting(", ".join(scenarios))
+    from tbench.api import Where
     from tbench.cli.request import Request
     from tbench.cli.run import run
 
@@ -98,8 +110,9 @@ def run(
             seed=seed,
             resume=resume,
             dry_run=dry_run,
-            executor=executor,
             cases=cases,
+            where=Where(executor, address, per_node),
+            user_code=not no_user_code,
             command=context.find_root().obj or (),
         ),
     )

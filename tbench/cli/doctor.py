@@ -14,7 +14,7 @@ from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.noise import measure_noise
-from tbench.execution.runner import Machine
+from tbench.execution.workplace import Machine
 from tbench.measure import compiler
 from tbench.measure.telemetry import Telemetry
 from tbench.records import Environment

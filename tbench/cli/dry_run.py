@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from tbench.analysis.axes import names, varying
 from tbench.catalog import get as get_component
 from tbench.cli.request import Request
+from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
-from tbench.execution.runner import Prepared, prepared
+from tbench.execution.prepare import Prepared, prepared
 from tbench.records import Case, Value, text
 from tbench.scenario import Scenario
 from tbench.tables import units
@@ -23,7 +24,10 @@ MOST_PROBES = 40
 
 def dry_run(scenario: Scenario, request: Request) -> None:
     """Print the plan of one scenario. Every variant is tried at a small size, to prove that it runs."""
-    with prepared(scenario, request.device, request.select, request.executor, warn, alone=False) as (ready, executor):
+    request.where.check()
+    if request.where.executor != "local":
+        raise UsageError("--dry-run plans for this machine: leave out --executor, or run a few cases with -k")
+    with prepared(scenario, request.device, request.select, warn, alone=False) as (ready, executor):
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         sheet = Sheet(wide=PROSE)
         sheet.say(f"{scenario.title}: {units.counted(len(ready.baselines), 'case')} on {ready.environment.device_name}")

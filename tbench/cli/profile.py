@@ -10,7 +10,8 @@ from pathlib import Path
 from tbench.errors import StoreError
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
-from tbench.execution.runner import Machine, preloaded
+from tbench.execution.prepare import preloaded
+from tbench.execution.workplace import Machine
 from tbench.profiling.run import profile as profiles_of
 from tbench.profiling.run import refuse, trace_name
 from tbench.profiling.tables import alone, side_by_side

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tbench.api import Where
+
 
 @dataclass(frozen=True)
 class Request:
@@ -20,6 +22,7 @@ class Request:
     seed: int
     resume: bool
     dry_run: bool
-    executor: str
+    where: Where
+    user_code: bool = True
     cases: bool = False
     command: Sequence[str] = ()  # as it was typed, for the record

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
+from tbench.catalog import get as get_component
 from tbench.claims import Assessment, article
 from tbench.claims.ending import ending
+from tbench.cli.patience import patience
 from tbench.cli.request import Request
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
@@ -34,18 +36,21 @@ def run(paths: Sequence[str], request: Request) -> int:
     failed: list[str] = []
     for scenario in scenarios:
         assessments: list[Assessment] = []
-        result = api.run(
-            scenario,
-            out=folder(scenario, request, several=len(scenarios) > 1),
-            device=request.device,
-            select=request.select,
-            seed=request.seed,
-            resume=request.resume,
-            executor=request.executor,
-            listener=Progress(),
-            command=request.command,
-            claims=assessments.extend,
-        )
+        progress = Progress()
+        with patience(progress.warn) as enough:
+            result = api.run(
+                scenario,
+                out=folder(scenario, request, several=len(scenarios) > 1),
+                device=request.device,
+                select=request.select,
+                seed=request.seed,
+                resume=request.resume,
+                where=request.where,
+                listener=progress,
+                command=request.command,
+                claims=assessments.extend,
+                enough=enough,
+            )
         if request.cases or not assessments or not scenario.parts:
             print(render(result, "text"))
         if scenario.parts and assessments:
@@ -61,7 +66,18 @@ def read(path: str, request: Request) -> Scenario:
     if request.quick and request.rigorous:
         raise UsageError("--quick and --rigorous are mutually exclusive")
     scenario = load(path, request.overrides, quick=request.quick, rigorous=request.rigorous)
+    if not request.user_code:
+        refuse_user_code(scenario, path)
     return scenario if request.max_time is None else with_max_time(scenario, request.max_time)
+
+
+def refuse_user_code(scenario: Scenario, path: str) -> None:
+    """Raises UsageError where a case would run code that the scenario brings."""
+    for case in (point.on("cpu") for point in scenario.points):
+        component = get_component(case.component)
+        if component.is_own(case):
+            named = case[component.variant_axis]
+            raise UsageError(f"{path}: {component.variant_axis}: {named} is a custom kernel, refused by --no-user-code")
 
 
 def with_max_time(scenario: Scenario, seconds: float) -> Scenario:

@@ -32,7 +32,7 @@ def compare(base: Run, new: Run, tolerance: float = TOLERANCE, alpha: float = AL
     ratios = {
         case: between(by_round(one.measurement.turns), by_round(other.measurement.turns))
         for case, (one, other) in pairs.items()
-        if one and other and one.latency and other.latency
+        if one and other and one.latency and other.latency and same_device(one, other)
     }
     evidence = evidence_of(ratios, tolerance, alpha)
     return Comparison(
@@ -44,6 +44,12 @@ def compare(base: Run, new: Run, tolerance: float = TOLERANCE, alpha: float = AL
         differences=tuple(between_runs(base, new)),
         warnings=tuple(warnings(base, new)),
     )
+
+
+def same_device(one: Row, other: Row) -> bool:
+    """Whether two rows are from devices of one type; unknown where a run has one machine, which is told beside."""
+    names = {one.measurement.device_name, other.measurement.device_name} - {""}
+    return len(names) < 2
 
 
 def evidence_of(ratios: Mapping[str, Ratio], tolerance: float, alpha: float) -> dict[str, Evidence]:

@@ -44,7 +44,7 @@ def compared(base: Row | None, new: Row | None, evidence: Evidence | None) -> Co
     memory = weighed(base.peak_memory_bytes, new.peak_memory_bytes)
     beside = tuple(_changes(base, new))
     if evidence is None:
-        return Compared(case, base, new, memory=memory, reasons=(_found(base, new), *beside))
+        return Compared(case, base, new, memory=memory, reasons=(_elsewhere(base, new) or _found(base, new), *beside))
     ratio = interval(evidence.ratio)
     verdict = _verdict(evidence, ratio)
     host = _host(verdict, base, new)
@@ -138,6 +138,14 @@ def _found(base: Row, new: Row) -> Reason:
     old, now = base.measurement.findings, new.measurement.findings
     other = [name for name in {**old, **now} if old.get(name) != now.get(name)]
     return _said(f"not timed; findings differ: {', '.join(other)}" if other else "not timed; same findings")
+
+
+def _elsewhere(base: Row, new: Row) -> Reason | None:
+    """Why two rows that were timed are not compared: they are from devices of two types."""
+    old, now = base.measurement.device_name, new.measurement.device_name
+    if old == now or base.latency is None or new.latency is None:
+        return None
+    return _said(f"measured on another type of device: {old or 'unknown'} in base, {now or 'unknown'} in new")
 
 
 def _changes(base: Row, new: Row) -> Iterator[Reason]:

@@ -17,13 +17,19 @@ def carry_out(
     seed: int,
     side_by_side: int,
     update: Callable[[Case, str], None] = lambda case, state: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Iterator[Measurement]:
-    """Yield each case's measurement as it is finished. Leaving early ends the processes that still run."""
+    """Yield each case's measurement as it is finished. Leaving early ends the processes that still run.
+
+    `enough`: once it says so, no further case is begun.
+    """
     waiting = list(reversed(cases))
     running: dict[Future[Measurement], Worker] = {}
     with ThreadPoolExecutor(side_by_side) as pool:
         try:
             while waiting or running:
+                if enough():
+                    waiting.clear()
                 while waiting and len(running) < side_by_side:
                     case, worker = waiting.pop(), executor.start()
                     update(case, "running")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ PROFILER_CHATTER = "USDT:"  # torch's profiler writes such lines to stderr whate
 BOOT_SECONDS = 120.0  # importing torch from a cold disk
 WAIT_SECONDS, LOOK_SECONDS = 30.0, 30.0
 WARM_SECONDS = 300.0  # compiling for the first time
+MOST_BYTES = 256 * 2**20  # of one answer
 MOST_TEMPLATES = 8  # at a time: each holds what it has imported and compiled
 
 
@@ -147,7 +149,8 @@ class Server:
     def _silent(self) -> UsageError:
         return UsageError(
             f"the worker server did not answer: {self.log_tail() or 'no message'}; see that torch can be imported "
-            "here and that this user may start more processes"
+            "here, that this user may start more processes and that nothing kills them. A run that had begun is saved: "
+            "continue it with --resume"
         )
 
 
@@ -275,9 +278,15 @@ class LocalWorker:
             if not self._channel.poll(timeout):
                 self.close()
                 raise WorkerFailed("timeout", f"{do} did not end within {timeout:g} s")
-            outcome, *answer = self._channel.recv()
+            message = self._channel.recv_bytes(MOST_BYTES)
         except (EOFError, ConnectionError):
             raise self._post_mortem(do) from None
+        except OSError:
+            raise self._nonsense(do) from None
+        try:
+            outcome, *answer = pickle.loads(message)
+        except Exception:
+            raise self._nonsense(do) from None
         if outcome == "failed":
             raise WorkerFailed(*answer)
         return answer[0]
@@ -294,6 +303,11 @@ class LocalWorker:
     def kill(self) -> None:
         """End the process and what it has started; to be called before it is reaped."""
         end_group(self.pid)
+
+    def _nonsense(self, do: str) -> WorkerFailed:
+        """A kernel has found the channel and writes to it, or the answer is larger than any."""
+        self.close()
+        return WorkerFailed("error", f"sent what is no answer during {do}")
 
     def _post_mortem(self, do: str) -> WorkerFailed:
         self._open = False

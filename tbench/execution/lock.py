@@ -29,9 +29,14 @@ def lock_path(device: str) -> Path:
 
 @contextmanager
 def device_lock(
-    device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0, uuid: str | None = None
+    device: str,
+    waiting: Callable[[str], None],
+    poll_seconds: float = 1.0,
+    uuid: str | None = None,
+    shared: bool = False,
 ) -> Iterator[None]:
-    """Hold the device's lock. Calls `waiting` once with a sentence if another run has it, then waits.
+    """Hold the device's lock, beside others that are `shared` if this is. Calls `waiting` once with a sentence if
+    another run has it, then waits.
 
     `uuid`: a GPU's own. Containers that do not share `/tmp` do not see each other's locks.
     """
@@ -43,7 +48,7 @@ def device_lock(
         told = False
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if not told:

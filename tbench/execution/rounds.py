@@ -29,6 +29,7 @@ SETUP_ALLOWANCE = 4.0
 # Of a case, the measurements of its group so far, and the number of looks: whether all that it was to show is decided,
 # each time with the error of one of so many looks. None: nothing is known to depend on it.
 Stands = Callable[[Case, Mapping[Case, Measurement], int], bool | None]
+UNKNOWN: Stands = lambda case, measured, looks: None  # noqa: E731
 FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
 
 
@@ -94,17 +95,33 @@ def measure_group(
     memory_limit: int | None = None,
     update: Callable[[Case, str], None] = lambda case, state: None,
     after_round: Callable[[Sequence[Measurement]], None] = lambda measurements: None,
-    stands: Stands = lambda case, measured, looks: None,
+    stands: Stands = UNKNOWN,
 ) -> list[Measurement]:
     """Measure until every case is finished. `after_round` gets everything so far, to be saved. `stands`: as in `judge`.
 
     Drafts that already hold a measurement (a resumed run) go on from there.
     """
+    rounds = in_rounds(group, drafts, executor, sampling, seed, memory_limit=memory_limit, update=update, stands=stands)
+    for so_far in rounds:
+        after_round(so_far)
+    return [result(drafts[case]) for case in group.cases]
+
+
+def in_rounds(
+    group: Group,
+    drafts: Mapping[Case, Draft],
+    executor: Executor,
+    sampling: Sampling,
+    seed: int,
+    *,
+    memory_limit: int | None = None,
+    update: Callable[[Case, str], None] = lambda case, state: None,
+    stands: Stands = UNKNOWN,
+) -> Iterator[list[Measurement]]:
+    """`measure_group` round by round: yields what there is of the cases after each, to be saved."""
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
     judge_group(group, drafts, sampling, stands)
-    while True:
-        if all(drafts[case].finished for case in group.cases):
-            return [result(drafts[case]) for case in group.cases]
+    while not all(drafts[case].finished for case in group.cases):
         base = group.baseline
         # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
         # (naive attention beside a window's) until they have had their time. The others then go on alone.
@@ -113,7 +130,7 @@ def measure_group(
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
         judge_group(group, drafts, sampling, stands)
-        after_round([draft.measurement for draft in drafts.values() if draft.measurement])
+        yield [draft.measurement for draft in drafts.values() if draft.measurement]
         number += 1
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tbench.catalog import get as get_component
 from tbench.comparison.model import Verdict
 from tbench.errors import CaseFailed, Interrupted, NothingSelected, UsageError
-from tbench.execution.runner import Machine
+from tbench.execution.workplace import Machine
 from tbench.gate import simulation
 from tbench.gate.calibration import Summary, Trial, append_trial, kind_name, resumed, summarised, write_summary
 from tbench.gate.decision import Rule, rule_for

@@ -17,7 +17,7 @@ from tbench.execution import plan as planning
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Draft
 from tbench.execution.rounds import play_round
-from tbench.execution.runner import Machine
+from tbench.execution.workplace import Machine
 from tbench.gate.calibration import Known, known
 from tbench.gate.code import edited, find_origins, fingerprints, notes_on_code
 from tbench.gate.decision import Evidence, Rule, rule_for, with_tolerance

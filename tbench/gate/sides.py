@@ -14,7 +14,8 @@ from pathlib import Path
 from tbench.errors import Inconclusive, ScenarioError, UsageError
 from tbench.execution.executor import At, Executor
 from tbench.execution.local import LocalExecutor
-from tbench.execution.runner import Machine, preloaded
+from tbench.execution.prepare import preloaded
+from tbench.execution.workplace import Machine
 from tbench.gate.checkout import LONGER, LONGER_COPY, Repository, copied, files_below, from_root, shortened
 from tbench.gate.options import Options
 from tbench.records import Case, Environment

@@ -18,6 +18,8 @@ from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
+from tbench.execution.prepare import held
+from tbench.execution.workplace import Machine
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
 from tbench.gate.decision import Rule
@@ -71,7 +73,7 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
     """
     scenario = options.read()
     expand(scenario, options.device, options.select)  # an empty selection is refused before anything is measured
-    with runner.held(options.device, say):
+    with held(options.device, say):
         for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, options.select)):
             try:
                 runner.run(
@@ -81,7 +83,6 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
                     select=select,
                     seed=options.seed,
                     resume=True,
-                    executor_name="local",
                     listener=Lines(say),
                     command=options.command,
                     alone=False,
@@ -95,7 +96,7 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
 def on_device(options: Options) -> Options:
     """The same with the device that is meant, as `auto` leaves open. Raises UsageError."""
     with LocalExecutor() as started:
-        return replace(options, device=runner.Machine(started).resolve(options.device))
+        return replace(options, device=Machine(started).resolve(options.device))
 
 
 def with_enough_rounds(scenario: Scenario) -> Scenario:

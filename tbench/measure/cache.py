@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -16,9 +17,15 @@ METHOD = {"cpu": 2, "cuda": 3}  # raised when ceilings are measured in another w
 
 
 def folder() -> Path:
-    """`$XDG_CACHE_HOME/tbench`, by default `~/.cache/tbench` (XDG base directory specification)."""
+    """`$XDG_CACHE_HOME/tbench`, by default `~/.cache/tbench` (XDG base directory specification).
+
+    Raises OSError where the user has neither HOME nor an entry in the password database.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "tbench"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "tbench"
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "this user has no home directory", "~/.cache/tbench") from None
 
 
 def problem() -> str | None:
@@ -28,7 +35,7 @@ def problem() -> str | None:
         with tempfile.NamedTemporaryFile(dir=folder()):
             return None
     except OSError as refused:
-        return f"{folder()} cannot be written ({refused.strerror})"
+        return f"{refused.filename} cannot be written ({refused.strerror})"
 
 
 def path(device: str) -> Path:

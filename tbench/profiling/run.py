@@ -8,7 +8,7 @@ from pathlib import Path
 from tbench.catalog import get as get_component
 from tbench.errors import CaseFailed, UsageError
 from tbench.execution.executor import Executor, WorkerFailed
-from tbench.execution.runner import at_home
+from tbench.execution.prepare import at_home
 from tbench.profiling.model import Profile
 from tbench.profiling.picture import picture
 from tbench.records import Case

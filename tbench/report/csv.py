@@ -7,8 +7,8 @@ from io import StringIO
 
 from tbench.analysis.frame import columns, row_cells
 from tbench.analysis.run import Run
-from tbench.records import text
-from tbench.tables.printable import printable
+from tbench.records import Value, text
+from tbench.tables.printable import cell
 
 
 def render(run: Run) -> str:
@@ -19,5 +19,9 @@ def render(run: Run) -> str:
     writer.writerow(names)
     for row in run.rows:
         cells = row_cells(row)
-        writer.writerow("" if (value := cells.get(name)) is None else printable(text(value)) for name in names)
+        writer.writerow(_written(cells.get(name)) for name in names)
     return out.getvalue()
+
+
+def _written(value: Value | None) -> str:
+    return "" if value is None else cell(value) if isinstance(value, str) else text(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tbench.analysis.run import Run
 from tbench.claims.model import Words
 from tbench.tables import units
+from tbench.tables.printable import printable
 
 
 def title(run: Run) -> str:
@@ -18,6 +19,8 @@ def title(run: Run) -> str:
 def machine(run: Run) -> str:
     """In a line, what decides how fast things are: `Example 9000 Processor, 2 threads, torch 2.13.0`."""
     here = run.environment
+    if run.machines:
+        return f"{len(run.machines)} machines ({', '.join(run.device_types)}), torch {here.torch}"
     return f"{here.device_name}, {here.threads} threads, torch {here.torch}"
 
 
@@ -34,6 +37,7 @@ def environment(run: Run) -> list[tuple[str, str]]:
         ("last-level cache", here.last_level_cache_bytes and units.size(here.last_level_cache_bytes)),
         ("allocator", here.allocator),
         ("peak throughput", ", ".join(_ceilings(run))),
+        ("cluster", "; ".join(run.machines)),
         ("software", f"torch {here.torch}, Python {here.python}, {here.platform}"),
         ("packages", packages),
         ("measured", " to ".join(str(header[key]) for key in ("started", "ended") if header.get(key))),
@@ -108,7 +112,7 @@ def method_words(run: Run) -> list[Words]:
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
     words = run.again()
-    return None if words is None else shlex.join(["tbench", *words])
+    return None if words is None else printable(shlex.join(["tbench", *words]))
 
 
 def _largest_error(run: Run) -> float | None:

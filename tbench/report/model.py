@@ -55,6 +55,10 @@ def table(rows: Sequence[Row]) -> Table:
     notes = Notes(everywhere)
     columns: list[Column] = []
     cells: list[list[Cell]] = []
+    devices = [row.measurement.device_name for row in rows]
+    if len({*devices} - {""}) > 1:
+        columns.append(Column("device type", right=False))
+        cells.append([Cell(name) for name in devices])
     for name in apart:
         numbers = all(isinstance(case.get(name), int | float | None) for case in cases)
         columns.append(Column(name, right=numbers))

@@ -21,7 +21,8 @@ def dumps(value: Any, indent: int | None = None) -> bytes:
 
 def loads(data: bytes) -> Any:
     """What `dumps` wrote; tuples come back as lists. Raises ValueError."""
-    return _decode(json.loads(data))
+    value = json.loads(data)
+    return _decode(value) if b"$float" in data else value
 
 
 def append(handle: int, line: bytes) -> None:

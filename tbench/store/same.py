@@ -11,15 +11,18 @@ from tbench.errors import StoreError
 
 # Of the environment, what changes times: measurements before and after would not belong together.
 SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "cudnn", "driver", "allocator")
-MAY_DIFFER = ("environment", "counts", "command", "parts")
+MAY_DIFFER = ("environment", "counts", "command", "parts", "machines")
+ANY_NODE = ("device", "torch", "cuda")  # on a cluster, whose rows say which node they are from
 SHOWN_DIFFERENCES = 5
 
 
 def refuse_differences(folder: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Raises StoreError, naming what differs, unless header `asked` continues the run of header `stored`."""
-    machines = [{key: part.get("environment", {}).get(key) for key in SAME_MACHINE} for part in (stored, asked)]
+    same = ANY_NODE if asked.get("executor") else SAME_MACHINE
+    machines = [{key: part.get("environment", {}).get(key) for key in same} for part in (stored, asked)]
+    keys = dict.fromkeys(["executor", *asked])
     found = [
-        *(one for key in asked if key not in MAY_DIFFER for one in _differences(key, stored.get(key), asked[key])),
+        *(one for key in keys if key not in MAY_DIFFER for one in _differences(key, stored.get(key), asked.get(key))),
         *_differences("environment", *machines),
     ]
     if found:

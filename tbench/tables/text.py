@@ -147,7 +147,8 @@ def taken(sizes: Sequence[int]) -> int:
 
 
 def wrapped(words: str, width: int) -> list[str]:
-    """Lines of at most `width`, broken between words, or inside of one that is longer."""
+    """Lines of at most `width`, broken between words, or inside of one that is longer; nothing steers a terminal."""
+    words = printable(words)
     if cell_len(words) <= width and "\n" not in words:
         return [words]
     lines = [""]

@@ -20,7 +20,7 @@ import tbench
 from tbench.claims import assess
 from tbench.cli import exit_code
 from tbench.cli.dry_run import MOST_PROBES, kind, small
-from tbench.execution import runner
+from tbench.execution import prepare
 from tbench.execution.local import LocalExecutor
 from tests.components.cases import attention
 from tests.execution import hostile
@@ -261,7 +261,7 @@ def test_a_failing_case_is_a_row_and_exit_code_4(
     def with_hostile(modules: Sequence[str], templates: bool) -> LocalExecutor:
         return LocalExecutor(modules=[*modules, "tests.execution.hostile_server"], templates=templates)
 
-    monkeypatch.setitem(runner.EXECUTORS, "local", with_hostile)
+    monkeypatch.setattr(prepare, "LocalExecutor", with_hostile)
     kernels = "kernel=naive,test-segfault,test-wrong,test-unsupported,test-oom"
     run = tmp_path / "run"
     command = ["run", str(tiny), "-o", str(run), "--device", "cpu", "--set", kernels, "--set", "seq_len=32"]

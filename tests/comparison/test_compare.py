@@ -295,3 +295,13 @@ def test_turns_of_uneven_rounds_are_compared() -> None:
     base = timed("flash", 5e-3, 1)
     cut = replace(base, turns=(*base.turns[:-2], Turn(9, 0, 1, (5e-3,))))
     assert one(base, cut).ratio is not None
+
+
+def test_a_case_that_moved_to_another_type_of_device_is_not_compared() -> None:
+    def on(device: str, factor: float = 1.0) -> Measurement:
+        return replace(times(timed("flash", 1e-3, 1), factor), host="node", device_name=device)
+
+    assert one(on("A100"), on("A100", 1.5)).verdict == "SLOWER"
+    moved = one(on("A100"), on("H100", 1.5))
+    assert moved.verdict is None
+    assert words(moved) == "measured on another type of device: A100 in base, H100 in new"

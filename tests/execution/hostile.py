@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tbench.catalog import get
@@ -51,6 +53,82 @@ def naive(problem: Any) -> Callable[..., Any]:
 @hostile("test-segfault", about="dies of a signal when called")
 def segfault(problem: Any) -> Callable[..., Any]:
     return lambda *_: os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@hostile("test-wild-pointer", about="reads where nothing is")
+def wild_pointer(problem: Any) -> Callable[..., Any]:
+    return lambda *_: ctypes.string_at(0)
+
+
+@hostile("test-hang-in-c", about="never returns, and lets no other thread of Python run")
+def hang_in_c(problem: Any) -> Callable[..., Any]:
+    return lambda *_: ctypes.PyDLL(None).pause()
+
+
+@hostile("test-leaks", about="keeps 64 MiB of every call")
+def leaks(problem: Any) -> Callable[..., Any]:
+    import torch
+
+    attend, kept = naive(problem), []
+
+    def attend_and_keep(q: Any, k: Any, v: Any) -> Any:
+        kept.append(torch.ones(2**24))
+        return attend(q, k, v)
+
+    return attend_and_keep
+
+
+@hostile("test-prints", about="writes to standard output, by every way there is")
+def prints(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+
+    def attend_and_print(q: Any, k: Any, v: Any) -> Any:
+        print("a line of the kernel's")
+        os.write(1, b"another\n")
+        os.write(2, b"and one\n")
+        return attend(q, k, v)
+
+    return attend_and_print
+
+
+@hostile("test-forks", about="forks a child that stays, and goes on")
+def forks(problem: Any) -> Callable[..., Any]:
+    attend = naive(problem)
+    forked = []
+
+    def attend_and_fork(q: Any, k: Any, v: Any) -> Any:
+        if not forked:
+            forked.append(subprocess.Popen(STARTED))
+            if os.fork() == 0:
+                time.sleep(3600)
+        return attend(q, k, v)
+
+    return attend_and_fork
+
+
+@hostile("test-threads", about="changes the number of threads at every call")
+def threads(problem: Any) -> Callable[..., Any]:
+    import torch
+
+    attend = naive(problem)
+
+    def attend_on_one(q: Any, k: Any, v: Any) -> Any:
+        torch.set_num_threads(1)
+        return attend(q, k, v)
+
+    return attend_on_one
+
+
+@hostile("test-floods", about="writes to the channel that answers go through")
+def floods(problem: Any) -> Callable[..., Any]:
+    def attend_and_write(*_: Any) -> Any:
+        for handle in range(3, 64):
+            with suppress(OSError):
+                if stat.S_ISSOCK(os.fstat(handle).st_mode):
+                    os.write(handle, b"\x00\x00\x00\x04junk")
+        time.sleep(3600)
+
+    return attend_and_write
 
 
 @hostile("test-killed", about="is killed, as by the system when memory runs out")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor, worker_environment
 from tbench.execution.plan import Group
@@ -63,6 +64,8 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
     ("kernel", "status", "said"),
     [
         ("test-segfault", "error", "SIGSEGV"),
+        ("test-wild-pointer", "error", "SIGSEGV"),
+        ("test-floods", "error", "sent what is no answer during prepare"),
         ("test-killed", "oom", "SIGKILL"),
         ("test-exit", "error", "exit code 3"),
         ("test-raises", "error", "RuntimeError: no kernel image is available (tests/execution/hostile.py:"),
@@ -95,13 +98,56 @@ def test_settings_that_a_kernel_leaves_changed_are_put_back_and_noted(executor: 
     )
 
 
+def test_a_kernel_that_leaks_ends_at_the_memory_limit(executor: LocalExecutor) -> None:
+    short = Sampling(**{**vars(FAST), "turn_time": 1.0, "max_time": 5.0})
+    naive, bad = measure(executor, "naive", "test-leaks", sampling=short, memory_limit=700 << 20)
+    assert (bad.status, naive.status) == ("oom", "ok")
+
+
+def test_what_a_kernel_prints_goes_nowhere(executor: LocalExecutor, capfd: pytest.CaptureFixture[str]) -> None:
+    (one,) = measure(executor, "test-prints")
+    assert one.status == "ok"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_threads_that_a_kernel_changes_are_put_back_and_noted(executor: LocalExecutor) -> None:
+    naive, one = measure(executor, "naive", "test-threads")
+    assert (naive.status, one.status) == ("ok", "ok")
+    assert any("number of threads" in note for note in one.notes) or worker_threads() == 1
+
+
+def test_what_a_kernel_forked_ends_with_its_worker(executor: LocalExecutor) -> None:
+    (one,) = measure(executor, "test-forks")
+    assert one.status == "ok"
+    deadline = time.monotonic() + 20
+    while started() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not started()
+
+
+def test_a_server_that_is_killed_ends_the_run_in_words_and_leaves_no_worker() -> None:
+    with LocalExecutor() as local:
+        worker = local.start()
+        local._server.kill()
+        local._server.wait()
+        with pytest.raises(UsageError, match=r"the worker server did not answer.*--resume"):
+            worker.close()
+        with pytest.raises(UsageError, match="--resume"):
+            local.start()
+    deadline = time.monotonic() + 20
+    while running(worker.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(worker.pid)
+
+
 def test_page_faults_are_told_on_a_cpu(executor: LocalExecutor) -> None:
     (one,) = measure(executor, "naive")
     assert all(turn.faults is not None and turn.faults >= 0 for turn in one.turns)
 
 
-def test_a_hang_ends_at_the_time_limit(executor: LocalExecutor) -> None:
-    naive, bad = measure(executor, "naive", "test-hang", sampling=Sampling(**{**vars(FAST), "timeout": 2.0}))
+@pytest.mark.parametrize("kernel", ["test-hang", "test-hang-in-c"])
+def test_a_hang_ends_at_the_time_limit(executor: LocalExecutor, kernel: str) -> None:
+    naive, bad = measure(executor, "naive", kernel, sampling=Sampling(**{**vars(FAST), "timeout": 2.0}))
     assert (bad.status, naive.status) == ("timeout", "ok")
     assert "2 s" in bad.reason
 

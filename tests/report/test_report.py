@@ -20,7 +20,7 @@ from tbench.records import STATUSES, Case, Measurement
 from tbench.report import facts, render, text, write_derived
 from tbench.report.model import kv_sharing, table
 from tbench.store import RunFolder
-from tests.synthetic import ENVIRONMENT, attention, decode, every_status, failed, header, ok
+from tests.synthetic import CEILINGS, ENVIRONMENT, attention, decode, every_status, failed, header, ok
 
 
 def run_of(measurements: list[Measurement]) -> Run:
@@ -262,3 +262,22 @@ def test_experiments_show_what_they_found() -> None:
     assert first[names.index("loss")] == "1.235"
     assert second[names.index("loss")] == ""
     assert second[names.index("latency")] == "error"
+
+
+def test_rows_of_a_cluster_name_their_machine_and_device_types_are_told_apart() -> None:
+    """Each with the peaks of its own machine; and no ratio between two."""
+    fast = replace(ENVIRONMENT, ceilings=replace(CEILINGS, flops={"float32": 1700e9}))
+    peaks = {"a A100": ENVIRONMENT, "b H100": fast}
+    cases = [("a", "A100", "naive"), ("a", "A100", "flash"), ("b", "H100", "auto")]
+    rows = [ok(attention(kernel), 10e-3, 1, host=host, device_name=device) for host, device, kernel in cases]
+    run = replace(run_of(rows), machines=peaks)
+    found = list(csv.DictReader(io.StringIO(render(run, "csv"))))
+    assert list(found[0])[-2:] == ["host", "device_name"]
+    assert [(line["host"], line["device_name"]) for line in found] == [case[:2] for case in cases]
+    assert found[1]["speedup"] and not found[2]["speedup"]
+    assert "another machine" in found[2]["reason"]
+    assert float(found[0]["limit_fraction"]) == pytest.approx(10 * float(found[2]["limit_fraction"]))
+    assert "2 machines (A100, H100)" in render(run, "text")
+    assert "| device type |" in render(run, "md")
+    assert run.device_types == ("A100", "H100")
+    assert "device type" not in render(run_of(rows[:2]), "md")

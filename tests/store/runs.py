@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def three() -> list[Measurement]:
     ]
 
 
-def started(folder: Path, measurements: list[Measurement]) -> None:
-    with RunFolder.create(folder, HEADER_GIVEN) as run:
+def started(folder: Path, measurements: list[Measurement], header: Mapping[str, Any] = HEADER_GIVEN) -> None:
+    with RunFolder.create(folder, header) as run:
         for measurement in measurements:
             run.append(measurement)

@@ -91,6 +91,17 @@ def test_resume_refuses_another_run_and_says_what_differs(tmp_path: Path, change
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_run_on_a_cluster_goes_on_there_on_any_node_and_nowhere_else(tmp_path: Path) -> None:
+    there = {**HEADER_GIVEN, "executor": "ray", "machines": {"a Example": ENVIRONMENT.to_dict()}}
+    RunFolder.create(tmp_path, there).close()
+    other_node = {**ENVIRONMENT.to_dict(), "device_name": "Other", "cpu": "Other", "threads": 64}
+    RunFolder.resume(tmp_path, {**there, "environment": other_node, "machines": {}}).close()
+    with pytest.raises(StoreError, match=r"environment\.torch"):
+        RunFolder.resume(tmp_path, {**there, "environment": {**other_node, "torch": "3.0"}})
+    with pytest.raises(StoreError, match='executor: "ray" there, null now'):
+        RunFolder.resume(tmp_path, HEADER_GIVEN)
+
+
 def test_resume_takes_what_may_change_between_two_sittings(tmp_path: Path) -> None:
     started(tmp_path, three())
     later = {**HEADER_GIVEN, "environment": {**ENVIRONMENT.to_dict(), "load": 1.5}, "command": ["run", "--resume"]}
