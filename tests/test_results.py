@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tbench.analysis.run import Run
+from tbench.charts.draw import svg
+from tbench.charts.run import FOLDER, pictures
 from tbench.claims import article, assess
 from tbench.claims.formats import FILES, markdown
 from tbench.claims.verdict import Verdict
@@ -41,6 +43,18 @@ def test_reports_are_what_the_measurements_give(folder: Path) -> None:
     assert run.header["status"] == ("interrupted" if folder.parent.name == "gpu-h100" else "complete")
     for name, format in DERIVED.items():
         assert (folder / name).read_text(encoding="utf-8") == render(run, format)
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_pictures_are_what_the_measurements_give(folder: Path) -> None:
+    made = {f"{name}.svg": svg(chart, panel) for name, chart, panel in pictures(Run.read(folder))}
+    assert made == {file.name: file.read_text(encoding="utf-8") for file in (folder / FOLDER).glob("*.svg")}
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+\.svg)\)", README)
+    assert len(shown) >= 3
+    assert [name for name in shown if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(

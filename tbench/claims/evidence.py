@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tbench.analysis.derive import Row, launch_bound
+from tbench.analysis.clocks import launch_bound
+from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.comparison import rounds, time_ratio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
@@ -121,7 +121,8 @@ class Regime:
     does not, but is told beside the verdict. `guards`: what must be seen before it may be judged. `agree`: it has a
     verdict only where all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by one
     and the same change; their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same learning
-    rate are compared, not each arm's at its own.
+    rate are compared, not each arm's at its own. `short`: its name in the headline
+    table.
     """
 
     name: Words
@@ -144,6 +145,7 @@ class Regime:
     at: tuple[float, ...] = ()
     last: int = 0
     scenario: str = ""
+    short: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -159,17 +161,25 @@ class Guard:
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper reports. Only figures marked V are ever printed beside a verdict."""
+    """What a paper reports. Only figures marked V are ever printed beside a verdict.
+
+    `short`: the figure as it stands in the headline table, in the unit of `measure`, or of any measure of the claim.
+    """
 
     figure: str
     source: str
     mark: Mark
     hardware: str
+    short: str | None = None
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it."""
+    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it.
+
+    `own`: the point that the claim itself names, by axis; the headline is about it alone.
+    """
 
     id: str
     row: str
@@ -181,11 +191,25 @@ class Claim:
     regimes: tuple[Regime, ...]
     published: tuple[Published, ...] = ()
     remark: Words | None = None
+    own: Selector = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One line of the headline table: the part of a claim that has this `measure`, or all of it. `change`: what took
+    the place of what; `claimed`: the benefit in a word; `figure`: words around a figure without a unit, at `{}`."""
+
+    claim: str
+    change: Words
+    claimed: Words
+    measure: Measure | None = None
+    figure: Words | None = None
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of the article's table; `judged_by`: the claims that its benefit consists of."""
+    """A row of the article's table; `judged_by`: the claims that its benefit consists of. `short` and `promises`: its
+    name and its lines in the headline table."""
 
     id: str
     component: Words
@@ -193,6 +217,8 @@ class TableRow:
     improved: Words
     benefit: Words
     judged_by: tuple[str, ...]
+    short: Words
+    promises: tuple[Promise, ...]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from tbench.analysis.derive import Row
 from tbench.claims.model import Regime, Selector
@@ -14,6 +15,8 @@ STANDS_FOR = {"kv_sharing": "kv_heads"}  # what an axis that is derived is deriv
 CONDITIONS = (
     "cache_state",
     "allocator",
+    "launch",
+    "fp32_precision",
 )  # of measuring: cases have them where they are unusual, and are asked for by name
 
 
@@ -32,6 +35,7 @@ def matches(selector: Selector, case: Case) -> bool:
     return all(any(takes(term, value_of(case, axis)) for term in terms) for axis, terms in selector.items())
 
 
+@lru_cache(maxsize=4096, typed=True)  # true is not 1
 def takes(term: str, value: Value | None) -> bool:
     """`flash` is that value, `window:*` a pattern, `!full` anything else, `>=1024` and `<=4096` a bound.
 

@@ -88,11 +88,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known."""
+    """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known.
+    `guarded`: something that must be seen before there may be a verdict is not; `note` says what would lift that."""
 
     verdict: Verdict
     note: Words = NOTHING
     more: int | None = None
+    guarded: bool = False
 
 
 def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgement:

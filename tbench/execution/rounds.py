@@ -197,6 +197,7 @@ def settle(visit: Visit) -> None:
         error=max(errors, default=None),
         error_limit=seen.get("error_limit", old.error_limit if old else None),
         memory=memory,
+        energy=seen.get("energy") or (old.energy if old else None),
         work=draft.work,
         costs=added(old.costs if old else {}, visit.costs),
     )

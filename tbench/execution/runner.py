@@ -23,6 +23,7 @@ from tbench.execution.plan import Plan
 from tbench.execution.rounds import Stands, measure_group
 from tbench.listener import Listener
 from tbench.measure.machine import free_memory_bytes
+from tbench.measure.nvml import EXCLUSIVE_PROCESS
 from tbench.records import Again, Case, Ceilings, Environment, Measurement
 from tbench.scenario import Scenario, by_part
 from tbench.store import RunFolder
@@ -62,6 +63,10 @@ class Machine:
         ceilings: Ceilings = self.ask("ceilings", CEILINGS_SECONDS, device=device, again=again)
         return ceilings
 
+    def uuid(self, device: str) -> str | None:
+        """What a GPU is called whatever the process may see of the others; None for a CPU."""
+        return None if device == "cpu" else str(self.ask("uuid", device=device))
+
     def free_bytes(self, device: str) -> int:
         return free_memory_bytes() if device == "cpu" else int(self.ask("free_bytes", device=device))
 
@@ -74,6 +79,7 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
+    parts: dict[str, int]  # how many of them each part of a suite has, in the same order; empty without parts
     ceilings_raised: bool = False  # measured again in this run
 
     @property
@@ -89,6 +95,18 @@ class Prepared:
         seconds = [plan.predicted_seconds(case) for plan in self.plans for case in plan.cases if case.id not in done]
         known = [value for value in seconds if value is not None]
         return sum(known) if len(known) == len(seconds) else None
+
+
+@contextmanager
+def held(device: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a device whose name is known; a GPU is asked for its UUID first."""
+    if device == "cpu":
+        uuid = None
+    else:
+        with LocalExecutor() as executor:
+            uuid = Machine(executor).uuid(device)
+    with device_lock(device, waiting, uuid=uuid):
+        yield
 
 
 @contextmanager
@@ -111,7 +129,7 @@ def prepared(
             (part, {case: part.baseline_case(case) for case in cases})
             for part, cases in by_part(scenario, device, select)
         ]
-        with device_lock(device, warn) if alone else nullcontext():
+        with device_lock(device, warn, uuid=machine.uuid(device)) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
                 warn(warning)
@@ -119,9 +137,19 @@ def prepared(
             baselines: dict[Case, Case | None] = {}
             plans = []
             for part, compared in shares:
-                plans.append(planning.make(compared.items(), part.sampling, free, environment.ceilings))
+                plans.append(
+                    planning.make(
+                        compared.items(),
+                        part.sampling,
+                        free,
+                        environment.ceilings,
+                        context_bytes=0 if device == "cpu" else planning.CONTEXT_BYTES,
+                        exclusive=environment.compute_mode == EXCLUSIVE_PROCESS,
+                    )
+                )
                 baselines |= compared
-            yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
+            counts = {part.name: len(compared) for part, compared in shares if scenario.parts}
+            yield Prepared(device, environment, plans, baselines, counts), at_home(scenario, baselines, executor)
 
 
 def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
@@ -172,6 +200,7 @@ def run(
             "seed": seed,
             "command": list(command),
             "cases": [case.id for case in ready.baselines],
+            **({"parts": ready.parts} if ready.parts else {}),
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
         }
         with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:

@@ -202,7 +202,7 @@ class GateSession:
 @contextmanager
 def open_session(sides: Sides, options: Options, say: Callable[[str], None]) -> Iterator[GateSession]:
     """Hold the device, and see what can be compared on it. Raises UsageError and NothingSelected."""
-    with device_lock(sides.device, say):
+    with device_lock(sides.device, say, uuid=Machine(sides.new.executor).uuid(sides.device)):
         yield session_of(refreshed(sides), options)
 
 

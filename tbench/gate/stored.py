@@ -18,7 +18,6 @@ from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
-from tbench.execution.lock import device_lock
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
 from tbench.gate.decision import Rule
@@ -72,7 +71,7 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
     """
     scenario = options.read()
     expand(scenario, options.device, options.select)  # an empty selection is refused before anything is measured
-    with device_lock(options.device, say):
+    with runner.held(options.device, say):
         for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, options.select)):
             try:
                 runner.run(

@@ -48,6 +48,8 @@ ABOUT_SAMPLING = {
     "timeout": "seconds any single step may take",
     "cache": "hot, or cold: inputs come from memory; auto: cold in decode, hot elsewhere",
     "allocator": "on a CPU: kept holds on to freed memory, default returns it to the system",
+    "launch": "on a GPU: ahead measures the device alone, eager what a Python program sees, graph a CUDA graph",
+    "fp32_precision": "on a GPU: ieee, or tf32 for products of float32 matrices on tensor cores",
 }
 MAY_BE_ZERO = ("min_time", "warmup")
 LARGEST_NUMBER = 1e6
