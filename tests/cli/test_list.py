@@ -39,6 +39,15 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_device_has_the_cases_of_its_section(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small.write_text(SMALL + "cuda: {fixed: {dtype: bfloat16}, sweep: {seq_len: [4096]}}\n")
+    assert exit_code(["list", str(small), "--device", "cuda"]) == 0
+    there = capsys.readouterr().out.splitlines()
+    assert len(there) == 2 and all("device=cuda:0 dtype=bfloat16 batch=1 seq_len=4096" in line for line in there)
+    assert exit_code(["list", str(small), "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.count("dtype=float32") == 4
+
+
 def row(out: str, name: str) -> str:
     (line,) = (line for line in out.splitlines() if line.startswith(f"{name} "))
     return line
