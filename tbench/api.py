@@ -69,7 +69,12 @@ def run(
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    if problem := write_derived(result):
+    problems = [write_derived(result)]
+    if scenario.parts:
+        from tbench.page.run import write as write_page  # Jinja2 is for whoever gets a page
+
+        problems.append(write_page(result))
+    for problem in filter(None, problems):
         listener.warn(problem)
     if assessments := write_table(result):
         claims(assessments)
