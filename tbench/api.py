@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
 from tbench.claims.formats import write_table
-from tbench.errors import Interrupted, UsageError
+from tbench.claims.standing import standing
+from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener
 from tbench.report import write_derived
@@ -37,6 +40,8 @@ def run(
     claims: Callable[[list[Assessment]], None] = lambda assessments: None,
 ) -> Run:
     """Measure a scenario and return the run.
+
+    In a suite, a case is done once the article's verdicts on it stand.
 
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
     called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
@@ -65,20 +70,30 @@ def run(
             executor_name=executor,
             listener=listener,
             command=command,
+            standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
+        with suppress(StoreError):  # what is there, readable
+            write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    problems = [write_derived(result)]
+    problem, assessments = write_all(result)
+    problems = [problem]
     if scenario.parts:
         from tbench.page.run import write as write_page  # Jinja2 is for whoever gets a page
 
         problems.append(write_page(result))
     for problem in filter(None, problems):
         listener.warn(problem)
-    if assessments := write_table(result):
+    if assessments:
         claims(assessments)
     return result
+
+
+def write_all(result: Run) -> tuple[str, list[Assessment]]:
+    """Every file that can be derived from a run, in its folder. Returns why there are no charts, if there are none, and
+    what the run says of the claims. Raises StoreError."""
+    return write_derived(result), write_table(result)
 
 
 def read_run(folder: str | Path) -> pd.DataFrame:

@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "yamlfile",
         ),
     },
+    "profiling": {"errors", "records", "store", "catalog", "scenario", "tables", "analysis", "execution"},
     "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report", "page"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}

@@ -80,7 +80,7 @@ def test_another_seed_turns_nothing_that_is_confirmed_into_refuted_or_back() -> 
             assert {here.verdict, there.verdict} != opposite, (one.claim.id, here.regime.name.en)
     for assessed in (first, second):
         assert sum(one.verdict not in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) for one in assessed) >= 14
-        assert [one.claim.id for one in assessed if one.verdict is Verdict.NOT_MEASURED] in ([], ["C21"])
+        assert {one.claim.id for one in assessed if one.verdict is Verdict.NOT_MEASURED} <= {"C4", "C21"}
 
 
 @pytest.mark.parametrize("folder", CALIBRATIONS, ids=lambda folder: folder.name)

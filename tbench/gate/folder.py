@@ -39,7 +39,7 @@ class Folder:
                     path / name,
                     {
                         **header,
-                        "scenario": side.scenario.to_dict(),
+                        "scenario": side.scenario.on(sides.device).to_dict(),
                         "environment": side.environment.to_dict(),
                         "device": sides.device,
                         "side": side.label,

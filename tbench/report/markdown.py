@@ -7,13 +7,13 @@ from tbench.charts.model import Panel
 from tbench.charts.run import present
 from tbench.report import facts
 from tbench.report.model import table
+from tbench.report.sections import sections
 from tbench.tables.markdown import blocks, bullets, escaped
 
 
 def render(run: Run) -> str:
     """`report.md`: title, environment, the charts in the run's folder, table with notes, warnings, how it was measured,
     the command."""
-    model = table(run.rows)
     parts = [f"# {escaped(facts.title(run))}"]
     parts.append(bullets(f"**{label}**: {escaped(value)}" for label, value in facts.environment(run)))
     if images := [
@@ -21,9 +21,13 @@ def render(run: Run) -> str:
     ]:
         parts += ["## Charts", "\n".join(images)]
     parts.append("## Results")
-    if model.caption:
-        parts.append(f"All rows: {escaped(model.caption)}")
-    parts += blocks(model)
+    for name, rows in sections(run):
+        model = table(rows)
+        if name:
+            parts.append(f"### {escaped(name)}")
+        if model.caption:
+            parts.append(f"All rows: {escaped(model.caption)}")
+        parts += blocks(model)
     if warnings := facts.warnings(run):
         parts += ["## Warnings", bullets(map(escaped, warnings))]
     if method := facts.method(run):
