@@ -87,7 +87,12 @@ def run(
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
     problem, assessments = write_all(result)
-    if problem:
+    problems = [problem]
+    if scenario.parts:
+        from tbench.page.run import write as write_page  # Jinja2 is for whoever gets a page
+
+        problems.append(write_page(result))
+    for problem in filter(None, problems):
         listener.warn(problem)
     if len(result.device_types) > 1:
         listener.warn(SEVERAL)

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"errors", "records", "listener", "store", "tables", "analysis", "claims", "charts"},
     "comparison": {"errors", "records", "store", "tables", "analysis", "report"},
     "page": {
-        *("errors", "records", "tables", "analysis", "claims", "charts", "report", "comparison", "gate"),
+        *("errors", "records", "store", "tables", "analysis", "claims", "charts", "report", "comparison", "gate"),
     },
     "execution": {
         *("threads", "errors", "records", "listener", "store"),
@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
     },
     "profiling": {"errors", "records", "store", "catalog", "scenario", "tables", "analysis", "execution"},
-    "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report"},
+    "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report", "page"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
 WITH_TORCH = {"model", "components", "training", "measure", "execution.worker", "execution.failures"}

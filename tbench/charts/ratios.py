@@ -30,7 +30,8 @@ def verdicts(judged: Sequence[Judged], tolerance: float) -> list[Chart]:
     """The cases that have a ratio, the slowest first."""
     told = sorted((one for one in judged if one.ratio), key=lambda one: -(one.ratio.estimate if one.ratio else 0))
     shown = told[:MOST]
-    records = tuple(_record(one, tolerance) for one in shown)
+    names = short([one.name for one in shown])
+    records = tuple(_record(one, name, tolerance) for one, name in zip(shown, names, strict=True))
     left_out = len(told) - len(shown)
     more = Words(f"; {left_out} more are in the table", f"；另有{left_out}个见下表") if left_out else NOTHING
     summary = Words(
@@ -57,11 +58,18 @@ def verdicts(judged: Sequence[Judged], tolerance: float) -> list[Chart]:
     )
 
 
-def _record(one: Judged, tolerance: float) -> Record:
+def short(names: Sequence[str]) -> list[str]:
+    """Names without the words that all of them share."""
+    everywhere = set.intersection(*(set(name.split()) for name in names)) if len(names) > 1 else set()
+    fewer = [" ".join(word for word in name.split() if word not in everywhere) for name in names]
+    return [one or name for one, name in zip(fewer, names, strict=True)]
+
+
+def _record(one: Judged, name: str, tolerance: float) -> Record:
     assert one.ratio is not None
     return {
         "case": one.case,
-        "line": one.name,
+        "line": name,
         "ratio": one.ratio.estimate,
         "ratio_low": one.ratio.low,
         "ratio_high": one.ratio.high,

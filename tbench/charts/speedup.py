@@ -84,7 +84,7 @@ def _speedup_description(language: Language) -> Description:
         "scale": {"domain": [-4, 0, 4], "range": ["#c4570a", "#f3f1ec", "#0b62a3"], "interpolate": "rgb"},
         "legend": None,
     }
-    strong = {"condition": {"test": "abs(datum.shade) > 1.6", "value": "#ffffff"}, "value": "#1c2127"}
+    strong = {"condition": {"test": "abs(datum.shade) > 2.9", "value": "#ffffff"}, "value": "#1c2127"}
     cell = {"type": "rect", "cornerRadius": 2}
     return look.described(
         {"step": 26},

@@ -14,7 +14,6 @@ from tbench.tables.formats import chosen
 from tbench.tables.text import UNLIMITED, Sheet
 
 HTML = "html"
-PAGE = "report.html"  # in the run folder
 GATE = "gate.json"
 
 
@@ -39,9 +38,11 @@ def report(run: str, format: str, output: str = STDOUT, plot: bool = False) -> i
 
 def page(folder: str, output: str) -> int:
     """The page of a run, or of a gate's folder."""
+    from tbench.page.run import FILE
+
     made = maker(folder)()
     if output == STDOUT and sys.stdout.isatty():
-        output = str(Path(folder) / PAGE)
+        output = str(Path(folder) / FILE)
         print(f"writing {output}", file=sys.stderr)
     put(made, output)
     return 0

@@ -18,6 +18,7 @@ from tbench.tables import units
 from tbench.tables.table import Tone
 
 VERDICT = Words("verdict", "判定")
+VERDICTS = Words("Verdicts", "判定")
 REASON = Words("why", "原因")
 
 
@@ -39,7 +40,7 @@ def document(comparison: Comparison) -> Document:
         kind=words.COMPARISON,
         about=(f"{comparison.base.folder} → {comparison.new.folder}",),
         summary=(Words(summary, summary), *conditions),
-        sections=tuple(section("verdicts", VERDICT, verdicts(judged, comparison.tolerance))),
+        sections=tuple(section("verdicts", VERDICTS, verdicts(judged, comparison.tolerance))),
         cases=_cases(rows, names),
         facts=tuple((words.fact(side), told) for side, told in facts.sides(comparison)),
         warnings=comparison.warnings,

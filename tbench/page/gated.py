@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tbench.charts.ratios import RATIO, Judged, verdicts
+from tbench.charts.ratios import RATIO, Judged, short, verdicts
 from tbench.claims.model import Words
 from tbench.comparison.model import Verdict
 from tbench.gate import text
 from tbench.gate.outcome import FAILING, Outcome, Result
 from tbench.page import words
-from tbench.page.compared import REASON, VERDICT
+from tbench.page.compared import REASON, VERDICT, VERDICTS
 from tbench.page.document import Cases, Column, Document, html, section
 from tbench.tables.table import Tone
 
@@ -32,7 +32,7 @@ def document(result: Result) -> Document:
         kind=words.GATE,
         about=(f"{result.base} → {result.new}",),
         summary=(Words(text.headline(result), HEADLINES[result.exit_code]), Words(summary, summary)),
-        sections=tuple(section("verdicts", VERDICT, verdicts(judged, result.tolerance))),
+        sections=tuple(section("verdicts", VERDICTS, verdicts(judged, result.tolerance))),
         cases=_cases(outcomes, names),
         facts=(
             (words.fact("base"), result.base),
@@ -41,13 +41,6 @@ def document(result: Result) -> Document:
         ),
         warnings=tuple(result.notes),
     )
-
-
-def short(cases: Sequence[str]) -> list[str]:
-    """Identities without the words that all of them share."""
-    everywhere = set.intersection(*(set(case.split()) for case in cases)) if len(cases) > 1 else set()
-    names = [" ".join(word for word in case.split() if word not in everywhere) for case in cases]
-    return [name or case for name, case in zip(names, cases, strict=True)]
 
 
 def _tellable(value: object) -> bool:

@@ -113,7 +113,11 @@
     const config = structuredClone(page.config);
     config.legend.columns = Math.max(1, Math.floor(width / 210));
     config.legend.labelLimit = Math.min(400, width - 60);
-    if (width < 480) config.axis.labelFontSize = 10;
+    if (width < 480) {
+      config.axis.labelFontSize = 10;
+      for (const { y } of [spec, ...spec.layer].map((one) => one.encoding ?? {}))
+        if (y?.axis?.labelLimit) y.axis.labelLimit = Math.min(y.axis.labelLimit, 0.36 * width);
+    }
     if (spec.height.step) spec.height = spec.height.step * new Set(values.map((one) => one.line)).size;
     Object.assign(spec, {
       config, width, autosize: { type: "fit-x", contains: "padding" }, data: { name: "figures", values },

@@ -12,14 +12,17 @@ from tbench.analysis.run import Run
 from tbench.charts.model import Chart
 from tbench.charts.run import charts, short_names
 from tbench.claims.model import Words
+from tbench.errors import UsageError
 from tbench.page import words
 from tbench.page.document import Cases, Column, Document, Section, html, section
 from tbench.page.headline import headline
 from tbench.records import Case, text
 from tbench.report import facts
+from tbench.store import write_file
 from tbench.tables import units
 from tbench.tables.table import Tone
 
+FILE = "report.html"
 FEW = 6  # axes with a column each; more than these are one column, for most of its cells would be empty
 BY_LENGTH = ("latency", "memory", "speedup")
 TRAINING = ("positions", "curves")
@@ -28,6 +31,17 @@ TRAINING = ("positions", "curves")
 def render(run: Run) -> str:
     """The whole page. Raises UsageError where a library it is made with is not installed."""
     return html(document(run))
+
+
+def write(run: Run) -> str:
+    """Write `report.html` into the run folder, in place of an older one. Returns why there is none, and nothing where
+    there is: a run is complete without it. Raises StoreError where the folder cannot be written."""
+    try:
+        made = render(run)
+    except UsageError as problem:
+        return f"no {FILE}: {problem}"
+    write_file(run.folder / FILE, made)
+    return ""
 
 
 def document(run: Run) -> Document:

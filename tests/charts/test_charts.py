@@ -97,7 +97,7 @@ def test_a_large_comparison_shows_the_slowest_and_counts_the_rest() -> None:
     ]
     found = verdicts([*judged, Judged("x", "x", "BROKEN", None)], 0.05)[0].panels[0]
     assert len(found.records) == MOST
-    assert found.records[0]["line"] == f"case {MOST + 4}"
+    assert found.records[0]["case"] == f"case {MOST + 4}"
     assert "5 more" in found.summary.en
     assert verdicts([Judged("x", "x", "BROKEN", None)], 0.05) == []
 

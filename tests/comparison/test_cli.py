@@ -131,7 +131,7 @@ def test_the_same_folder_twice_is_warned_of(two: tuple[str, str], capsys: pytest
     ("options", "told"),
     [
         (["--fail-on", "anything"], "choose regression"),
-        (["--format", "html"], "text, md, json"),
+        (["--format", "htm"], "text, md, json, html"),
         (["--tolerance", "5"], "did you mean 5%?"),
         (["--rows", "seqlen", "--cols", "kernel"], "did you mean 'seq_len'?"),
         (["-o", "/no/such/folder/out.md"], "cannot be written"),

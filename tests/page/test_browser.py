@@ -26,14 +26,23 @@ def figures(run: Run) -> dict[str, dict[str, str]]:
     return {row["case"]: row for row in csv.DictReader(io.StringIO(rendered(run, "csv")))}
 
 
-def drawn(browser: Browser, section: str, chart: str) -> list[dict[str, Any]]:
-    """The figures of every mark of a chart, of all its panels."""
-    found = []
-    for panel in browser.run(
-        "return JSON.parse(document.getElementById('data').textContent).charts[arguments[0]].panels", chart
-    ):
-        browser.wait("await tbench.choose(given[0], given[1])", section, panel)
-        found += browser.run(MARKS, chart)
+EVERY_PANEL = f"""
+const marks = function () {{ {MARKS} }};
+const found = {{}};
+const {{ panels, charts }} = JSON.parse(document.getElementById("data").textContent).sections[given[0]];
+for (const panel of panels) {{
+  await tbench.choose(given[0], panel);
+  for (const chart of charts)
+    if (!document.querySelector(`[data-chart="${{chart}}"]`).hidden)
+      (found[chart] ??= []).push(...marks(chart));
+}}
+return found;
+"""
+
+
+def drawn(browser: Browser, section: str) -> dict[str, list[dict[str, Any]]]:
+    """The figures of every mark in a section, of all panels, by chart."""
+    found: dict[str, list[dict[str, Any]]] = browser.wait(EVERY_PANEL, section)
     return found
 
 
@@ -49,14 +58,15 @@ def checked(marks: list[dict[str, Any]], rows: dict[str, dict[str, str]], *names
 def test_every_chart_of_the_suite_shows_what_results_csv_has(browser: Browser, suite: Run, suite_page: Path) -> None:
     browser.open(suite_page)
     rows = figures(suite)
-    latency = checked(drawn(browser, "length", "latency"), rows, "latency_ms", "latency_ms_low", "latency_ms_high")
-    memory = checked(drawn(browser, "length", "memory"), rows, "peak_memory_bytes")
-    speedup = checked(drawn(browser, "length", "speedup"), rows, "speedup", "speedup_low", "speedup_high")
+    by_length = drawn(browser, "length")
+    latency = checked(by_length["latency"], rows, "latency_ms", "latency_ms_low", "latency_ms_high")
+    memory = checked(by_length["memory"], rows, "peak_memory_bytes")
+    speedup = checked(by_length["speedup"], rows, "speedup", "speedup_low", "speedup_high")
     roofline = checked(browser.run(MARKS, "roofline"), rows, "tflops", "limit_fraction")
     assert len(latency) > 200 and len(memory) > 200 and len(speedup) > 150
     printed = {row.measurement.case.id for row in suite.rows if row.printed_latency and row.tflops}
     assert roofline == printed and len(printed) > 300
-    steps = drawn(browser, "evolution", "ladder")
+    steps = drawn(browser, "evolution")["ladder"]
     told = [step.total.value for one in ladders([suite]) for step in one.steps if step.total]
     assert [one["total"] for one in steps if one["order"]] == told
     losses = {row.measurement.case.id: row.measurement.findings for row in suite.rows}

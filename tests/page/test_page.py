@@ -155,3 +155,16 @@ def test_the_verb_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert exit_code(["report", "results/cpu-2core/attention", "--format", "htm"]) == 2
     assert "html" in capsys.readouterr().err
     assert exit_code(["report", "results/cpu-2core/attention", "--format", "html", "--plot"]) == 2
+
+
+def test_a_page_is_written_beside_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = modern()
+    here = Run(tmp_path, measured.header, measured.environment, measured.measurements)
+    assert run.write(here) == ""
+    assert (tmp_path / run.FILE).read_text(encoding="utf-8") == run.render(here)
+    from tbench.charts import draw
+
+    draw.converter.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    assert run.write(here).startswith("no report.html: charts need vl-convert-python")
+    draw.converter.cache_clear()
