@@ -232,10 +232,9 @@ def _why_open(regimes: Sequence[RegimeResult], language: Language) -> Iterator[s
     if more and unit in COUNTED:
         words = {"rounds": "rounds", "seeds": "seeds", "runs": "runs"}[unit] if english else COUNTED[unit].zh
         yield f"{max(more)} more {words}" if english else f"再测{max(more)}{words}"
-    for one in seen:
-        if one.judgement.verdict in OPEN and (note := note_words(one.judgement, one.observation.estimate, language)):
-            yield note
-            return
+    notes = (note_words(one.judgement, one.observation.estimate, language) for one in seen)
+    yield from dict.fromkeys(note for note in notes if note)
+    yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
 
 
 def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str]:

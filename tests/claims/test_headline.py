@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from tbench.analysis.run import Run
 from tbench.claims import article, assess, overview
 from tbench.claims.assess import Assessment
-from tbench.claims.ending import ending, left_open
+from tbench.claims.ending import FULLY_TRAINED, ending, left_open
 from tbench.claims.figures import figure, written
 from tbench.claims.formats import FORMATS
 from tbench.claims.headline import OPEN, Headline, Word, chosen, headlines, judging, word_of
@@ -167,6 +167,8 @@ def test_published_figures_are_those_read_in_their_source() -> None:
         ("share_difference", [Estimate(1.0, 0.71, 1.0, 16, "runs")], "−100 pp [−100, −71]"),
         ("loss_difference", [Estimate(0.08, 0.04, 0.11, 4, "seeds")], "−0.08 [−0.11, −0.04]"),
         ("extrapolation", [Estimate(5.34, 5.2, 5.49, 4, "seeds")], "PPL × 5.3 [5.2, 5.5]"),
+        ("decades", [Estimate(2.0, 1.7, 2.2, 3, "seeds")], "LR × 100 [50, 158]"),
+        ("effort", [Estimate(1.31, 1.2, 1.42, 3, "seeds")], "1.31× [1.20, 1.42]"),
         ("seed_ratio", [Estimate(math.inf, 1.4, math.inf, 6, "seeds")], "∞× [1.40, ∞]"),
         ("number", [Estimate.exactly(4.9e-7)], "4.9e-07"),
         ("number", [Estimate.exactly(24)], "24"),
@@ -201,8 +203,9 @@ def test_a_suite_ends_on_one_screen(language: Language) -> None:
     assert sum("+pre-norm" in line for line in printed) == 1
     assert any("results/cpu-2core/document/report.md" in line for line in printed)
     undecided = list(left_open(article(), assessments, language))
-    assert undecided and all(one.commands or "C17" in one.about for one in undecided)  # trained in full
-    for command in undecided[0].commands:
+    assert undecided and all(one.commands or FULLY_TRAINED[language] in one.about for one in undecided)
+    assert any(one.commands for one in undecided)
+    for command in (command for one in undecided for command in one.commands):
         assert f"    {command}" in printed and command.startswith("tbench run ")
 
 
