@@ -19,7 +19,7 @@ from enum import StrEnum
 from tbench.claims import selection, stump, when
 from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.figures import Figure, figure, written
-from tbench.claims.model import Article, Claim, Language, Promise, TableRow, Words
+from tbench.claims.model import NOTHING, Article, Claim, Language, Promise, TableRow, Words
 from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, note_words
 from tbench.records import Value
@@ -199,7 +199,7 @@ def _names(regimes: Sequence[RegimeResult]) -> dict[Value, Words]:
 
 
 def _own(own: Mapping[str, tuple[str, ...]], language: Language) -> str:
-    places = [f"{','.join(terms)}{when.TIMES.get(axis, '')}" for axis, terms in own.items()]
+    places = [f"{','.join(terms)}{when.TIMES.get(axis, NOTHING)[language]}" for axis, terms in own.items()]
     return f"at {' '.join(places)}" if language == "en" else f"{' '.join(places)}处"
 
 
