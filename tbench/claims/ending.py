@@ -77,7 +77,8 @@ def left_open(article: Article, assessments: Sequence[Assessment], language: Lan
                 said.append(UNMEASURED[language].format(names=names))
             commands = [*deciding(points), *(command for one in missing for command in again(one))]
             decided = word_of(judging(assessment, promise)) is not Word.OPEN
-            said += [] if commands else [FULLY_TRAINED[language]]
+            unseen = dict.fromkeys(one.judgement.note[language] for one in points if one.judgement.guarded)
+            said += list(unseen) or ([] if commands else [FULLY_TRAINED[language]])
             found.append((decided, Undecided(about + "; ".join(said), tuple(dict.fromkeys(commands)))))
     return (one for _, one in sorted(found, key=lambda one: one[0]))
 

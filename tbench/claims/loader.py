@@ -159,6 +159,13 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         raise reader.mistake(f"{measure} of what? add of: with the name of the figure", "measure")
     if of is not None and measure in FIGURES and of not in FIGURES[measure]:
         raise reader.mistake(f"{of!r} has no {measure}; write {' or '.join(FIGURES[measure])}", "of")
+    against = _selector(reader, "against")
+    best_baseline = reader.text_or_none("best_baseline")
+    if best_baseline is not None and len(against.get(best_baseline, ())) < 2:
+        raise reader.mistake(f"against has not several of {best_baseline}; list the baselines there", "best_baseline")
+    last = reader.number("last") if reader.has("last") else 0
+    if reader.has("last") and (measure != "slope" or last < 2 or last != int(last)):
+        raise reader.mistake("last is how many sizes a slope is taken over; write 2 or more, or remove it", "last")
     if measure == "slope" and not reader.has("along"):
         raise reader.mistake("a slope along which axis? add along: seq_len", "measure")
     if measure in ("extrapolation", "extrapolation_gain") and not reader.has("at"):
@@ -170,7 +177,7 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         tested=_selector(reader, "tested"),
         measure=measure,
         rule=rule,
-        against=_selector(reader, "against"),
+        against=against,
         headline=reader.truth("headline", True),
         tell=reader.truth("tell", False),
         guards=tuple(_guard(one) for one in reader.each("guards", GUARD, (*OPTIONAL, "lifts"))),
@@ -180,9 +187,11 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         free=reader.words("free"),
         replicates=reader.words("replicates") or ("seed",),
         best_of=reader.text_or_none("best_of"),
+        best_baseline=best_baseline,
         along=reader.text_or_none("along"),
         of=of,
         at=reader.numbers("at"),
+        last=int(last),
         scenario=reader.text_or_none("scenario") or scenario,
         short=_words(reader, "short") if reader.has("short") else None,
     )

@@ -107,16 +107,19 @@ def run(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
-    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or for html the folder of a gate.")],
+    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json|html", help="What to print.")] = "text",
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw small charts in the terminal instead of the table.")
+    ] = False,
 ) -> None:
-    """Print the report of a run."""
+    """Print the report of a run; --format html makes one self-contained page with charts."""
     from tbench.cli.report import report
 
-    report(run, format, output)
+    report(run, format, output, plot)
 
 
 @app.command()
@@ -176,7 +179,7 @@ def compare(
         str | None, typer.Option("--rows", metavar="AXES", help="Print a grid of ratios with these axes as rows.")
     ] = None,
     cols: Annotated[str | None, typer.Option("--cols", metavar="AXIS", help="Axis for the grid's columns.")] = None,
-    format: Annotated[str, typer.Option("--format", metavar="text|md|json", help="What to print.")] = "text",
+    format: Annotated[str, typer.Option("--format", metavar="text|md|json|html", help="What to print.")] = "text",
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
@@ -221,6 +224,9 @@ def gate(
         bool, typer.Option("--allow-inconclusive", help="Exit 0 instead of 3 when a result is inconclusive.")
     ] = False,
     junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML.")] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page with charts and every verdict.")
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
@@ -253,7 +259,8 @@ def gate(
             junit=junit,
             output=output,
             command=context.find_root().obj or (),
-        )
+        ),
+        html=html,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from tbench.cli.checkup import Fact, Findings, document, sections
@@ -57,7 +58,8 @@ def examine(device: str, refresh: bool) -> Findings:
         machine = Machine(executor)
         device = machine.resolve(device)
         devices = tuple(known_devices(machine))
-        with device_lock(device, lambda message: print(f"warning: {message}", file=sys.stderr)):
+        warn = partial(print, "warning:", file=sys.stderr)
+        with device_lock(device, warn, uuid=machine.uuid(device)):
             environment: Environment = machine.ask("environment", device=device)
             ceilings = attempted(lambda: machine.ceilings(device, "replace" if refresh else ""))
             noise = attempted(lambda: measure_noise(executor, device))

@@ -68,9 +68,7 @@ def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
     """The scenario, and every part of a suite, with another limit for a case's samples."""
     if not 0 < seconds < float("inf"):
         raise UsageError(f"--max-time {seconds:g}: must be a positive number of seconds")
-    sampling = replace(scenario.sampling, max_time=seconds, min_time=min(seconds, scenario.sampling.min_time))
-    parts = tuple(with_max_time(part, seconds) for part in scenario.parts)
-    return replace(scenario, sampling=sampling, parts=parts)
+    return scenario.sampled(lambda old: replace(old, max_time=seconds, min_time=min(seconds, old.min_time)))
 
 
 def refuse_equal_names(scenarios: Sequence[Scenario]) -> None:

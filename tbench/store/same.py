@@ -10,7 +10,7 @@ from typing import Any
 from tbench.errors import StoreError
 
 # Of the environment, what changes times: measurements before and after would not belong together.
-SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "driver", "allocator")
+SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "cudnn", "driver", "allocator")
 MAY_DIFFER = ("environment", "counts", "command", "parts")
 SHOWN_DIFFERENCES = 5
 

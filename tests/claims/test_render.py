@@ -134,7 +134,7 @@ def test_the_command_repeats_the_run_for_these_cases_alone(run: Run) -> None:
     words = shlex.split(command)
     assert words[:4] == ["tbench", "run", "scenarios/attention.yaml", "--quick"]
     assert "-o" not in words
-    assert words[4] == "-k" and "phase=forward" in words[5].split()
+    assert words[4] == "-k" and "phase=forward_backward" in words[5].split()
 
 
 @pytest.mark.parametrize("wanted", ["kernel=flash seq_len=1024,4096", "pattern=window:256", "seq_len=512 kernel=naive"])
