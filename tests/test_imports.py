@@ -131,7 +131,7 @@ def loaded_by(code: str, heavy: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"], ["profile", "--help"]])
 def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
     code = f"from tbench.cli import exit_code\nassert exit_code({arguments!r}) == 0"
     assert loaded_by(code, "torch,pandas,scipy,matplotlib,jinja2,vl_convert,plotext,tbench.page") == set()
@@ -148,7 +148,10 @@ def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
         "tbench.execution.runner",
         "tbench.catalog",
         "tbench.claims",
+        "tbench.claims.ending",
         "tbench.comparison",
+        "tbench.cli.profile",
+        "tbench.cli.doctor",
         "tbench.gate.run",
         "tbench.gate.stored",
         "tbench.gate.calibrate",

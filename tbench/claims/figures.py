@@ -46,22 +46,25 @@ FORMS: Mapping[Measure, Form] = {
     "saved": Form("percent", after="%"),
     "share_difference": Form("points", after=" pp"),
     "loss_difference": Form("loss"),
+    "effort": Form("ratio", after="×"),
+    "decades": Form("ratio", before="LR × "),
+    "seed_mean": Form("plain"),
     "extrapolation": Form("ratio", before="PPL × "),
     "extrapolation_gain": Form("ratio", before="PPL ÷ "),
     "slope": Form("ratio", before="N^"),
     "number": Form("plain"),
-    "seed_mean": Form("plain"),
-    "effort": Form("ratio", after="×"),
-    "decades": Form("plain", after=" dec"),
 }
 
 
 def read(measure: Measure, value: float) -> float:
-    """An estimate in the unit it is read in: memory as the change in percent, a loss as tested − baseline."""
+    """An estimate in the unit it is read in: memory as the change in percent, a loss as tested − baseline, a width in
+    decades as the factor between its ends."""
     if measure == "memory_ratio":  # baseline ÷ tested
         return 100 * (1 / value - 1) if value else math.inf
     if measure in ("saved", "share_difference"):
         return -100 * value
+    if measure == "decades":
+        return 10.0**value if value < 300 else math.inf
     return -value if measure == "loss_difference" else value
 
 
@@ -110,7 +113,9 @@ def _digits(style: Style, value: float, shown: Figure) -> str:
     if style == "plain":
         whole = value == int(value) and abs(value) < 10**9
         return _minus(f"{value:.0f}" if whole else f"{value:.2g}")
-    places = digits(*_ends(shown)) if style == "loss" else _places(style, value)
+    places = (
+        min(digits(*_ends(shown)), 2 if abs(shown.value) >= 0.05 else 3) if style == "loss" else _places(style, value)
+    )
     rounded = _minus(fixed(value, min(places, 4)))
     return sign + rounded if rounded.strip("−0.") else rounded.lstrip("−")
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from tbench.claims import selection, stump, when
 from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.figures import Figure, figure, written
-from tbench.claims.model import Article, Claim, Language, Promise, TableRow, Words
+from tbench.claims.model import NOTHING, Article, Claim, Language, Promise, TableRow, Words
 from tbench.claims.verdict import Verdict, combine
 from tbench.claims.words import COUNTED, note_words
 from tbench.records import Value
@@ -199,7 +199,7 @@ def _names(regimes: Sequence[RegimeResult]) -> dict[Value, Words]:
 
 
 def _own(own: Mapping[str, tuple[str, ...]], language: Language) -> str:
-    places = [f"{','.join(terms)}{when.TIMES.get(axis, '')}" for axis, terms in own.items()]
+    places = [f"{','.join(terms)}{when.TIMES.get(axis, NOTHING)[language]}" for axis, terms in own.items()]
     return f"at {' '.join(places)}" if language == "en" else f"{' '.join(places)}处"
 
 
@@ -232,10 +232,9 @@ def _why_open(regimes: Sequence[RegimeResult], language: Language) -> Iterator[s
     if more and unit in COUNTED:
         words = {"rounds": "rounds", "seeds": "seeds", "runs": "runs"}[unit] if english else COUNTED[unit].zh
         yield f"{max(more)} more {words}" if english else f"再测{max(more)}{words}"
-    for one in seen:
-        if one.judgement.verdict in OPEN and (note := note_words(one.judgement, one.observation.estimate, language)):
-            yield note
-            return
+    notes = (note_words(one.judgement, one.observation.estimate, language) for one in seen)
+    yield from dict.fromkeys(note for note in notes if note)
+    yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
 
 
 def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str]:

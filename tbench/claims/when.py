@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tbench.claims.model import Language, Words
+from tbench.claims.model import NOTHING, Language, Words
 from tbench.claims.places import size
 from tbench.claims.stump import Condition, Leaf, number
 from tbench.records import Value
@@ -17,7 +17,7 @@ SHORT: Mapping[str, Words] = {
 }
 BARE = (REGIME, "phase", "pattern", "kernel", "arm", "norm", "activation", "position_encoding", "kv_sharing")
 LENGTHS = ("seq_len", "at")  # told without their name
-TIMES = {"at": "×"}
+TIMES: Mapping[str, Words] = {"at": Words("×", "倍")}
 
 
 def holding(leaves: Sequence[Leaf], names: Mapping[Value, Words], language: Language) -> str:
@@ -47,7 +47,7 @@ def bound(axis: str, value: Value, at_least: bool, language: Language) -> str:
     """`from 1K`, `up to 1.5×`, `head_dim ≥ 128`."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    read = f"{size(value)}{TIMES.get(axis, '')}"
+    read = f"{size(value)}{TIMES.get(axis, NOTHING)[language]}"
     if axis not in LENGTHS:
         return f"{axis} {'≥' if at_least else '≤'} {read}"
     if language == "zh":
@@ -70,4 +70,4 @@ def extent(axis: str, values: Sequence[Value], language: Language) -> str:
     if len(sizes) < 2:
         return ""
     first, last = (size(int(end) if end.is_integer() else end) for end in (sizes[0], sizes[-1]))
-    return f"{first}–{last}{TIMES.get(axis, '')}" if axis in LENGTHS else f"{axis} {first}–{last}"
+    return f"{first}–{last}{TIMES.get(axis, NOTHING)[language]}" if axis in LENGTHS else f"{axis} {first}–{last}"

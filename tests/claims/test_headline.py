@@ -167,6 +167,8 @@ def test_published_figures_are_those_read_in_their_source() -> None:
         ("share_difference", [Estimate(1.0, 0.71, 1.0, 16, "runs")], "−100 pp [−100, −71]"),
         ("loss_difference", [Estimate(0.08, 0.04, 0.11, 4, "seeds")], "−0.08 [−0.11, −0.04]"),
         ("extrapolation", [Estimate(5.34, 5.2, 5.49, 4, "seeds")], "PPL × 5.3 [5.2, 5.5]"),
+        ("decades", [Estimate(2.0, 1.7, 2.2, 3, "seeds")], "LR × 100 [50, 158]"),
+        ("effort", [Estimate(1.31, 1.2, 1.42, 3, "seeds")], "1.31× [1.20, 1.42]"),
         ("seed_ratio", [Estimate(math.inf, 1.4, math.inf, 6, "seeds")], "∞× [1.40, ∞]"),
         ("number", [Estimate.exactly(4.9e-7)], "4.9e-07"),
         ("number", [Estimate.exactly(24)], "24"),
