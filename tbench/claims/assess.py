@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.evidence import observe
-from tbench.claims.model import Article, Claim, Equivalent, Regime, Superior
+from tbench.claims.family import stands
+from tbench.claims.model import Article, Claim, Equivalent, Regime, Superior, Words
 from tbench.claims.observation import Missing, Observation
 from tbench.claims.quality import equivalent, superior
 from tbench.claims.verdict import Judgement, Verdict, combine, judge
 from tbench.records import Value
+
+DISAGREE = Words("the points disagree", "各点结论不一致")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Judged:
     judgement: Judgement
     label: tuple[tuple[str, Value], ...]
 
+    def opened(self, why: Words) -> Judged:
+        """The same without a verdict, unless it had none."""
+        if self.judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED):
+            return self
+        return replace(self, judgement=Judgement(Verdict.INCONCLUSIVE, why))
+
 
 @dataclass(frozen=True)
 class RegimeResult:
@@ -31,6 +40,10 @@ class RegimeResult:
     regime: Regime
     judged: tuple[Judged, ...]
     missing: tuple[Missing, ...]
+
+    def open(self, why: Words) -> RegimeResult:
+        """The same with nothing decided, and why."""
+        return replace(self, judged=tuple(one.opened(why) for one in self.judged))
 
     @property
     def verdict(self) -> Verdict:
@@ -62,11 +75,12 @@ class Assessment:
 
 
 def assess(article: Article, runs: Sequence[Run]) -> list[Assessment]:
-    """Every claim, in the order of the data."""
-    return [assess_claim(claim, runs) for claim in article.claims]
+    """Every claim, in the order of the data; the headline's verdicts stand after one correction for all of them."""
+    return corrected([assess_claim(claim, runs) for claim in article.claims])
 
 
 def assess_claim(claim: Claim, runs: Sequence[Run]) -> Assessment:
+    """A claim by itself, without the correction for all that are in the headline."""
     seen = [observe(regime, runs) for regime in claim.regimes]
     judgements = _judgements([(r, one) for r, s in zip(claim.regimes, seen, strict=True) for one in s.observations])
     results = []
@@ -76,8 +90,55 @@ def assess_claim(claim: Claim, runs: Sequence[Run]) -> Assessment:
             Judged(one, next(judgements), tuple((axis, one.point[axis]) for axis in differing if axis in one.point))
             for one in evidence.observations
         ]
-        results.append(RegimeResult(regime, tuple(_sorted(judged, regime.along)), evidence.missing))
+        result = RegimeResult(regime, tuple(_sorted(judged, regime.along)), evidence.missing)
+        results.append(_agreeing(_guarded(result, runs)))
     return Assessment(claim, tuple(results))
+
+
+def _guarded(result: RegimeResult, runs: Sequence[Run]) -> RegimeResult:
+    """Open, with the reason, where something is not seen that must be."""
+    if not result.judged:
+        return result
+    for guard in result.regime.guards:
+        seen = observe(guard.regime, runs).observations
+        said = [judgement.verdict for judgement in _judgements([(guard.regime, one) for one in seen])]
+        if not said or any(verdict is not Verdict.CONFIRMED for verdict in said):
+            name, lifts = guard.regime.name, guard.lifts
+            return result.open(Words(f"not seen: {name.en}; {lifts.en}", f"未满足：{name.zh}；{lifts.zh}"))
+    return result
+
+
+def _agreeing(result: RegimeResult) -> RegimeResult:
+    """Open where points that must agree do not."""
+    said = {one.judgement.verdict for one in result.judged}
+    return result.open(DISAGREE) if result.regime.agree and len(said) > 1 else result
+
+
+def corrected(assessments: Sequence[Assessment]) -> list[Assessment]:
+    """Headline verdicts that do not stand once it is counted how many are asked for are open (Holm, `family`)."""
+    asked = [
+        (result.regime.rule, one)
+        for assessment in assessments
+        for result in assessment.headline
+        for one in result.judged
+        if not one.observation.estimate.exact
+    ]
+    kept = stands([(rule, one.judgement.verdict, one.observation) for rule, one in asked])
+    fallen = {id(one) for (_, one), stood in zip(asked, kept, strict=True) if not stood}
+    note = Words(
+        f"clear by itself, not as one of {len(asked)} headline results",
+        f"单独看成立，但作为{len(asked)}个主要结果之一不够显著",
+    )
+    return [
+        replace(
+            assessment,
+            results=tuple(
+                replace(result, judged=tuple(one.opened(note) if id(one) in fallen else one for one in result.judged))
+                for result in assessment.results
+            ),
+        )
+        for assessment in assessments
+    ]
 
 
 def _judgements(observations: Sequence[tuple[Regime, Observation]]) -> Iterator[Judgement]:

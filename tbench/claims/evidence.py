@@ -11,7 +11,7 @@ from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.comparison import rounds, time_ratio
-from tbench.claims.learning import LEARNING
+from tbench.claims.learning import LEARNING, pooled
 from tbench.claims.model import Measure, Regime, Words
 from tbench.claims.observation import STATES, Missing, Observation, unmeasured
 from tbench.claims.slopes import exact_slope, slope
@@ -71,6 +71,9 @@ def _in_run(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
     tested, baselines = selection.tested(regime, rows), selection.Baselines(regime, rows)
     if regime.measure == "slope":
         yield from _slopes(regime, tested)
+    elif regime.changes:
+        for group in selection.grouped(tested, ("arm",)).values():
+            yield from pooled(regime, group)
     elif regime.measure in LEARNING:
         for group in selection.grouped(tested, regime.replicates).values():
             others = baselines.of(group[0])

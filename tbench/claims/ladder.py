@@ -97,7 +97,7 @@ def learned(runs: Sequence[Run]) -> list[Learned]:
         for run in runs:
             arms = _arms(run, budget) or arms
     names = [name for name in rungs(arms) if arms[name]]
-    return [_learned(arms, name) for name in names]
+    return [_learned(arms, name, last) for last, name in zip(["", *names], names, strict=False)]
 
 
 def _arms(run: Run, budget: str) -> dict[str, dict[int, Trial]]:
@@ -107,8 +107,8 @@ def _arms(run: Run, budget: str) -> dict[str, dict[int, Trial]]:
     return {str(one.case["arm"]): {trial.seed: trial for trial in trials(one)} for one in chosen}
 
 
-def _learned(arms: Mapping[str, Mapping[int, Trial]], name: str) -> Learned:
-    own, last = arms[name], arms.get(before(name) or "", {})
+def _learned(arms: Mapping[str, Mapping[int, Trial]], name: str, step_before: str) -> Learned:
+    own, last = arms[name], arms.get(step_before, {})
     mean = sum(trial.counted_loss for trial in own.values()) / len(own)
     shared = sorted(own.keys() & last.keys())
     if not shared:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from tbench.analysis.derive import Row
 from tbench.claims import selection
 from tbench.claims.model import Measure, Regime, Words
 from tbench.claims.observation import Missing, Observation, unmeasured
-from tbench.claims.quality import Paired, log_ratio_estimate, median_estimate, share_difference
+from tbench.claims.quality import (
+    Paired,
+    log_ratio_estimate,
+    mean_estimate,
+    mean_of,
+    median_estimate,
+    share_difference,
+)
 from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
 
@@ -22,15 +32,51 @@ def _loss(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     if not pairs:
         yield _none(group)
         return
+    if regime.of == "midway":
+        pairs = [(midway(base), midway(tested)) for base, tested in pairs]
     losses = Paired.of([base for base, _ in pairs], [tested for _, tested in pairs])
     said = losses.said()
     yield _observation(group, others, losses.estimate, *([said] if said else []), paired=losses)
 
 
+def midway(trial: Trial) -> Trial:
+    """The run as it was half-way, where its rate had not yet begun to fall."""
+    half = trial.curve[-1][0] / 2 if trial.curve else 0
+    return replace(trial, loss=next((loss for steps, loss in trial.curve if steps >= half), None))
+
+
+def pooled(regime: Regime, rows: Sequence[Row]) -> Seen:
+    """One change in several surroundings: the gain of a seed is the mean over the pairs of arms that make the change.
+
+    Pairs of which an arm was not to be measured, and seeds that not all of the pairs have, are left out.
+    """
+    arms = {str(row.measurement.case["arm"]): row for row in rows}
+    changes = [change for change in regime.changes if all(arm in arms for arm in change)]
+    taken = [arms[arm] for change in changes for arm in reversed(change)]
+    for row in taken:
+        if row.status != "ok":
+            yield unmeasured(row)
+            return
+    if not taken:
+        return
+    pairs = [{b.seed: (b, t) for b, t in _pairs([arms[t]], [arms[b]])} for t, b in changes]
+    seeds = sorted(set.intersection(*(set(one) for one in pairs)))
+    if not seeds:
+        yield _none(taken)
+        return
+    each = [Paired.of([one[seed][0] for seed in seeds], [one[seed][1] for seed in seeds]) for one in pairs]
+    losses = mean_of(each)
+    told = "; ".join(f"{t} vs. {b} {-one.estimate.value:+.3f}" for (t, b), one in zip(changes, each, strict=True))
+    notes = [Words(told, told)] if len(regime.changes) > 1 else []
+    said = losses.said()
+    found = _observation(taken[-1:], taken[:-1], losses.estimate, *notes, *([said] if said else []), paired=losses)
+    yield replace(found, point={axis: value for axis, value in found.point.items() if axis != "arm"})
+
+
 def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     name = regime.of
     assert name is not None
-    pairs = _pairs(group, others, grid=True)
+    pairs = _pairs(group, others, every=True)
     if not pairs:
         yield _none(group)
         return
@@ -77,6 +123,86 @@ def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> 
     yield _observation(group, others, estimate, *([note] if failed or won else []))
 
 
+def _effort(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    """Steps, or time, to several losses: shares of the way from byte frequencies to the end of the worse arm."""
+    pairs = _pairs(group, others, every=regime.equal_rates)
+    findings = group[0].measurement.findings
+    unigram = findings.get("unigram_loss")
+    if not pairs or not isinstance(unigram, float) or any(not one.curve for pair in pairs for one in pair):
+        yield _none(group) if not pairs else Missing(group[0].measurement.case.id, Words("no curve", "没有损失曲线"))
+        return
+    worse = max(statistics.fmean(one.counted_loss for one in arm) for arm in zip(*pairs, strict=True))
+    if worse >= unigram:
+        why = Words("an arm learned no more than byte frequencies", "有一组没有学到比字节频率更多的内容")
+        yield Missing(group[0].measurement.case.id, why, tried=True)
+        return
+    paces = (1.0, 1.0) if regime.of == "steps" else (_pace(others), _pace(group))
+    for share in regime.at:
+        target = unigram - share * (unigram - worse)
+        ratios: dict[int, list[float]] = {}
+        for base, tested in pairs:
+            b, t = (steps_to(one.curve, target) * pace for one, pace in zip((base, tested), paces, strict=True))
+            if math.isfinite(b) or math.isfinite(t):  # a pair in which neither gets there says nothing
+                ratios.setdefault(base.seed, []).append(0.0 if math.isinf(t) else b / t)
+        if not ratios:
+            yield Missing(group[0].measurement.case.id, Words("no run gets there", "没有一次训练达到"), tried=True)
+            continue
+        by_seed = [statistics.median(one) for one in ratios.values()]
+        told = Words(f"to {target:.2f} nats", f"到{target:.2f} nats")
+        estimate = (
+            log_ratio_estimate(by_seed, [1.0] * len(by_seed))
+            if all(0 < one < math.inf for one in by_seed)
+            else median_estimate(by_seed)
+        )
+        found = _observation(group, others, estimate, told)
+        yield replace(found, point={**found.point, "learned": share})
+
+
+def steps_to(curve: Sequence[tuple[float, float]], target: float) -> float:
+    """Steps until the held-out loss was first at `target`, in proportion between two looks; infinite if never."""
+    for (steps, before), (then, after) in pairwise(curve):
+        if after <= target < before:
+            return steps + (before - target) / (before - after) * (then - steps)
+    return math.inf
+
+
+def _pace(rows: Sequence[Row]) -> float:
+    """Time of a step ÷ that of the experiment's first arm."""
+    paces = [row.measurement.findings.get("pace") for row in rows]
+    return statistics.median([float(one) for one in paces if isinstance(one, float)] or [math.nan])
+
+
+def _decades(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    """How wide a range of learning rates trains: seed by seed, the mean over the warm-ups."""
+    assert regime.of is not None
+    arms = [[one for row in rows for one in trials(row.measurement, every=True)] for rows in (others, group)]
+    seeds = sorted({one.seed for one in arms[0]} & {one.seed for one in arms[1]})
+    if not seeds or any(regime.of not in one.figures for arm in arms for one in arm):
+        yield _none(group)
+        return
+    widths = [[_width([one for one in arm if one.seed == seed], regime.of) for seed in seeds] for arm in arms]
+    estimate = mean_estimate([tested - base for base, tested in zip(*widths, strict=True)], "seeds")
+    base, tested = (statistics.fmean(arm) for arm in widths)
+    note = Words(f"{tested:.2g} decades, baseline {base:.2g}", f"{tested:.2g}个数量级，基线{base:.2g}")
+    yield _observation(group, others, estimate, note)
+
+
+def _width(runs: Sequence[Trial], failure: str) -> float:
+    """Decades of learning rate that a grid's cells stand for, times the share of its cells that did not fail."""
+    rates = sorted({one.rate for one in runs})
+    step = math.log10(rates[-1] / rates[0]) / (len(rates) - 1)
+    return step * len(rates) * statistics.fmean(not one.figures[failure] for one in runs)
+
+
+def _seed_mean(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
+    assert regime.of is not None
+    taken = [one for row in group for one in trials(row.measurement)]
+    if not taken or any(regime.of not in one.figures for one in taken):
+        yield _none(group)
+        return
+    yield _observation(group, others, mean_estimate([one.figures[regime.of] for one in taken], "seeds"))
+
+
 def _sides(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [base for base, _ in pairs], [tested for _, tested in pairs]
 
@@ -84,7 +210,7 @@ def _sides(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[floa
 def _extrapolation(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     taken = [trial for row in group for trial in trials(row.measurement)]
     for multiple in regime.at:
-        losses = [(trial.loss_at(multiple), trial.loss_inside) for trial in taken]
+        losses = [(trial.loss_at(multiple, regime.of == "interpolated"), trial.loss_inside) for trial in taken]
         yield _at(group, others, multiple, losses)
 
 
@@ -108,20 +234,21 @@ def _at(
     return Observation({**found.point, "at": multiple}, found.estimate, found.cases, found.notes)
 
 
-def _pairs(group: Sequence[Row], others: Sequence[Row], grid: bool = False) -> list[Pair]:
+def _pairs(group: Sequence[Row], others: Sequence[Row], every: bool = False) -> list[Pair]:
     """Runs of both arms that share their seed, one pair for each seed, in its order.
 
-    An arm has the learning rate that suits it, so rates are not matched; in a grid, where every rate and warm-up
-    counts, runs that share those too are the pairs.
+    An arm has the learning rate that suits it, so rates are not matched; where `every` run counts, the pairs share
+    rate and warm-up too.
     """
     base, tested = (
-        {_setting(trial, grid): trial for row in rows for trial in trials(row.measurement)} for rows in (others, group)
+        {_setting(trial, every): trial for row in rows for trial in trials(row.measurement, every)}
+        for rows in (others, group)
     )
     return [(base[setting], tested[setting]) for setting in sorted(base.keys() & tested.keys())]
 
 
-def _setting(trial: Trial, grid: bool) -> tuple[float, ...]:
-    return (trial.seed, trial.rate, trial.warmup) if grid else (trial.seed,)
+def _setting(trial: Trial, every: bool) -> tuple[float, ...]:
+    return (trial.seed, trial.rate, trial.warmup) if every else (trial.seed,)
 
 
 def _observation(
@@ -135,9 +262,9 @@ def _observation(
 def _at_the_edge(rows: Sequence[Row]) -> Iterator[Words]:
     """Says of which arms the best learning rate is the least or the greatest of those tried."""
     found = [(row.measurement.case, row.measurement.findings) for row in rows]
-    tuned = [(case, one) for case, one in found if len(one.get("tuning_rates") or ()) > 1]
+    tuned = [(case, one, one.get("tried_rates") or one.get("tuning_rates") or ()) for case, one in found]
     for which, pick in ((Words("smallest", "最小"), min), (Words("largest", "最大"), max)):
-        arms = dict.fromkeys(str(case["arm"]) for case, one in tuned if one["rate"] == pick(one["tuning_rates"]))
+        arms = dict.fromkeys(str(case["arm"]) for case, one, rates in tuned if rates[1:] and one["rate"] == pick(rates))
         if arms:
             yield Words(
                 f"the best learning rate is the {which.en} one tried for {', '.join(arms)}: the optimum may lie beyond",
@@ -157,6 +284,9 @@ LEARNING: Mapping[Measure, Callable[[Regime, Sequence[Row], Sequence[Row]], Seen
     "loss_difference": _loss,
     "share_difference": _share,
     "seed_ratio": _seed_ratio,
+    "seed_mean": _seed_mean,
+    "effort": _effort,
+    "decades": _decades,
     "extrapolation": _extrapolation,
     "extrapolation_gain": _extrapolation_gain,
 }

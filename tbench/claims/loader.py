@@ -18,6 +18,7 @@ from tbench.claims.model import (
     Claim,
     Equivalent,
     Exact,
+    Guard,
     Published,
     Range,
     Regime,
@@ -40,13 +41,20 @@ RULES: Mapping[str, type[Rule]] = {
     "equivalent": Equivalent,
 }
 BY_SEEDS = ("superior", "equivalent")  # need the losses of pairs, not an estimate alone
-ALONE = ("slope", "number", "extrapolation")  # the other measures compare
-FIGURES = {"slope": ("latency", "peak_memory")}  # what `of` may be
+ALONE = ("slope", "number", "extrapolation", "seed_mean")  # the other measures compare
+FIGURES = {
+    "slope": ("latency", "peak_memory"),
+    "effort": ("steps", "time"),
+    "loss_difference": ("midway",),
+}  # what `of` may be
+FIGURED = ("slope", "number", "saved", "seed_ratio", "seed_mean", "effort", "share_difference", "decades")
+MEANS_OF_SEEDS = ("range", "at_least", "at_most")  # judge the mean of what pairs of seeds gave
 
 CLAIM = ("id", "row", "says", "source", "scenario", "regimes", "published", "remark")
 PUBLISHED = ("figure", "source", "mark", "hardware")
 REGIME = tuple(field.name for field in dataclasses.fields(Regime))
 OPTIONAL = tuple(name for name in REGIME if name not in ("name", "tested", "measure", "rule"))
+GUARD = (*(name for name in REGIME if name not in ("guards", "headline", "tell", "scenario")), "lifts")
 
 
 @lru_cache(maxsize=1)
@@ -117,14 +125,18 @@ def _regime(reader: Reader, scenario: str) -> Regime:
     reader.about = f"{reader.about}, {name.en}"
     measure = reader.choice("measure", MEASURES)
     kind, rule = _rule(reader)
-    if (kind in BY_SEEDS) != (measure == "loss_difference"):
+    fits = kind in (*BY_SEEDS, *MEANS_OF_SEEDS) if measure == "loss_difference" else kind not in BY_SEEDS
+    if not fits:
         raise reader.mistake(
             f"{kind} does not judge {measure}; {', '.join(BY_SEEDS)} judge loss_difference only", "rule"
         )
-    if measure not in ALONE and not reader.has("against"):
+    changes = tuple(_change(reader, one) for one in reader.lists("changes"))
+    if changes and measure != "loss_difference":
+        raise reader.mistake(f"changes: are averaged for loss_difference, not for {measure}", "changes")
+    if measure not in ALONE and not reader.has("against") and not changes:
         raise reader.mistake(f"{measure} compares; add against: with the values that make the baseline", "measure")
     of = reader.text_or_none("of")
-    if measure in ("slope", "number", "saved", "seed_ratio", "share_difference") and of is None:
+    if measure in FIGURED and of is None:
         raise reader.mistake(f"{measure} of what? add of: with the name of the figure", "measure")
     if of is not None and measure in FIGURES and of not in FIGURES[measure]:
         raise reader.mistake(f"{of!r} has no {measure}; write {' or '.join(FIGURES[measure])}", "of")
@@ -132,6 +144,8 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         raise reader.mistake("a slope along which axis? add along: seq_len", "measure")
     if measure in ("extrapolation", "extrapolation_gain") and not reader.has("at"):
         raise reader.mistake("at which multiples of the trained length? add at: [1.5, 2]", "measure")
+    if measure == "effort" and not reader.has("at"):
+        raise reader.mistake("at which shares of what was learned? add at: [0.3, 0.5, 0.7, 0.9]", "measure")
     return Regime(
         name=name,
         tested=_selector(reader, "tested"),
@@ -140,6 +154,10 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         against=_selector(reader, "against"),
         headline=reader.truth("headline", True),
         tell=reader.truth("tell", False),
+        guards=tuple(_guard(one) for one in reader.each("guards", GUARD, (*OPTIONAL, "lifts"))),
+        agree=reader.truth("agree", False),
+        changes=changes,
+        equal_rates=reader.truth("equal_rates", False),
         free=reader.words("free"),
         replicates=reader.words("replicates") or ("seed",),
         best_of=reader.text_or_none("best_of"),
@@ -148,6 +166,18 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         at=reader.numbers("at"),
         scenario=reader.text_or_none("scenario") or scenario,
     )
+
+
+def _guard(reader: Reader) -> Guard:
+    if not reader.has("lifts"):
+        raise reader.mistake("a guard says what would lift it; add lifts: with both languages")
+    return Guard(_regime(reader, ""), _words(reader, "lifts"))
+
+
+def _change(regime: Reader, arms: tuple[str, ...]) -> tuple[str, str]:
+    if len(arms) != 2:
+        raise regime.mistake("a change is two arms, [tested, baseline]", "changes")
+    return arms[0], arms[1]
 
 
 def _rule(regime: Reader) -> tuple[str, Rule]:

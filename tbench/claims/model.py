@@ -43,6 +43,9 @@ Measure = Literal[
     "loss_difference",  # held-out loss of the baseline − that of the tested arm, nats per token, paired seeds
     "share_difference",  # share of the baseline's runs of which a finding is true − share of the tested arm's
     "seed_ratio",  # a finding of the baseline ÷ that of the tested arm, paired seeds
+    "seed_mean",  # a finding of the runs of the tested arm
+    "effort",  # steps or time of the baseline to a loss ÷ those of the tested arm, at several losses
+    "decades",  # width of the learning rates that train, tested arm − baseline, in powers of ten
     "extrapolation",  # perplexity at a multiple of the trained length ÷ perplexity inside it
     "extrapolation_gain",  # perplexity of the baseline there ÷ perplexity of the tested arm
 ]
@@ -112,7 +115,11 @@ class Regime:
     no baseline is needed. `replicates`: axes whose values are repetitions of the same thing (seeds). `best_of`: of
     tested cases that differ in this axis only, the fastest counts. `along`: the axis to tell results by ("from 1K
     up"). `of`: which figure. `at`: multiples of the trained length. `headline`: the claim stands or falls with it.
-    `tell`: it does not, but is told beside the verdict.
+    `tell`: it does not, but is told beside the verdict. `guards`: what must be seen before it may be judged. `agree`:
+    it has a verdict only where all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by
+    one and the same change; their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same
+    learning rate are compared, not each arm's at its own. `at`: of `effort`, the shares of the way from byte
+    frequencies to the loss at which the worse arm ended.
     """
 
     name: Words
@@ -122,6 +129,10 @@ class Regime:
     against: Selector
     headline: bool = True
     tell: bool = False
+    guards: tuple[Guard, ...] = ()
+    agree: bool = False
+    changes: tuple[tuple[str, str], ...] = ()
+    equal_rates: bool = False
     free: tuple[str, ...] = ()
     replicates: tuple[str, ...] = ("seed",)
     best_of: str | None = None
@@ -129,6 +140,17 @@ class Regime:
     of: str | None = None
     at: tuple[float, ...] = ()
     scenario: str = ""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What must be seen before a regime may be judged: an experiment in which nothing can be learned tests nothing.
+
+    `regime` must be confirmed at every point, or the regime that has the guard stays open. `lifts`: what would help.
+    """
+
+    regime: Regime
+    lifts: Words
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,11 @@ def along(axis: str, kinds: Mapping[Value, Kind], language: Language) -> list[tu
     return [(kind, joined(where, language)) for kind, where in found.items()]
 
 
-UNITS: Mapping[str, Words] = {"at": Words("×", "倍长度"), "seq_len": Words(" tokens", "词元")}
+UNITS: Mapping[str, Words] = {
+    "at": Words("×", "倍长度"),
+    "seq_len": Words(" tokens", "词元"),
+    "learned": Words(" of the way", "进度"),
+}
 
 
 def stretch(axis: str, values: Sequence[Value], every: Sequence[Value], language: Language) -> str:

@@ -63,6 +63,16 @@ class Paired:
         )
 
 
+def mean_of(several: Sequence[Paired]) -> Paired:
+    """Losses averaged over comparisons of the same seeds; a seed in which any run diverged has one that diverged."""
+    return Paired(
+        tuple(map(statistics.fmean, zip(*(one.base for one in several), strict=True))),
+        tuple(map(statistics.fmean, zip(*(one.tested for one in several), strict=True))),
+        max(one.base_diverged for one in several),
+        max(one.tested_diverged for one in several),
+    )
+
+
 def mean_estimate(values: Sequence[float], unit: str) -> Estimate:
     """Mean with its 95% t interval."""
     mean, n = statistics.fmean(values), len(values)

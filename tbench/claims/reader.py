@@ -87,6 +87,14 @@ class Reader:
     def list(self, name: str) -> list[Any]:
         return list(self._typed(name, list, "a list")) if self.has(name) else []
 
+    def lists(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """A list of lists of texts."""
+        found = self.list(name)
+        for index, one in enumerate(found):
+            if not isinstance(one, list) or not all(isinstance(each, str) for each in one):
+                raise self.mistake(f"{name} is {shown(one)}; write a list of names, quoted", name, index)
+        return tuple(map(tuple, found))
+
     def words(self, name: str) -> tuple[str, ...]:
         """One value or a list of them, as they stand in a case's identity; none where the key is not there."""
         found = self.data.get(name, [])

@@ -10,7 +10,7 @@ from typing import Any
 from tbench.records import Measurement
 
 INSIDE = "1"  # the window that ends at the trained length
-WINDOW = "loss_at_"
+WINDOW, INTERPOLATED = "loss_at_", "interpolated_at_"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Trial:
     `loss`: held-out, nats per token, at the end (None: NaN or infinite); `first_loss`: before the first step. `rate`:
     the learning rate; `warmup`: share of the steps. `windows`: by the end of a window in trained lengths, the mean
     loss of its positions. `figures`: whatever else the arm's findings list with a number, or a truth (1 or 0), for each
-    run, by name.
+    run, by name. `chosen`: its rate is the one that suits its arm, as judged by the other seeds. `curve`: (steps,
+    held-out loss), ascending.
     """
 
     seed: int
@@ -31,15 +32,18 @@ class Trial:
     warmup: float = 0.0
     windows: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    chosen: bool = True
+    curve: tuple[tuple[float, float], ...] = ()
 
     @property
     def counted_loss(self) -> float:
         """What enters a comparison: the loss, or for a run that diverged the one it began with."""
         return self.first_loss if self.diverged or self.loss is None else self.loss
 
-    def loss_at(self, multiple: float) -> float | None:
-        """Nats per token of the window that ends at `multiple` times the trained length."""
-        return self.windows.get(f"{multiple:g}")
+    def loss_at(self, multiple: float, interpolated: bool = False) -> float | None:
+        """Nats per token of the window that ends at `multiple` times the trained length, or with positions pressed
+        into it."""
+        return self.figures.get(f"{INTERPOLATED}{multiple:g}") if interpolated else self.windows.get(f"{multiple:g}")
 
     @property
     def loss_inside(self) -> float | None:
@@ -47,14 +51,16 @@ class Trial:
         return self.windows.get(INSIDE)
 
 
-def trials(measurement: Measurement) -> list[Trial]:
+def trials(measurement: Measurement, every: bool = False) -> list[Trial]:
     """The runs of an arm, from findings that are lists with an entry for each: `seeds`, `losses`, `first_losses`,
-    `diverged`, and where there are such `rates`, `warmups`, `loss_at_1`, `loss_at_1.5`, … None where there are no runs.
+    `diverged`, and where there are such `rates`, `warmups`, `chosen`, `loss_at_1`, `loss_at_1.5`, … None where there
+    are no runs. Of runs that differ in their rate only the chosen one counts, unless `every` one is asked for.
     """
     found: Mapping[str, Any] = measurement.findings
     if measurement.status != "ok" or "seeds" not in found or "losses" not in found:
         return []
-    return [_trial(found, i) for i in range(len(found["seeds"]))]
+    made = [_trial(found, i) for i in range(len(found["seeds"]))]
+    return [one for one in made if one.chosen or every]
 
 
 def _trial(found: Mapping[str, Any], i: int) -> Trial:
@@ -73,6 +79,10 @@ def _trial(found: Mapping[str, Any], i: int) -> Trial:
         warmup=numbers.get("warmups", 0.0),
         windows={name.removeprefix(WINDOW): value for name, value in numbers.items() if name.startswith(WINDOW)},
         figures=numbers,
+        chosen=bool(found["chosen"][i]) if "chosen" in found else True,
+        curve=tuple(zip(found["curve_steps"][i], found["curve_losses"][i], strict=True))
+        if "curve_steps" in found
+        else (),
     )
 
 

@@ -59,6 +59,11 @@ class Estimate:
     n: int
     unit: str
 
+    @property
+    def exact(self) -> bool:
+        """Counted, or a truth: there is no noise in it."""
+        return self.unit in ("exact", "truth")
+
     @staticmethod
     def exactly(value: float) -> Estimate:
         return Estimate(value, value, value, 1, "exact")

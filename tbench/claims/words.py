@@ -56,6 +56,9 @@ FORMS: Mapping[Measure, Form] = {
     "speedup": Form(after=Words("×", "×")),
     "memory_ratio": DIVIDED,
     "seed_ratio": DIVIDED,
+    "seed_mean": Form(),
+    "effort": DIVIDED,
+    "decades": Form(after=Words(" decades", "个数量级"), plus=True),
     "saved": Form(
         Words("", "少"),
         Words("% less", "%"),

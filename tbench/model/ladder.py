@@ -49,8 +49,8 @@ DESIGNS = designs()
 
 
 def kv_heads(heads: int, sharing: str) -> int:
-    """Of `mha` all heads, of `gqa` a quarter of them."""
-    return max(1, heads // 4) if sharing == "gqa" else heads
+    """Of `mha` all heads, of `gqa` a quarter of them, of `mqa` one."""
+    return {"mha": heads, "gqa": max(1, heads // 4), "mqa": 1}[sharing]
 
 
 def models(sizes: ModelConfig) -> dict[str, ModelConfig]:

@@ -1,18 +1,18 @@
-"""Carries out one arm of an experiment: chooses its rate on a seed of its own, then runs the seeds that count."""
+"""Carries out one arm of an experiment: every seed with every rate that may suit, or every cell of a grid."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
 
 from tbench.components.position.properties import shift_change
-from tbench.training.experiments import EXPERIMENTS, SIZES
+from tbench.training.experiments import EXPERIMENTS, SIZES, Budget, Experiment
 from tbench.training.pace import pace
 from tbench.training.properties import DOCUMENT, packed
+from tbench.training.rates import chosen, means, search
 from tbench.training.settings import Setting
 from tbench.training.trial import Trial, data_of, run_trial
 
@@ -26,63 +26,105 @@ BARELY = 0.05  # nats
 def run_arm(
     name: str, arm: str, budget_name: str, seed: int, device: str = "cpu", run: Run = run_trial
 ) -> dict[str, Any]:
-    """Findings of an arm; lists have one entry for each run that counts, in the same order.
+    """Findings of an arm; lists have one entry for each run, in the same order.
 
-    `seeds rates warmups`: which run. `losses`: held-out, at the end (None: not a number); `loss` is their mean.
-    `diverged`, `stuck`: see there; `failed`: either, for a grid, where no arm is given the rate that suits it.
-    `loss_at_R`: mean loss of the last bytes of sequences of R trained lengths. `refused`: no run could be asked there.
-    `steps_to_reach`: until the held-out loss was `reached`; None for a run that never got there. `pace`: time of a step
-    ÷ time of a step of the experiment's first arm. `time_to_reach`: steps × pace, so in steps of the first arm.
+    `seeds rates warmups`: which run. `chosen`: whether its rate is the one that the other seeds ended lowest with (see
+    `rates`); in a grid all are. `rate`: the one that all seeds together ended lowest with, of `tried_rates`. `losses`:
+    held-out, at the end (None: not a number); `loss` is the mean of those chosen. `diverged`, `stuck`: see there;
+    `failed`: either, for a grid, where no arm is given the rate that suits it; `trained_cells`: settings of a grid with
+    which no seed failed. `loss_at_R`: mean loss of the last bytes of sequences of R trained lengths; with positions
+    pressed together `interpolated_at_R`. `refused`: no run could be asked there. `curve_steps`, `curve_losses`:
+    held-out loss on the way. `pace`: time of a step ÷ time of a step of the experiment's first arm, where steps are
+    timed.
 
     Raises KeyError for an experiment, arm or budget there is none of.
     """
     experiment = EXPERIMENTS[name]
     budget = experiment.budget(budget_name)
-    tried = {s.loop.rate: run(s, device) for s in experiment.tuning(arm, budget, seed)}
-    rate = best_rate(tried) if tried else experiment.rates[0]
-    settings = list(experiment.counting(arm, budget, rate, seed))
-    trials = [run(setting, device) for setting in settings]
+    seeds = experiment.seeds(budget, seed)
+    settings: list[Setting] = []
+    trials: list[Trial] = []
+
+    def taken(setting: Setting) -> Trial:
+        settings.append(setting)
+        trials.append(run(setting, device))
+        return trials[-1]
+
+    if experiment.grid:
+        for setting in experiment.cells(arm, budget, seeds):
+            taken(setting)
+        picked, rate = [True] * len(trials), None
+    else:
+        losses = search(
+            experiment.rates, seeds, lambda own, rate: standing(taken(experiment.setting(arm, budget, rate, own)))
+        )
+        choice, common = chosen(losses), means(losses, seeds)
+        picked = [setting.loop.rate == choice[setting.seed] for setting in settings]
+        rate = min(common, key=common.__getitem__)
+    return findings(experiment, settings, trials, picked, rate) | timed(experiment, arm, budget, seeds[0], device)
+
+
+def standing(trial: Trial) -> float:
+    """What a rate is chosen by: the loss on bytes that nothing is judged on; infinite for a run that diverged."""
+    return math.inf if trial.diverged or trial.tuning_loss is None else trial.tuning_loss
+
+
+def timed(experiment: Experiment, arm: str, budget: Budget, seed: int, device: str) -> dict[str, Any]:
+    """The arm's pace, where it is asked for: the learning rate does not change it."""
+    if arm not in experiment.paced:
+        return {}
+    own, first = (experiment.setting(one, budget, 1e-3, seed) for one in (arm, experiment.paced[0]))
+    return {"pace": 1.0 if arm == experiment.paced[0] else pace(own, first, data_of(own.data), device)}
+
+
+def findings(
+    experiment: Experiment,
+    settings: Sequence[Setting],
+    trials: Sequence[Trial],
+    picked: Sequence[bool],
+    rate: float | None,
+) -> dict[str, Any]:
+    """See `run_arm`."""
     lost, learned_nothing = diverged(trials), [stuck(trial) for trial in trials]
+    failed = [one or other for one, other in zip(lost, learned_nothing, strict=True)]
+    cells = [(setting.loop.rate, setting.loop.warmup) for setting in settings]
     found: dict[str, Any] = {
-        "loss": mean([trial.loss for trial in trials]),
-        "rate": rate,
+        "loss": mean([trial.loss for trial, counts in zip(trials, picked, strict=True) if counts]),
         "parameters": trials[0].parameters,
         "data": trials[0].data,
+        "steps": settings[0].loop.steps,
         "seeds": [setting.seed for setting in settings],
         "rates": [setting.loop.rate for setting in settings],
         "warmups": [setting.loop.warmup for setting in settings],
+        "chosen": list(picked),
+        "tried_rates": sorted({setting.loop.rate for setting in settings}),
         "stuck": learned_nothing,
-        "tuning_rates": list(tried),
-        "tuning_losses": [trial.loss for trial in tried.values()],
         "first_losses": [trial.first_loss for trial in trials],
         "losses": [trial.loss for trial in trials],
+        "tuning_losses": [trial.tuning_loss for trial in trials],
         "training_losses": [trial.training_loss for trial in trials],
+        "accuracies": [trial.accuracy for trial in trials],
         "diverged": lost,
-        "failed": [one or other for one, other in zip(lost, learned_nothing, strict=True)],
+        "failed": failed,
         "gradient_ratios": [trial.gradient_ratio for trial in trials],
         "seconds": [trial.seconds for trial in trials],
         "seconds_per_step": [trial.seconds_per_step for trial in trials],
         "curve_steps": [[look[0] for look in trial.curve] for trial in trials],
         "curve_losses": [[look[1] for look in trial.curve] for trial in trials],
     }
+    if rate is not None:
+        found["rate"] = rate
+    else:
+        bad = {cell for cell, fell in zip(cells, failed, strict=True) if fell}
+        found["trained_cells"] = len(set(cells) - bad)
     if trials[0].unigram is not None:
         found["unigram_loss"] = trials[0].unigram
     if trials[0].floor is not None:
         found["floor"] = trials[0].floor
-    if budget.reached is not None:
-        found["reached"] = budget.reached
-        first = next(iter(experiment.arms))
-        others = experiment.counting(first, budget, rate, seed)
-        paces = [
-            1.0 if arm == first else pace(own, other, data_of(own.data), device)
-            for own, other in zip(settings, others, strict=True)
-        ]
-        steps = [reached(trial, budget.reached) for trial in trials]
-        found["steps_to_reach"] = steps
-        found["pace"] = paces
-        found["time_to_reach"] = [None if taken is None else taken * p for taken, p in zip(steps, paces, strict=True)]
     for window in trials[0].windows:
         found[f"loss_at_{window}"] = [trial.windows.get(window) for trial in trials]
+    for window in trials[0].interpolated:
+        found[f"interpolated_at_{window}"] = [trial.interpolated.get(window) for trial in trials]
     if experiment.reach:
         found["refused"] = all(trial.refused for trial in trials)
     if trials[0].refused:
@@ -96,16 +138,6 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def best_rate(tried: dict[float, Trial]) -> float:
-    """The rate with the smallest held-out loss; runs that diverged are behind all others."""
-
-    def standing(rate: float) -> tuple[bool, float]:
-        loss = tried[rate].loss
-        return tried[rate].diverged, math.inf if loss is None else loss
-
-    return min(tried, key=standing)
-
-
 def diverged(trials: Sequence[Trial]) -> list[bool]:
     """Not a number, ended above where it began, or ended more than `WORSE_BY` above the arm's best run."""
     ended = [trial.loss for trial in trials if trial.loss is not None]
@@ -115,14 +147,6 @@ def diverged(trials: Sequence[Trial]) -> list[bool]:
 def stuck(trial: Trial) -> bool:
     """Whether a run on text ended no better than knowing byte frequencies: nothing of their order was learned."""
     return trial.unigram is not None and (trial.loss is None or trial.loss > trial.unigram - BARELY)
-
-
-def reached(trial: Trial, loss: float) -> float | None:
-    """Steps until the held-out loss was `loss`, between two looks in proportion; None if it never was."""
-    for (steps, before, _), (then, after, _) in pairwise(trial.curve):
-        if after <= loss < before:
-            return steps + (before - loss) / (before - after) * (then - steps)
-    return None
 
 
 def run_packed(position: str, seed: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tbench.components.registry import Axis, Component, Impossible
 from tbench.records import Case, Value
 from tbench.training.experiments import EXPERIMENTS, PACKED, SHIFT
 
-ARMS: Mapping[str, tuple[str, ...]] = {name: tuple(each.arms) for name, each in EXPERIMENTS.items()} | {
+ARMS: Mapping[str, tuple[str, ...]] = {name: each.arms for name, each in EXPERIMENTS.items()} | {
     "packed": PACKED,
     "shift": SHIFT,
 }
@@ -23,7 +23,7 @@ AXES = (
     Axis(
         "arm", "choice", "one side of it", choices=tuple(dict.fromkeys(arm for arms in ARMS.values() for arm in arms))
     ),
-    Axis("budget", "choice", "steps and seeds", default="full", choices=("quick", "full")),
+    Axis("budget", "choice", "steps and seeds", default="full", choices=("quick", "full", "large")),
 )
 
 
@@ -42,9 +42,14 @@ TRAINING = Component(
     phases=("train",),
     variant_axis="experiment",
     complete=complete,
-    peak=lambda case, variant: 2**29,  # models are small; most of it is PyTorch's own
+    peak=lambda case, variant: 2**33 if case["budget"] == "large" else 2**29,  # small models: mostly PyTorch's own
     experiment=True,
 )
+
+
+def limits(case: Case) -> str | None:
+    large = case["budget"] == "large" and case.device == "cpu"
+    return "budget=large trains models for days on a CPU; it is for a GPU" if large else None
 
 
 def trained(case: Case, seed: int) -> Mapping[str, Any]:
@@ -66,7 +71,7 @@ def shift(case: Case, seed: int) -> Mapping[str, Any]:
 
 
 def register(name: str, about: str, carry_out: Callable[[Case, int], Mapping[str, Any]]) -> None:
-    TRAINING.variant(name, about=about, dtypes=("float32",))(carry_out)
+    TRAINING.variant(name, about=about, dtypes=("float32",), limits=limits)(carry_out)
 
 
 for name, experiment in EXPERIMENTS.items():

@@ -1,198 +1,193 @@
 """Which models are compared, on what, at which learning rates: the experiments as data. No torch.
 
-Every arm of an experiment is trained with each learning rate on a seed of its own, and with the best of them on the
-seeds that count; all arms of a seed see the same bytes in the same order and start from the same numbers. In
-`stability` nothing is chosen: every cell of its grid counts.
+Arms are compared seed by seed: all arms of a seed see the same bytes in the same order and start from the same numbers.
+Each arm is run with several learning rates (`rates`), and each of its seeds is judged at the one that suits the others;
+in `stability` nothing is chosen: every cell of its grid counts.
+
+Budgets: `quick` and `full` are for two cores, `large` is the same for a GPU, with sizes at which the article's lengths
+are what was trained: 2048 tokens, read at 4096.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from tbench.model import ladder
-from tbench.model.config import CHOICES, ModelConfig, matched, reinvested
+from tbench.model.config import ModelConfig, matched
 from tbench.training.settings import Loop, Setting
 
-RATES = (3e-3, 1e-2, 3e-2)  # the last is the best for most arms of text: short runs want large steps
+RATES = (3e-3, 1e-2, 3e-2)
 SEEDS_APART = 1000  # between runs with different `--seed`
+
+
+SIZES = matched(  # 131,000 parameters
+    ModelConfig(layers=2, hidden=64, heads=4, kv_heads=4, head_dim=16, ffn_hidden=256, vocab=256)
+)
+SHARED = SIZES.with_(heads=8, kv_heads=8, head_dim=8)  # the article's eight heads
+DEEP = SIZES.with_(layers=12, hidden=32, heads=2, kv_heads=2)
+LARGE = matched(  # 25 million
+    ModelConfig(layers=8, hidden=512, heads=8, kv_heads=8, head_dim=64, ffn_hidden=2048, vocab=256)
+)
+LARGE_DEEP = LARGE.with_(layers=24, hidden=256, heads=4, kv_heads=4)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much an experiment may take. `layers` 0: as the arm says. `tuning`: steps of a tuning run (0: all `steps`).
-
-    `reached`: a held-out loss that a run is timed to, for experiments about speed.
-    """
+    """How much an experiment may take. `data`: other than the experiment's, where that is too little."""
 
     steps: int
     seeds: int
-    batch: int = 32
+    sizes: ModelConfig = SIZES
+    batch: int = 16
     length: int = 64
-    layers: int = 0
-    tuning: int = 0
-    looks: int = 8
-    reached: float | None = None
+    looks: int = 10
+    data: str = ""
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """`grid`: shares of warm-up; every one with every rate counts.
-
-    Where a loss is to be `reached`, times are told in steps of the first arm.
-    """
+    """`models`: the arms, from sizes. `grid`: shares of warm-up; every one with every rate counts. `reach`: lengths
+    beyond the trained one. `interpolated`: arms that are also read with positions pressed together. `paced`: arms whose
+    steps are timed, against the first of them."""
 
     about: str
-    arms: Mapping[str, ModelConfig]
-    quick: Budget
-    full: Budget
+    models: Callable[[ModelConfig], Mapping[str, ModelConfig]]
+    budgets: Mapping[str, Budget]
     data: str = "topics"
     rates: tuple[float, ...] = RATES
     grid: tuple[float, ...] = ()
     reach: tuple[float, ...] = ()
-    interpolated: frozenset[str] = field(default_factory=frozenset)  # arms
+    interpolated: frozenset[str] = field(default_factory=frozenset)
+    paced: tuple[str, ...] = ()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return tuple(self.models(next(iter(self.budgets.values())).sizes))
 
     def budget(self, name: str) -> Budget:
-        return {"quick": self.quick, "full": self.full}[name]
+        """Raises KeyError."""
+        return self.budgets[name]
+
+    def seeds(self, budget: Budget, seed: int) -> list[int]:
+        """Those of a run with `--seed`, none of them another's."""
+        return [seed * SEEDS_APART + number for number in range(1, budget.seeds + 1)]
 
     def setting(self, arm: str, budget: Budget, rate: float, seed: int, warmup: float = 0.1) -> Setting:
         """One run of an arm."""
-        config = self.arms[arm]
-        if budget.layers:
-            config = config.with_(layers=budget.layers)
+        config = self.models(budget.sizes)[arm]
         if config.position_encoding == "learned":
             config = config.with_(max_positions=budget.length)
         loop = Loop(budget.steps, rate, budget.batch, budget.length, warmup, looks=budget.looks)
-        return Setting(config, loop, self.data, seed, self.reach, arm in self.interpolated)
+        return Setting(config, loop, budget.data or self.data, seed, self.reach, arm in self.interpolated)
 
-    def tuning(self, arm: str, budget: Budget, seed: int) -> Iterator[Setting]:
-        """Runs to choose the arm's rate with, none where there is nothing to choose. Their seed counts nowhere else."""
-        if len(self.rates) > 1 and not self.grid:
-            short = replace(budget, steps=budget.tuning or budget.steps, looks=1)  # only how it ends is asked
-            for rate in self.rates:
-                yield replace(self.setting(arm, short, rate, seed * SEEDS_APART), reach=(), tuning=True)
-
-    def counting(self, arm: str, budget: Budget, rate: float, seed: int) -> Iterator[Setting]:
-        """Runs that count, at the chosen rate; those of a grid at all."""
-        for number in range(1, budget.seeds + 1):
-            own = seed * SEEDS_APART + number
-            if not self.grid:
-                yield self.setting(arm, budget, rate, own)
+    def cells(self, arm: str, budget: Budget, seeds: list[int]) -> Iterator[Setting]:
+        """Every run of a grid."""
+        for seed in seeds:
             for warmup in self.grid:
-                for each in self.rates:
-                    yield self.setting(arm, budget, each, own, warmup)
+                for rate in self.rates:
+                    yield self.setting(arm, budget, rate, seed, warmup)
 
 
-SIZES = matched(  # 230,000 parameters
-    ModelConfig(layers=4, hidden=64, heads=4, kv_heads=4, head_dim=16, ffn_hidden=256, vocab=256)
-)
-SHARED = SIZES.with_(heads=8, kv_heads=8, head_dim=8)  # the article's eight heads
-DEEP = matched(  # as in 2017
-    SIZES.with_(layers=12, hidden=32, heads=2, kv_heads=2),
-    norm="layernorm",
-    activation="relu",
-    position_encoding="sinusoidal",
-)
-POSITIONS = {name: SIZES.with_(position_encoding=name) for name in ("none", "sinusoidal", "rope", "alibi")}
-LEARNED = SIZES.with_(position_encoding="learned", max_positions=1)  # `Experiment.setting` gives it the trained length
-
-
-def stacks(window: int) -> dict[str, str]:
+def stacks(window: int, sizes: ModelConfig) -> dict[str, ModelConfig]:
     """Patterns by the name of the arm."""
-    local, alternating = f"window:{window}", f"alternating:{window}:2"
-    return {"full": "full", "local": local, "alternating": alternating, "strided": f"strided:{window}:{window}"}
+    patterns = {"full": "full", "local": f"window:{window}", "alternating": f"alternating:{window}:2"}
+    return {name: sizes.with_(pattern=pattern) for name, pattern in patterns.items()}
+
+
+def blocks(sizes: ModelConfig) -> dict[str, ModelConfig]:
+    """The ladder from 2017 to 2024 and what may stand in the place of one step, all with as many parameters. `+rope` is
+    2024 here: flash is another way to compute the same."""
+    designs = {name: switches for name, switches in ladder.DESIGNS.items() if name != "+rope"}
+    last = ladder.DESIGNS["2024"]
+    designs |= {name: last | {"activation": name} for name in ("gelu", "geglu")}
+    designs["mqa"] = last | {"kv_sharing": "mqa"}
+    return {name: ladder.model(sizes, switches).with_(attention="flash") for name, switches in designs.items()}
+
+
+def norm_positions(sizes: ModelConfig) -> dict[str, ModelConfig]:
+    """The block of 2017 with its norm after the residual sum, and before what is summed."""
+    block = matched(sizes, norm="layernorm", activation="relu", position_encoding="sinusoidal")
+    return {name: block.with_(norm_position=name) for name in ("post", "pre")}
+
+
+def encodings(sizes: ModelConfig) -> dict[str, ModelConfig]:
+    """`rope-100`: with a base at which about as few of its frequencies never complete a turn within 64 positions as of
+    Llama's do within 2048."""
+    arms = {name: sizes.with_(position_encoding=name) for name in ("none", "sinusoidal", "rope", "alibi")}
+    return {**arms, "rope-100": arms["rope"].with_(rope_base=100)}
+
+
+def tables(sizes: ModelConfig) -> dict[str, ModelConfig]:
+    """`learned` is given the trained length by `Experiment.setting`."""
+    arms = {name: sizes.with_(position_encoding=name) for name in ("none", "sinusoidal", "rope")}
+    return {"learned": sizes.with_(position_encoding="learned", max_positions=1), **arms}
 
 
 # Arms of what holds, or does not, without training.
-PACKED = (*POSITIONS, "learned")
+PACKED = ("none", "sinusoidal", "rope", "alibi", "learned")
 SHIFT = ("rope", "rope-bfloat16")  # the format the angles are computed in
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    "activation": Experiment(
-        about="feed-forward layers with equal parameters, and SwiGLU with 50% more",
-        arms={name: matched(SIZES, activation=name) for name in CHOICES["activation"]}
-        | {"swiglu-unmatched": SIZES.with_(ffn_hidden=4 * SIZES.hidden)},
-        quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
-        full=Budget(steps=300, seeds=4, layers=2, tuning=100),
-    ),
-    "norm": Experiment(
-        about="RMSNorm vs. LayerNorm",
-        arms={name: SIZES.with_(norm=name) for name in ("layernorm", "rmsnorm")},
-        quick=Budget(steps=120, seeds=4, batch=16, layers=2, tuning=60),
-        full=Budget(steps=300, seeds=8, layers=2, tuning=100),
+    "ladder": Experiment(
+        about="the block of 2017, that of 2024, and every step between them, with equal parameters",
+        models=blocks,
+        budgets={
+            "quick": Budget(steps=150, seeds=3, sizes=SHARED, looks=15),
+            "full": Budget(steps=600, seeds=5, sizes=SHARED, looks=30),
+            "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=32, length=512, looks=20, data="library"),
+        },
+        paced=("2017", "+rmsnorm"),
     ),
     "stability": Experiment(
-        about="how many runs of a deep stack diverge, with and without warm-up; no clipping, no tuning",
-        arms={name: DEEP.with_(norm_position=name) for name in ("post", "pre")},
-        rates=(1e-3, 3e-3, 1e-2, 3e-2),
+        about="how wide a range of learning rates trains a deep stack, with and without warm-up; nothing is chosen",
+        models=norm_positions,
+        rates=(3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
         grid=(0.0, 0.1),
-        quick=Budget(steps=80, seeds=1, batch=16),
-        full=Budget(steps=160, seeds=2, batch=16),
-    ),
-    "convergence": Experiment(
-        about="steps and seconds to a loss, each arm at its best rate",
-        arms={
-            "post-layernorm": SIZES.with_(norm_position="post", norm="layernorm"),
-            "pre-layernorm": SIZES.with_(norm="layernorm"),
-            "pre-rmsnorm": SIZES,
+        budgets={
+            "quick": Budget(steps=120, seeds=2, sizes=DEEP),
+            "full": Budget(steps=300, seeds=3, sizes=DEEP, looks=15),
+            "large": Budget(steps=1000, seeds=3, sizes=LARGE_DEEP, batch=32, length=512, data="library"),
         },
-        quick=Budget(steps=120, seeds=3, batch=16, layers=2, tuning=60, looks=24, reached=2.3),
-        full=Budget(steps=250, seeds=6, tuning=100, looks=25, reached=1.8),
-    ),
-    "convergence-equal": Experiment(
-        about="steps and seconds to a loss, all arms at one rate",
-        arms={
-            "post-layernorm": SIZES.with_(norm_position="post", norm="layernorm"),
-            "pre-layernorm": SIZES.with_(norm="layernorm"),
-        },
-        rates=(1e-3,),
-        quick=Budget(steps=120, seeds=3, batch=16, layers=2, looks=24, reached=2.6),
-        full=Budget(steps=250, seeds=6, looks=25, reached=2.3),
     ),
     "position": Experiment(
-        about="loss beyond the trained length, position by position",
-        arms={**POSITIONS, "rope-interpolated": POSITIONS["rope"], "learned": LEARNED},
-        interpolated=frozenset({"rope-interpolated"}),
+        about="loss beyond the trained length",
+        models=encodings,
+        interpolated=frozenset({"rope"}),
         reach=(1.25, 1.5, 2.0, 4.0),
-        quick=Budget(steps=280, seeds=2, batch=16, layers=2, tuning=40),
-        full=Budget(steps=500, seeds=4, batch=16, layers=2, tuning=150),
+        budgets={
+            "quick": Budget(steps=400, seeds=2, looks=1),
+            "full": Budget(steps=1500, seeds=3, looks=5),
+            "large": Budget(steps=6000, seeds=3, sizes=LARGE, batch=16, length=2048, looks=5, data="library"),
+        },
     ),
     "beyond-table": Experiment(
         about="trained at 512 bytes, tested at 800",
-        arms={"learned": LEARNED, "sinusoidal": POSITIONS["sinusoidal"], "rope": POSITIONS["rope"]},
+        models=tables,
         reach=(800 / 512,),
-        quick=Budget(steps=120, seeds=2, batch=2, length=512, layers=2, tuning=30),
-        full=Budget(steps=300, seeds=3, batch=4, length=512, layers=2, tuning=75),
-    ),
-    "kv-sharing": Experiment(
-        about="8 heads sharing 8, 2 or 1 KV heads; with and without reinvesting the saved parameters",
-        arms={
-            "mha": SHARED,
-            "gqa": SHARED.with_(kv_heads=2),
-            "mqa": SHARED.with_(kv_heads=1),
-            "gqa-refilled": reinvested(SHARED.with_(kv_heads=2)),
-            "mqa-refilled": reinvested(SHARED.with_(kv_heads=1)),
+        budgets={
+            "quick": Budget(steps=200, seeds=2, batch=2, length=512, looks=1),
+            "full": Budget(steps=1000, seeds=3, batch=2, length=512, looks=5),
+            "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=32, length=512, looks=5, data="library"),
         },
-        quick=Budget(steps=100, seeds=3, batch=16, layers=2, tuning=50),
-        full=Budget(steps=300, seeds=5, layers=2, tuning=100),
     ),
     "pattern": Experiment(
         about="language modelling with full and sparse attention",
-        arms={name: SIZES.with_(pattern=pattern) for name, pattern in stacks(16).items()},
-        quick=Budget(steps=50, seeds=2, batch=8, length=256, layers=2, tuning=30),
-        full=Budget(steps=200, seeds=4, batch=8, length=256, layers=2, tuning=100),
+        models=lambda sizes: stacks(16, sizes),
+        budgets={
+            "quick": Budget(steps=300, seeds=2, batch=8, length=128, looks=1),
+            "full": Budget(steps=1500, seeds=3, batch=8, length=256),
+            "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=16, length=1024, data="library"),
+        },
     ),
     "recall": Experiment(
         about="recall of one symbol over 44 bytes, beyond the reach of two windows of 8",
-        arms={name: SIZES.with_(layers=2, pattern=pattern) for name, pattern in stacks(8).items()},
+        models=lambda sizes: stacks(8, sizes.with_(layers=2)),
         data="recall:44",
-        quick=Budget(steps=200, seeds=2, length=48, tuning=100),
-        full=Budget(steps=300, seeds=4, length=48),
-    ),
-    "ladder": Experiment(
-        about="from the block of 2017 to that of 2024, one improvement at a time, with equal parameters",
-        arms=ladder.models(SHARED),
-        quick=Budget(steps=80, seeds=2, batch=16, layers=2, tuning=40),
-        full=Budget(steps=160, seeds=4, layers=2, tuning=60),
+        budgets={
+            "quick": Budget(steps=200, seeds=2, batch=32, length=48),
+            "full": Budget(steps=300, seeds=3, batch=32, length=48),
+            "large": Budget(steps=2000, seeds=3, sizes=LARGE, batch=64, length=48),
+        },
     ),
 }

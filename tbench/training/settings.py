@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from tbench.model.config import ModelConfig
@@ -12,8 +11,10 @@ from tbench.model.config import ModelConfig
 class Loop:
     """How a model is trained.
 
-    `warmup`: share of the steps in which the rate rises. `schedule`: then `cosine` (down to a tenth) or `constant`.
-    `looks`: how often the held-out loss is taken on the way. Gradients are not clipped.
+    `warmup`: share of the steps in which the rate rises; then it is constant until the last `decay` of the steps, in
+    which it falls to a tenth in a straight line (Hu et al. 2024, "MiniCPM", §4). So two runs are at the same rate at
+    the same step whatever the schedule has left, which steps to a loss need. `looks`: how often the held-out loss is
+    taken on the way. Gradients are not clipped.
     """
 
     steps: int
@@ -21,7 +22,7 @@ class Loop:
     batch: int = 32
     length: int = 64
     warmup: float = 0.1
-    schedule: str = "cosine"
+    decay: float = 0.2
     weight_decay: float = 0.1
     looks: int = 8
 
@@ -30,10 +31,8 @@ class Loop:
         rising = self.warmup * self.steps
         if step < rising:
             return self.rate * (step + 1) / max(1.0, rising)
-        if self.schedule == "constant":
-            return self.rate
-        done = (step - rising) / max(1.0, self.steps - rising)
-        return self.rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+        left = (self.steps - step) / max(1.0, self.decay * self.steps)
+        return self.rate * min(1.0, 0.1 + 0.9 * left)
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Setting:
     """One run. `seed` draws the initial weights and the order of the data: runs of one seed are a pair.
 
     `reach`: lengths beyond the trained one, as multiples of it, where the loss is taken too, in rising order.
-    `interpolate`: RoPE's positions are divided by the multiple there (Chen et al. 2023, without their fine-tuning).
-    `tuning`: the run is to choose a rate with, and judged on bytes that nothing else is judged on.
+    `interpolate`: the loss there is also taken with RoPE's positions divided by the multiple (Chen et al. 2023, without
+    their fine-tuning).
     """
 
     config: ModelConfig
@@ -51,4 +50,3 @@ class Setting:
     seed: int = 0
     reach: tuple[float, ...] = ()
     interpolate: bool = False
-    tuning: bool = False

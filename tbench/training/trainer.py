@@ -1,4 +1,4 @@
-"""The loop: AdamW, a warm-up, then a cosine or a constant rate; losses in nats per byte."""
+"""The loop: AdamW, and a rate that rises, stays and falls; losses in nats per byte."""
 
 from __future__ import annotations
 
@@ -110,6 +110,16 @@ def losses_by_position(model: Decoder, rows: Tensor, batch: int) -> Tensor:
 def mean_loss(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
     """Nats per byte over the positions that count."""
     return losses_by_position(model, rows, batch)[scored].mean().item()
+
+
+@torch.no_grad()
+def accuracy(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
+    """Share of the positions that count at which the likeliest byte is the right one."""
+    right = [
+        (model(part[:, :-1]).argmax(-1) == part[:, 1:])[:, scored].float().mean(1)
+        for part in torch.split(rows.to(model.head.device), batch)
+    ]
+    return torch.cat(right).mean().item()
 
 
 def gradient_norms(model: Decoder, rows: Tensor, scored: slice = EVERYTHING) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -13,7 +13,16 @@ from tbench.model.encodings import BeyondTable
 from tbench.model.transformer import Decoder
 from tbench.training import corpus, sources
 from tbench.training.settings import Setting
-from tbench.training.trainer import Data, History, Training, gradient_norms, losses_by_position, train
+from tbench.training.trainer import (
+    Data,
+    History,
+    Training,
+    accuracy,
+    gradient_norms,
+    losses_by_position,
+    mean_loss,
+    train,
+)
 
 ROWS = 512  # held-out windows for the final figures
 LAST = 0.1  # share of the steps whose mean is the final training loss
@@ -25,9 +34,11 @@ class Trial:
 
     `first_loss`, `loss`: held-out, before and after. `training_loss`: mean of the last tenth of the steps. `diverged`:
     the loss was not a number, or ended above where it began. `curve`: (steps, held-out loss, seconds of training).
-    `windows`: the mean loss of the same bytes, a quarter of the trained length in each of many places, by how much of
-    the text before them the model was shown: sequences that end with them and are as many trained lengths long ("1":
-    as in training). `refused`: what the model said where it could not be asked beyond its
+    `tuning_loss`: the same on bytes that nothing is judged on, to choose a rate with. `accuracy`: share of the
+    positions that count whose likeliest byte is the right one. `windows`: the mean loss of the same bytes, a quarter of
+    the trained length in each of many places, by how much of the text before them the model was shown: sequences that
+    end with them and are as many trained lengths long ("1": as in training). `interpolated`: the same with RoPE's
+    positions pressed into the trained range. `refused`: what the model said where it could not be asked beyond its
     length. `gradient_ratio`: gradient norm of the last layer over the first's, at initialisation.
     `floor`: the smallest loss there can be, where it is known. `unigram`: that of knowing byte frequencies alone.
     """
@@ -35,6 +46,8 @@ class Trial:
     parameters: int
     first_loss: float
     loss: float | None
+    tuning_loss: float | None
+    accuracy: float
     training_loss: float | None
     diverged: bool
     curve: tuple[tuple[int, float, float], ...]
@@ -45,6 +58,7 @@ class Trial:
     unigram: float | None
     data: str
     windows: Mapping[str, float]
+    interpolated: Mapping[str, float] = field(default_factory=dict)
     refused: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,15 +74,19 @@ def run_trial(
     loop = setting.loop
     first = data.batch(torch.Generator().manual_seed(setting.seed), loop.batch, loop.length)
     norms = gradient_norms(model, first, data.scored)
-    looked_at = data.unseen(loop.length, 4 * loop.batch, tuning=setting.tuning)
+    looked_at = data.unseen(loop.length, 4 * loop.batch)
     history = train(Training(model, data, loop, setting.seed), looked_at, progress)
-    rows = data.unseen(loop.length, ROWS, tuning=setting.tuning)
-    final = losses_by_position(model, rows, loop.batch)[data.scored].mean().item()
+    rows = data.unseen(loop.length, ROWS)
+    final = mean_loss(model, rows, loop.batch, data.scored)
+    tuning = mean_loss(model, data.unseen(loop.length, ROWS, tuning=True), loop.batch, data.scored)
     windows, refused = beyond(model, data, setting)
+    pressed, _ = beyond(model, data, setting, interpolate=True) if setting.interpolate else ({}, "")
     return Trial(
         parameters=model.config.parameters,
         first_loss=history.curve[0][1],
         loss=final if math.isfinite(final) else None,
+        tuning_loss=tuning if math.isfinite(tuning) else None,
+        accuracy=accuracy(model, rows, loop.batch, data.scored),
         training_loss=ending(history),
         diverged=not final <= history.curve[0][1],  # NaN compares false
         curve=tuple(look for look in history.curve if math.isfinite(look[1])),
@@ -79,6 +97,7 @@ def run_trial(
         unigram=data.unigram if isinstance(data, corpus.Text) else None,
         data=data.version if isinstance(data, corpus.Text) else str(data),
         windows=windows,
+        interpolated=pressed,
         refused=refused,
     )
 
@@ -99,7 +118,7 @@ def data_of(words: str) -> Data:
     )
 
 
-def beyond(model: Decoder, data: Data, setting: Setting) -> tuple[dict[str, float], str]:
+def beyond(model: Decoder, data: Data, setting: Setting, interpolate: bool = False) -> tuple[dict[str, float], str]:
     """Losses of the last bytes of sequences of `setting.reach` trained lengths, or why there are none.
 
     The bytes are the same at every length: a text's own ups and downs must not look like the length's.
@@ -112,7 +131,7 @@ def beyond(model: Decoder, data: Data, setting: Setting) -> tuple[dict[str, floa
     for reach in (1.0, *setting.reach):
         rows = longest[:, -(round(reach * trained) + 1) :]
         try:
-            losses = losses_by_position(interpolated(model, setting, reach), rows, setting.loop.batch)
+            losses = losses_by_position(pressed(model, reach) if interpolate else model, rows, setting.loop.batch)
         except BeyondTable as refusal:
             return windows, str(refusal)
         mean = losses[-max(1, trained // 4) :].mean().item()
@@ -121,13 +140,13 @@ def beyond(model: Decoder, data: Data, setting: Setting) -> tuple[dict[str, floa
     return windows, ""
 
 
-def interpolated(model: Decoder, setting: Setting, reach: float) -> Decoder:
-    """The model, with RoPE's positions pressed into the trained range if that is what the arm is about."""
-    if not setting.interpolate or reach <= 1:
+def pressed(model: Decoder, reach: float) -> Decoder:
+    """The model with RoPE's positions pressed into the trained range."""
+    if reach <= 1:
         return model
-    pressed = Decoder(setting.config.with_(rope_factor=reach)).to(model.head.device)
-    pressed.load_state_dict(model.state_dict())
-    return pressed
+    made = Decoder(model.config.with_(rope_factor=reach)).to(model.head.device)
+    made.load_state_dict(model.state_dict())
+    return made
 
 
 def ending(history: History) -> float | None:

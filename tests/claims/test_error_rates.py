@@ -11,7 +11,7 @@ import pytest
 
 from tbench.analysis.statistics import ratio
 from tbench.claims.model import Equivalent, Range, Superior
-from tbench.claims.quality import Paired, equivalent, share_difference, superior
+from tbench.claims.quality import Paired, equivalent, mean_estimate, share_difference, superior
 from tbench.claims.slopes import slope, unpaired_ratio
 from tbench.claims.verdict import Estimate, Verdict, judge
 
@@ -87,6 +87,13 @@ def stability(chance: random.Random) -> Outcome:
     return less >= 0.05, judge(Range(0.05, None, 0.0), share_difference(base, tested)).verdict
 
 
+def width(chance: random.Random) -> Outcome:
+    """Claimed: half a decade more of learning rates trains. Rates are half a decade apart, so a width has steps."""
+    more, spread = chance.choice((-0.5, 0.0, 0.25, 0.75, 1.5)), chance.choice((0.0, 0.1, 0.3))
+    gains = [round((more + chance.gauss(0, spread)) / 0.25) * 0.25 for _ in range(chance.randint(3, 6))]
+    return more >= 0.5, judge(Range(0.5, None, 0.0), mean_estimate(gains, "seeds")).verdict
+
+
 EVERYTHING = (0.5, 0.9, 0.98, 1.0, 1.02, 1.5, 1.9, 2.0, 2.5, 3.0, 5.0)
 KINDS: dict[str, Callable[[random.Random], Outcome]] = {
     "speed": lambda chance: speed(chance, EVERYTHING),
@@ -97,6 +104,7 @@ KINDS: dict[str, Callable[[random.Random], Outcome]] = {
     "superiority": superiority,
     "equivalence": equivalence,
     "stability": stability,
+    "width": width,
 }
 
 
@@ -110,7 +118,7 @@ def test_at_most_one_verdict_in_twenty_is_wrong(kind: str) -> None:
     assert share <= MOST_WRONG, f"{kind}: {share:.1%} wrong: {confirmed} false confirmed, {refuted} true refuted"
 
 
-@pytest.mark.parametrize("kind", ["speed", "growth", "superiority", "equivalence", "stability"])
+@pytest.mark.parametrize("kind", ["speed", "growth", "superiority", "equivalence", "stability", "width"])
 def test_the_engine_does_decide(kind: str) -> None:
     """Saying inconclusive to everything would never be wrong."""
     chance = random.Random(kind)

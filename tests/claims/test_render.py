@@ -41,7 +41,15 @@ def run() -> Run:
         )
         for n in (8, 2, 1)
     ]
-    trained = [arm("activation", "relu", [2.0, 2.1, 2.2]), arm("activation", "swiglu", [1.9, 2.0, 2.15])]
+    trained = [
+        arm("ladder", name, losses)
+        for name, losses in {
+            "+rmsnorm": [2.0, 2.1, 2.2],
+            "+swiglu": [1.9, 2.0, 2.15],
+            "-swiglu": [2.0, 2.1, 2.2],
+            "2024": [1.9, 2.0, 2.15],
+        }.items()
+    ]
     timed = [one for n, ms in ((512, 1.6), (1024, 3.0), (2048, 8.0)) for one in pair(n, ms / 1e3, 1e-3)]
     return run_of([*timed, *decode(), *counted, *trained], "--quick", "-o", "results/x")
 
