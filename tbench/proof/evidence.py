@@ -73,7 +73,7 @@ def versions(here: Environment) -> dict[str, str]:
 
 
 def of_run(run: Run) -> Evidence:
-    """What a finished run proves, one case of each variant, phase and dtype: its rows were compared with the reference."""
+    """What a finished run proves, one case of each variant, phase and dtype; rows are compared with the reference."""
     proofs: dict[tuple[str, ...], Proof] = {}
     for one in run.measurements:
         component, case = get(one.case.component), one.case
