@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
 from tbench.claims.formats import write_table
-from tbench.errors import Interrupted, UsageError
+from tbench.claims.standing import standing
+from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
 from tbench.listener import Listener
 from tbench.report import write_derived
@@ -38,6 +41,8 @@ def run(
 ) -> Run:
     """Measure a scenario and return the run.
 
+    In a suite, a case is done once the article's verdicts on it stand.
+
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `listener`:
     called as the run goes on. `command`: what to note as the command that repeats the run. `claims`: called with what
     the run says of the article's claims, if it says anything. Raises ScenarioError, UsageError, NothingSelected,
@@ -53,6 +58,7 @@ def run(
     folder = Path(out) if out is not None else default_folder(scenario.name)
     if not resume:
         refuse_taken(folder)  # before the wait for the device
+    listener = listener or Listener()
     try:
         runner.run(
             scenario,
@@ -62,16 +68,27 @@ def run(
             seed=seed,
             resume=resume,
             executor_name=executor,
-            listener=listener or Listener(),
+            listener=listener,
             command=command,
+            standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
+        with suppress(StoreError):  # what is there, readable
+            write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    write_derived(result)
-    if assessments := write_table(result):
+    problem, assessments = write_all(result)
+    if problem:
+        listener.warn(problem)
+    if assessments:
         claims(assessments)
     return result
+
+
+def write_all(result: Run) -> tuple[str, list[Assessment]]:
+    """Every file that can be derived from a run, in its folder. Returns why there are no charts, if there are none, and
+    what the run says of the claims. Raises StoreError."""
+    return write_derived(result), write_table(result)
 
 
 def read_run(folder: str | Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 Value = int | float | bool | str
@@ -36,7 +37,7 @@ class Case:
     dtype: str
     axes: tuple[tuple[str, Value], ...]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The stable text identity: `attention/forward device=cpu dtype=float32 batch=1 … kernel=flash`."""
         words = [f"{name}={text(value)}" for name, value in self.items()]
@@ -46,13 +47,14 @@ class Case:
         """Device, dtype and the axes, in the order of the identity."""
         return (("device", self.device), ("dtype", self.dtype), *self.axes)
 
+    @cached_property
+    def _values(self) -> Mapping[str, Value]:
+        """By name; claims ask for some of them a hundred times for each case."""
+        own = {"component": self.component, "phase": self.phase, "device": self.device, "dtype": self.dtype}
+        return {**own, **dict(self.axes)}
+
     def __getitem__(self, name: str) -> Value:
-        for axis, value in self.axes:
-            if axis == name:
-                return value
-        if name in ("component", "phase", "device", "dtype"):
-            return str(getattr(self, name))
-        raise KeyError(name)
+        return self._values[name]
 
     @property
     def arithmetic(self) -> str:
@@ -60,10 +62,7 @@ class Case:
         return "tf32" if self.get("fp32_precision") == "tf32" else self.dtype
 
     def get(self, name: str, default: Value | None = None) -> Value | None:
-        try:
-            return self[name]
-        except KeyError:
-            return default
+        return self._values.get(name, default)
 
     def integer(self, name: str) -> int:
         """The value of an integer axis (raises TypeError if it is not one)."""

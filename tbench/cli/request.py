@@ -21,4 +21,5 @@ class Request:
     resume: bool
     dry_run: bool
     executor: str
+    cases: bool = False
     command: Sequence[str] = ()  # as it was typed, for the record

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tbench import api
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
+from tbench.claims.ending import ending
 from tbench.cli.request import Request
-from tbench.cli.table import show
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
 from tbench.report import render
@@ -46,9 +46,10 @@ def run(paths: Sequence[str], request: Request) -> int:
             command=request.command,
             claims=assessments.extend,
         )
-        print(render(result, "text"))
+        if request.cases or not assessments or not scenario.parts:
+            print(render(result, "text"))
         if scenario.parts and assessments:
-            show(assessments, [result], "en")
+            sys.stdout.write(ending(article(), assessments, result, "en"))
         print(f"{result.folder}: results.csv, report.md, measurements.jsonl", file=sys.stderr)
         failed += failures(result)
     if failed:
@@ -67,9 +68,7 @@ def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
     """The scenario, and every part of a suite, with another limit for a case's samples."""
     if not 0 < seconds < float("inf"):
         raise UsageError(f"--max-time {seconds:g}: must be a positive number of seconds")
-    sampling = replace(scenario.sampling, max_time=seconds, min_time=min(seconds, scenario.sampling.min_time))
-    parts = tuple(with_max_time(part, seconds) for part in scenario.parts)
-    return replace(scenario, sampling=sampling, parts=parts)
+    return scenario.sampled(lambda old: replace(old, max_time=seconds, min_time=min(seconds, old.min_time)))
 
 
 def refuse_equal_names(scenarios: Sequence[Scenario]) -> None:

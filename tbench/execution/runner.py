@@ -20,7 +20,7 @@ from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
-from tbench.execution.rounds import measure_group
+from tbench.execution.rounds import Stands, measure_group
 from tbench.listener import Listener
 from tbench.measure.machine import free_memory_bytes
 from tbench.measure.nvml import EXCLUSIVE_PROCESS
@@ -31,6 +31,7 @@ from tbench.threads import worker_threads
 
 CEILINGS_SECONDS = 120.0
 FOR_GRADIENTS = "torch.fx.experimental.symbolic_shapes"  # a process's first gradient imports it: half a second
+UNKNOWN: Stands = lambda case, measured, looks: None  # noqa: E731
 EXECUTORS: dict[str, Callable[..., LocalExecutor]] = {"local": LocalExecutor}
 
 
@@ -78,6 +79,7 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
+    parts: dict[str, int]  # how many of them each part of a suite has, in the same order; empty without parts
     ceilings_raised: bool = False  # measured again in this run
 
     @property
@@ -119,8 +121,7 @@ def prepared(
     """Hold everything needed to measure `scenario`; `alone`: the device too, waiting for other runs to end."""
     if executor_name not in EXECUTORS:
         raise UsageError(f"unknown executor {executor_name!r} (choose from {', '.join(EXECUTORS)})")
-    parts = scenario.parts or (scenario,)
-    with EXECUTORS[executor_name](modules=preloaded(parts), templates=True) as executor:
+    with EXECUTORS[executor_name](modules=preloaded([scenario]), templates=True) as executor:
         machine = Machine(executor)
         device = machine.resolve(device)
         # While torch is being imported; refuses a selection that leaves nothing, over all parts.
@@ -147,7 +148,8 @@ def prepared(
                     )
                 )
                 baselines |= compared
-            yield Prepared(device, environment, plans, baselines), at_home(scenario, baselines, executor)
+            counts = {part.name: len(compared) for part, compared in shares if scenario.parts}
+            yield Prepared(device, environment, plans, baselines, counts), at_home(scenario, baselines, executor)
 
 
 def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
@@ -156,9 +158,13 @@ def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Ex
     return At(executor, scenario.folder) if own else executor
 
 
-def preloaded(parts: Sequence[Scenario]) -> tuple[str, ...]:
-    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
+def preloaded(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker.
+
+    On whichever device: that is only known once torch is there.
+    """
     wanted: dict[str, None] = {}
+    parts = (part for scenario in scenarios for part in scenario.anywhere())
     for case in (point.on("cpu") for part in parts for point in part.points):
         wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
         if case.phase == "forward_backward":
@@ -178,20 +184,23 @@ def run(
     listener: Listener,
     command: Sequence[str] = (),
     alone: bool = True,
+    standing: Callable[[Sequence[Case]], Stands] | None = None,
 ) -> None:
     """Measure `scenario` into `folder`. KeyboardInterrupt leaves everything up to the last whole round saved.
 
     `command`: the arguments that repeat the run, for the record. `alone`: hold the device; False where the caller does.
+    `standing`: makes of all cases what tells whether enough has been measured of one.
     """
     with prepared(scenario, device, select, executor_name, listener.warn, alone) as (ready, executor):
         header = {
-            "scenario": scenario.to_dict(),
+            "scenario": scenario.on(ready.device).to_dict(),
             "environment": ready.environment.to_dict(),
             "device": ready.device,
             "select": list(select),
             "seed": seed,
             "command": list(command),
             "cases": [case.id for case in ready.baselines],
+            **({"parts": ready.parts} if ready.parts else {}),
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
         }
         with RunFolder.resume(folder, header) if resume else RunFolder.create(folder, header) as store:
@@ -199,7 +208,8 @@ def run(
             listener.start(sum(case.id not in finished for case in ready.cases), ready.predicted_seconds(finished))
             status = "interrupted"
             try:
-                measure(ready, executor, store, finished, seed, listener)
+                stands = standing(ready.cases) if standing else UNKNOWN
+                measure(ready, executor, store, finished, seed, listener, stands)
                 status = "complete"
             finally:
                 listener.finish()
@@ -213,6 +223,7 @@ def measure(
     done: Mapping[str, Measurement],
     seed: int,
     listener: Listener,
+    stands: Stands,
 ) -> None:
     """Measure what is not `done` (by identity) into the store, and save as it goes."""
     for row in ready.left_out:
@@ -239,6 +250,7 @@ def measure(
                 memory_limit=memory_limit,
                 update=listener.update,
                 after_round=store.checkpoint,
+                stands=stands,
             )
             for measurement in measured:
                 old = done.get(measurement.case.id)

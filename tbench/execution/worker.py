@@ -406,6 +406,19 @@ class Session:
         seen = proving.seen(device, self.workload) if isinstance(device, CudaDevice) else {}
         return {"ran": ran, "error": self.error, **seen}
 
+    def profile(self, case: Case, sampling: Sampling, seed: int, trace: str) -> dict[str, Any]:
+        """What calls of a case do under torch.profiler, after a check that they are right; see `measure.profiler`."""
+        from tbench.measure import allocator, device, profiler
+
+        self.device = device.open_device(case.device)
+        if case.device == "cpu" and sampling.allocator == "kept":
+            allocator.keep_freed_memory()
+        know_threads(self.device)
+        self.workload = built(case, seed)
+        self.check(seed + 1)
+        cuda = case.device != "cpu"
+        return profiler.profiled(self.workload.calls[0], self.device.synchronize, cuda, trace)
+
     def experiment(self, case: Case, seed: int) -> dict[str, Any]:
         """Carry out an experiment, on one core of a CPU: others run beside it."""
         import torch

@@ -81,7 +81,7 @@ def open_sides(options: Options) -> Iterator[Sides]:
             new = replace(new, label=f"the working tree ({repository.name('HEAD')})", root=repository.root)
             there = of_base(options, tree / file.relative_to(repository.root), tree)
             base = Version(f"{options.against} ({repository.name(commit)})", there, options.base_python, tree)
-        modules = preloaded([part for one in (base, new) for part in one.scenario.parts or (one.scenario,)])
+        modules = preloaded([base.scenario, new.scenario])
         started = {
             python: stack.enter_context(LocalExecutor(modules=modules, python=interpreter(python)))
             for python in dict.fromkeys((base.python, new.python))
@@ -147,7 +147,7 @@ def open_same_code(options: Options, output: Path) -> Iterator[Sides]:
     with ExitStack() as stack:
         label, root, trees = check_out_twice(here, output, stack)
         scenarios = [options.read(str(tree / here.relative_to(root))) for tree in trees]
-        started = stack.enter_context(LocalExecutor(modules=preloaded(scenarios[1].parts or (scenarios[1],))))
+        started = stack.enter_context(LocalExecutor(modules=preloaded([scenarios[1]])))
         machine = Machine(started)
         device = machine.resolve(options.device)
         environment: Environment = machine.ask("environment", device=device)

@@ -34,7 +34,7 @@ from tbench.gate.outcome import (
     without_times,
 )
 from tbench.listener import Listener
-from tbench.records import Case, Measurement
+from tbench.records import Case, Measurement, Sampling
 from tbench.report import write_derived
 from tbench.scenario import Scenario, expand
 
@@ -100,10 +100,12 @@ def on_device(options: Options) -> Options:
 
 def with_enough_rounds(scenario: Scenario) -> Scenario:
     """The scenario with enough processes of each case to be compared with another day's."""
-    sampling = scenario.sampling
-    least = max(LEAST_ROUNDS, sampling.min_rounds)
-    more = replace(sampling, min_rounds=least, max_rounds=max(least, sampling.max_rounds))
-    return replace(scenario, sampling=more, parts=tuple(with_enough_rounds(part) for part in scenario.parts))
+
+    def enough(sampling: Sampling) -> Sampling:
+        least = max(LEAST_ROUNDS, sampling.min_rounds)
+        return replace(sampling, min_rounds=least, max_rounds=max(least, sampling.max_rounds))
+
+    return scenario.sampled(enough)
 
 
 def against_baseline(options: Options, given: str, output: Path, say: Callable[[str], None]) -> Result:

@@ -8,6 +8,7 @@ from io import StringIO
 from tbench.analysis.frame import columns, row_cells
 from tbench.analysis.run import Run
 from tbench.records import text
+from tbench.tables.printable import printable
 
 
 def render(run: Run) -> str:
@@ -18,5 +19,5 @@ def render(run: Run) -> str:
     writer.writerow(names)
     for row in run.rows:
         cells = row_cells(row)
-        writer.writerow("" if (value := cells.get(name)) is None else text(value) for name in names)
+        writer.writerow("" if (value := cells.get(name)) is None else printable(text(value)) for name in names)
     return out.getvalue()

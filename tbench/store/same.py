@@ -11,7 +11,7 @@ from tbench.errors import StoreError
 
 # Of the environment, what changes times: measurements before and after would not belong together.
 SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "cudnn", "driver", "allocator")
-MAY_DIFFER = ("environment", "counts", "command")
+MAY_DIFFER = ("environment", "counts", "command", "parts")
 SHOWN_DIFFERENCES = 5
 
 
