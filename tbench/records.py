@@ -186,7 +186,8 @@ class Measurement:
     taken before a failure are kept (nothing measured is lost) but no latency is derived from them.
     `error` is the relative error against the float64 oracle, `error_limit` what this dtype allows.
     `stopped`: why sampling ended: `target` (precision reached), `decision` (the comparison with the baseline stands),
-    `max_time`, `max_rounds` or `interrupted`; `target` is the relative half-width that was asked for.
+    `max_time`, `setup` (its own budget, on a GPU), `max_rounds` or `interrupted`; `target` is the relative half-width
+    that was asked for.
     `costs`: seconds spent beside samples, by name (setup, first_call, check, warmup, memory, overhead), all rounds.
     `host`, `device_name`: where it was measured, in a run on a cluster; empty where the run has one machine.
     """

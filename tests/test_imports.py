@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("threads", "errors", "records", "listener", "store"),
         *("components", "catalog", "scenario", "measure", "analysis"),
     },
+    "proof": {"errors", "records", "store", "components", "catalog", "scenario", "measure", "analysis", "execution"},
     "gate": {
         *(
             "errors",

@@ -17,6 +17,7 @@ from tbench.records import Ceilings, Measurement, Status
 
 MISSED = {
     "max_time": "run with --rigorous or raise max_time",
+    "setup": "set-up took the time; raise max_time",
     "max_rounds": "run with --rigorous or raise max_rounds",
     "interrupted": "continue the run with --resume",
 }

@@ -31,7 +31,9 @@ RESULTS = (
     "limit_fraction",
     "error",
 )
-ON_A_GPU = ("clock", "host_us", "sm_mhz", "energy_joules", "power_watts")  # columns where any row was timed on one
+# Columns where any row was timed on a GPU.
+ON_A_GPU = ("clock", "host_us", "sm_mhz", "energy_joules", "power_watts", "tflops_flash_attention")
+RECOMPUTED = 14 / 12  # FLOPs of a training step as FlashAttention counts them: the scores once more (Dao 2023, §4.1)
 PLACE = ("host", "device_name")  # of rows of a cluster
 INTEGERS = ("samples", "peak_memory_bytes")
 
@@ -97,15 +99,16 @@ def row_cells(row: Row) -> Mapping[str, Value | None]:
         "gbytes_per_s": row.gbytes_per_s,
         "limit_fraction": row.limit_fraction,
         "error": row.error,
-        **gpu_cells(row.measurement),
+        **gpu_cells(row),
         "host": row.measurement.host or None,
         "device_name": row.measurement.device_name or None,
     }
     return {name: finite(value) for name, value in cells.items()}
 
 
-def gpu_cells(measurement: Measurement) -> Mapping[str, Value | None]:
+def gpu_cells(row: Row) -> Mapping[str, Value | None]:
     """What only a GPU's row has."""
+    measurement = row.measurement
     host, energy = clocks.host_seconds(measurement), measurement.energy
     return {
         "clock": clocks.told(measurement),
@@ -113,7 +116,16 @@ def gpu_cells(measurement: Measurement) -> Mapping[str, Value | None]:
         "sm_mhz": clocks.sm_mhz(measurement),
         "energy_joules": energy.joules if energy else None,
         "power_watts": energy.watts if energy else None,
+        "tflops_flash_attention": as_flash_attention_counts(row),
     }
+
+
+def as_flash_attention_counts(row: Row) -> float | None:
+    """Attention's TFLOP/s in the convention of FlashAttention's papers."""
+    case = row.measurement.case
+    if row.tflops is None or case.component != "attention":
+        return None
+    return row.tflops * (RECOMPUTED if case.phase == "forward_backward" else 1.0)
 
 
 def _ends(one: Interval | None, scale: float) -> tuple[float | None, float | None, float | None]:

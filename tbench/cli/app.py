@@ -447,6 +447,24 @@ def doctor(
 
 
 @app.command()
+def prove(
+    device: Device = "auto",
+    select: Select = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Evidence file [default: in ~/.cache/tbench]."),
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--from", metavar="RUN", help="Take the evidence of a finished run instead.")
+    ] = None,
+) -> int:
+    """Run every kernel once at small sizes: is it right, which device kernels run, can it be queued and captured."""
+    from tbench.cli.prove import prove
+
+    return prove(device, select or [], output, run)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
     from tbench.cli.schema import schema

@@ -10,6 +10,7 @@ from tbench.catalog import COMPONENTS
 from tbench.components.entries import Entry, entries
 from tbench.components.own import FORMS
 from tbench.components.registry import Axis, Component, Variant, installed
+from tbench.proof.evidence import NEVER, Evidence, every, told
 from tbench.records import text
 from tbench.tables.table import Table
 from tbench.tables.text import PROSE, Sheet
@@ -63,10 +64,12 @@ def overview(given: bool) -> None:
         sheet.table(Table.of_words(header, rows, caption), caption="loud")
         sheet.say()
 
-    cuda = nvidia_device()
+    cuda, known = nvidia_device(), every()
     for component in COMPONENTS.values():
         about = f"{component.name}: {component.about}; phases {', '.join(component.phases)}"
-        table((component.variant_axis, "description", "runs on", "here"), variants(component, cuda), about)
+        evidence = () if component.experiment else ("evidence",)
+        columns = (component.variant_axis, "description", "runs on", "here", *evidence)
+        table(columns, variants(component, cuda, known), about)
         table(("axis", "values", "default", "meaning"), axes(component))
     taking = ", ".join(component.name for component in COMPONENTS.values() if component.own)
     sheet.say(f"custom kernels: {FORMS}, in {taking}; docs/variants.md", "loud")
@@ -81,13 +84,15 @@ def overview(given: bool) -> None:
         print("warning: scenario options have no effect without a SCENARIO", file=sys.stderr)
 
 
-def variants(component: Component, cuda: bool) -> list[Sequence[str]]:
+def variants(component: Component, cuda: bool, known: Sequence[Evidence]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
     for variant in (*component.variants.values(), *component.offered.values()):
         limits = [", ".join(variant.devices)]
         limits += [", ".join(variant.phases)] if variant.phases else []
         limits += [", ".join(variant.dtypes)] if len(variant.dtypes) < len(component_dtypes(component)) else []
-        rows.append((variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes"))
+        proved = told(component.name, variant.name, known) if variant.name in component.variants else NEVER
+        evidence = () if component.experiment else (proved,)
+        rows.append((variant.name, variant.about, "; ".join(limits), obstacle(variant, cuda) or "yes", *evidence))
     return rows
 
 

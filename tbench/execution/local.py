@@ -182,6 +182,7 @@ class LocalExecutor:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
         ours, theirs = socket.socketpair()
         self._root = Server(ours, self._log)
+        self._built: set[Case] = set()  # on a GPU
         self._made: dict[Hashable, tuple[Server, int] | None] = {}  # templates; None: it could not be made
         self._server = subprocess.Popen(
             [python or sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
@@ -216,6 +217,9 @@ class LocalExecutor:
         if not self.templates or case is None:
             return None
         variant = get_component(case.component).variant_of(case)
+        if case.device != "cpu" and (variant.preload or variant.requires) and case not in self._built:
+            self._built.add(case)
+            self.build(case, look)
         if not (variant.place or (variant.preload and case.device == "cpu")):
             return None  # to compile for a GPU, a template would have to use it, and its forks then could not
         key = (variant.place, *(look or {}).values()) if variant.place else case
@@ -225,6 +229,19 @@ class LocalExecutor:
             self._made[key] = self.warmed(case, look, call=not variant.place)
         made = self._made[key] = self._made.pop(key)  # the latest used is the last
         return made[0] if made is not None else None
+
+    def build(self, case: Case, look: Mapping[str, Any] | None) -> None:
+        """Have a process of its own compile what a case needs on a GPU: compilers and packages keep it on disk, so that
+        no round's set-up has to, nor runs into its time limit. What goes wrong is told by the first round."""
+        worker = self._root.fork()
+        try:
+            if look is not None:
+                worker.ask("look_in", LOOK_SECONDS, **look)
+            worker.ask("warm", WARM_SECONDS, case=case, call=True)
+        except WorkerFailed:
+            pass
+        finally:
+            worker.close()
 
     def warmed(self, case: Case, look: Mapping[str, Any] | None, call: bool) -> tuple[Server, int] | None:
         """A new template; None where it cannot be made: a worker of the case will then say why."""

@@ -26,6 +26,9 @@ from tbench.records import Case, Measurement, Memory, Sampling, Turn
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
+# On a GPU a process costs seconds (a context, first launches) where its samples take milliseconds: set-up has a budget
+# of its own there, and a turn is made worth it.
+GPU_SETUP_ALLOWANCE = 12.0
 # Of a case, the measurements of its group so far, and the number of looks: whether all that it was to show is decided,
 # each time with the error of one of so many looks. None: nothing is known to depend on it.
 Stands = Callable[[Case, Mapping[Case, Measurement], int], bool | None]
@@ -170,6 +173,9 @@ def play_round(
         if len(visits) == 1:  # nobody to alternate with, and nothing to warm up again after
             share = min(visits[0].busy, sampling.max_time / sampling.min_rounds)
             turns, seconds = 1, max(turns * seconds, share)
+        elif entrants[0][0].case.device != "cpu":
+            share = min(max(visit.busy for visit in visits), sampling.max_time / sampling.min_rounds)
+            seconds = max(seconds, share / turns)
         for turn in range(turns):
             forward = (turn + number) % 2 == 0
             witness = turn == derived_seed(seed, entrants[0][0].case, number) % turns
@@ -225,8 +231,27 @@ def spent(draft: Draft, sampling: Sampling) -> bool:
     measurement = draft.measurement
     if measurement is None or measurement.status != "ok":
         return True
+    if measurement.case.device != "cpu":
+        return bool(out_of_time(measurement, sampling))
     taken = sampled_seconds(measurement.turns) + sum(measurement.costs.values())
     return taken >= SETUP_ALLOWANCE * sampling.max_time
+
+
+def out_of_time(measurement: Measurement, sampling: Sampling) -> str:
+    """Which budget is spent: `max_time` (of samples, and of all the rest together), on a GPU also `setup`; "" if none.
+
+    What is spent in turns beside samples (re-warming, and the spin that keeps the host out) is counted with them.
+    """
+    sampled = sampled_seconds(measurement.turns)
+    beside = measurement.costs.get("warmup", 0.0)
+    setup = sum(measurement.costs.values()) - beside
+    if sampled >= sampling.max_time:
+        return "max_time"
+    if measurement.case.device == "cpu":
+        return "max_time" if sampled + beside + setup >= SETUP_ALLOWANCE * sampling.max_time else ""
+    if sampled + beside >= SETUP_ALLOWANCE * sampling.max_time:
+        return "max_time"
+    return "setup" if setup >= GPU_SETUP_ALLOWANCE * sampling.max_time else ""
 
 
 def judge_group(group: Group, drafts: Mapping[Case, Draft], sampling: Sampling, stands: Stands) -> None:
@@ -254,7 +279,6 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None, stands: bool | N
         return
     rounds = by_round(measurement.turns)
     sampled = sampled_seconds(measurement.turns)
-    everything = sampled + sum(measurement.costs.values())
     stops = looks(sampling.min_rounds, sampling.max_rounds)
     if len(rounds) in stops and sampled >= sampling.min_time:
         if precise(rounds, sampling.target, sampling.max_rounds):
@@ -268,8 +292,8 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None, stands: bool | N
             draft.stopped = "decision"
             return
     enough = len(rounds) >= min(FEWEST_ROUNDS, sampling.min_rounds)
-    if enough and (sampled >= sampling.max_time or everything >= SETUP_ALLOWANCE * sampling.max_time):
-        draft.stopped = "max_time"
+    if enough and (spent_budget := out_of_time(measurement, sampling)):
+        draft.stopped = spent_budget
     elif len(rounds) >= sampling.max_rounds:
         draft.stopped = "max_rounds"
 

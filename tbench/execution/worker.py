@@ -392,6 +392,20 @@ class Session:
         self.check(seed)
         return self.workload.ran
 
+    def prove(self, case: Case, seed: int) -> dict[str, Any]:
+        """`probe`, and on a GPU what runs there and whether calls can be queued ahead and captured. Raises as a run."""
+        from tbench.measure import proving, state
+        from tbench.measure.cuda import CudaDevice
+        from tbench.measure.device import open_device
+
+        device = open_device(case.device)
+        if isinstance(device, CudaDevice):
+            state.set_fp32_precision("ieee")
+            device.use_own_stream()
+        ran = self.probe(case, seed)
+        seen = proving.seen(device, self.workload) if isinstance(device, CudaDevice) else {}
+        return {"ran": ran, "error": self.error, **seen}
+
     def profile(self, case: Case, sampling: Sampling, seed: int, trace: str) -> dict[str, Any]:
         """What calls of a case do under torch.profiler, after a check that they are right; see `measure.profiler`."""
         from tbench.measure import allocator, device, profiler

@@ -350,6 +350,15 @@ def test_rows_of_the_clock_before_are_marked_where_the_host_matters(seconds: flo
     assert ("host included: measured by an earlier version" in row.reason) == marked
 
 
+def test_rates_also_as_flash_attention_counts_them() -> None:
+    training = on_gpu(ok(attention("flash"), 7e-3, 2), clock="ahead")
+    training = replace(training, case=training.case.with_(phase="forward_backward"))
+    (row,) = frame([training]).itertuples()
+    assert row.tflops_flash_attention == pytest.approx(row.tflops * 14 / 12)
+    (prompt,) = frame([on_gpu(ok(attention("flash"), 7e-3, 2), clock="ahead")]).itertuples()
+    assert prompt.tflops_flash_attention == prompt.tflops
+
+
 def test_a_cpus_rows_have_none_of_a_gpus_columns() -> None:
     assert not set(ON_A_GPU) & set(frame([ok(attention("flash"), 7e-3, 2)]).columns)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor
 from tbench.measure.state import set_fp32_precision
+from tests.components.cases import attention
 
 # Stands in for a compiler that asks the CUDA runtime for devices: from then on children say that they are bad forks.
 POISON = """
@@ -55,6 +59,29 @@ def asked(worker: object) -> str:
         return str(worker.ask("resolve", 30, device="cuda"))  # type: ignore[attr-defined]
     except Exception as refused:
         return str(refused)
+
+
+def test_what_compiles_for_a_gpu_does_so_once_before_the_first_round_and_in_no_template() -> None:
+    """A template that had used the GPU could not be forked."""
+    asked: list[tuple[str, bool]] = []
+
+    class Worker:
+        def ask(self, do: str, timeout: float, **arguments: Any) -> None:
+            asked.append((do, arguments["call"]))
+            raise WorkerFailed("error", "no GPU here: the first round will say so")
+
+        def close(self) -> None:
+            asked.append(("closed", False))
+
+    executor = object.__new__(LocalExecutor)
+    executor.templates, executor._built, executor._made = True, set(), {}
+    executor._root = SimpleNamespace(fork=Worker)  # type: ignore[assignment]
+    case = attention("flex", device="cuda:0", dtype="bfloat16")
+    assert executor.template(case, None) is None
+    assert executor.template(case, None) is None
+    assert asked == [("warm", True), ("closed", False)]
+    assert executor.template(attention("naive", device="cuda:0"), None) is None
+    assert len(asked) == 2
 
 
 def test_float32_is_what_is_asked_for_whatever_the_container_says() -> None:

@@ -238,3 +238,53 @@ def test_seeds_differ_by_case_and_round_and_repeat_with_the_run() -> None:
 def test_case_identity_is_stable() -> None:
     one = Case("attention", "forward", "cpu", "float32", (("batch", 1), ("causal", True), ("pattern", "window:256")))
     assert one.id == "attention/forward device=cpu dtype=float32 batch=1 causal=true pattern=window:256"
+
+
+# ---------------------------------------------------------------------- on a GPU
+
+
+def measure_on_gpu(kernels: str, executor: FakeExecutor, sampling: Sampling) -> list[Measurement]:
+    cases = tuple(case(kernel).with_(device="cuda:0") for kernel in kernels)
+    drafts = {one: draft(one, cases[0]) for one in cases}
+    return measure_group(Group(cases, cases[0]), drafts, executor, sampling, seed=1)
+
+
+def costing(seconds: dict[str, float], calls: FakeExecutor) -> FakeExecutor:
+    """The same, with processes that say what they have spent."""
+    honest = calls.start
+
+    def start(like: object = None, look: object = None) -> object:
+        worker = honest()
+        ask = worker.ask
+
+        def asked(do: str, timeout: float, **arguments: object) -> object:
+            answer = ask(do, timeout, **arguments)
+            return {**answer, "costs": seconds} if do == "finish" else answer
+
+        worker.ask = asked  # type: ignore[method-assign]
+        return worker
+
+    calls.start = start  # type: ignore[method-assign, assignment]
+    return calls
+
+
+NEVER_PRECISE = Sampling(
+    target=1e-9, min_time=0.0, max_time=1.0, min_rounds=5, max_rounds=12, warmup=0.0, turns=2, turn_time=0.01
+)
+
+
+@pytest.mark.parametrize(("device", "rounds", "stopped"), [("cpu", 5, "max_time"), ("cuda:0", 12, "max_rounds")])
+def test_set_up_does_not_eat_the_time_of_a_gpus_samples(device: str, rounds: int, stopped: str) -> None:
+    """A context and first launches: 0.9 s a process, for turns of 10 ms."""
+    executor = costing({"setup": 0.9}, FakeExecutor({"a": 0.001, "b": 0.001}, noise=0.5))
+    if device == "cpu":
+        measured = list(measure("ab", executor, NEVER_PRECISE).values())
+    else:
+        measured = measure_on_gpu("ab", executor, NEVER_PRECISE)
+    assert {one.stopped for one in measured} == {stopped}
+    assert {len({turn.round for turn in one.turns}) for one in measured} == {rounds}
+
+
+def test_set_up_on_a_gpu_has_a_limit_and_the_row_says_so() -> None:
+    executor = costing({"setup": 3.0}, FakeExecutor({"a": 0.001, "b": 0.001}, noise=0.5))
+    assert {one.stopped for one in measure_on_gpu("ab", executor, NEVER_PRECISE)} == {"setup"}

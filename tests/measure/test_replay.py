@@ -12,6 +12,7 @@ import pytest
 from tbench.components.workload import Check
 from tbench.errors import Unsupported
 from tbench.measure.ahead import Pace
+from tbench.measure.proving import why_not_captured
 from tbench.measure.replay import LARGEST_POOL, WARM_CALLS, captured
 from tbench.measure.sampler import Ring
 from tests.measure.fakes import FakeCuda
@@ -189,3 +190,14 @@ def test_closing_gives_the_graph_back() -> None:
     replayed, _, _ = made()
     replayed.close()
     assert replayed.graph.was_reset
+
+
+@pytest.mark.parametrize(("how", "why"), [("honest", ""), ("waits", "cannot be captured as a CUDA graph: CUDA error")])
+def test_a_proof_notes_whether_calls_can_be_captured(how: str, why: str) -> None:
+    cuda = CapturingCuda()
+    device = opened(cuda)
+    device.use_own_stream()
+    inner: Any = Doubling(cuda, 1, how)
+    found = why_not_captured(device, inner)
+    assert found.startswith(why)
+    assert bool(found) == bool(why)

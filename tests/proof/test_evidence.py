@@ -1,0 +1,72 @@
+"""What was proved, as a file: what `tbench list` and the docs say of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tbench.analysis.run import Run
+from tbench.components.attention import ATTENTION
+from tbench.proof.evidence import NEVER, Evidence, Proof, every, of_run, page, read, slug, told, write
+from tests.components.cases import attention
+
+ROOT = Path(__file__).parents[2]
+H100 = "NVIDIA H100 80GB HBM3"
+
+
+def evidence(*proofs: Proof, **versions: str) -> Evidence:
+    return Evidence(H100, "2026-11-30", {"torch": "2.13.0", **versions}, proofs)
+
+
+def proof(kernel: str, status: str = "ok") -> Proof:
+    case = attention(kernel, device="cuda:0", dtype="bfloat16")
+    return Proof(case, status, "" if status == "ok" else "differs", kernel, 1e-3, ("flash_fwd_kernel",), "", "it waits")  # type: ignore[arg-type]
+
+
+def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = evidence(proof("flash"), proof("naive", "wrong"))
+    write(tmp_path / "new" / "proof.json", made)
+    assert read(tmp_path / "new" / "proof.json") == made
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"proofs": [1]}'])
+def test_a_file_that_is_no_evidence_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "proof.json").write_text(content)
+    assert read(tmp_path / "proof.json") is None
+
+
+def test_what_was_proved_is_told_with_its_package_and_the_rest_never_ran() -> None:
+    known = [evidence(proof("flash-attn-3"), proof("naive", "wrong"), **{"flash-attn-3": "3.0.0"})]
+    assert told("attention", "flash-attn-3", known) == (
+        f"proved on {H100}, torch 2.13.0, flash-attn-3 3.0.0, 2026-11-30"
+    )
+    assert told("attention", "naive", known) == NEVER
+    assert told("attention", "flash", []) == NEVER
+
+
+def test_a_run_proves_each_variant_once_in_each_phase_and_dtype() -> None:
+    made = of_run(Run.read(ROOT / "results/gpu-h100/document"))
+    assert made.device_name == H100
+    keys = [(one.case.component, one.case.get("kernel"), one.case.phase, one.case.dtype) for one in made.proofs]
+    assert len(keys) == len(set(keys))
+    assert ("attention", "cudnn", "forward", "bfloat16") in keys
+
+
+def test_what_comes_with_tbench_can_be_read_and_the_page_shows_it() -> None:
+    files = list((ROOT / "tbench/proof/data").glob("*.json"))
+    assert len(every(committed_only=True)) == len(files) >= 2
+    shown = re.search(
+        r"<!-- from tbench/proof/data; a test compares them -->\n(.*?)<!-- end -->",
+        (ROOT / "docs/variants.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    assert shown is not None
+    assert shown[1] == page("attention")
+    assert shown[1].count("\n") == 2 + len(ATTENTION.variants)
+
+
+def test_a_machine_names_its_file() -> None:
+    assert slug(H100) == "nvidia-h100-80gb-hbm3"
+    assert slug("®") == "device"
