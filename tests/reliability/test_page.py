@@ -34,7 +34,8 @@ def test_every_fault_has_a_test_or_says_that_it_cannot_be_made_to_happen() -> No
 def test_the_kills_are_those_that_were_made() -> None:
     made = json.loads((ROOT / "results/reliability/kills.json").read_text(encoding="utf-8"))
     told = (
-        f"So far: {made['kills']} kills of {made['cases']} cases, {made['stages']['measuring']} of them while measuring; "
+        f"So far: {made['kills']} kills of {made['cases']} cases, {made['stages']['measuring']} of them "
+        "while measuring; "
         f"{made['lost']} results lost, {made['twice']} measured twice, {made['missing']} missing, "
         f"{made['left behind']} processes left behind."
     )
