@@ -228,7 +228,7 @@ class Nodes:
     def tell(self, place: Place, step: Step) -> None:
         for one in step.measurements:
             rounds = 1 + max((turn.round for turn in one.turns), default=-1)
-            self.told.update(one.case, f"{place.host}: {rounds}")
+            self.told.update(one.case, f"{place.host}: round {rounds}")
 
     def first(self) -> Place:
         """The place with the most memory, once every node that is there now has answered. Raises UsageError."""

@@ -133,10 +133,11 @@ class Workplace:
         return replace(measurement, host=self.host, device_name=self.environment.device_name)
 
     def settled(self, draft: Draft) -> Draft:
-        """The draft without turns that were taken elsewhere: what is compared is measured on one machine."""
+        """A draft of its own (the job's stays as it is, and small), without turns that were taken elsewhere: what is
+        compared is measured on one machine."""
         old = draft.measurement
         if old is None or not self.host or (old.host, old.device_name) == (self.host, self.environment.device_name):
-            return draft
+            return replace(draft)
         return replace(draft, measurement=None, stopped="")
 
     def raise_ceilings(self) -> bool:

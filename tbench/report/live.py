@@ -33,6 +33,7 @@ STATE_WIDTH = len("round 12: set-up")
 SPEEDUP_WIDTH = len("10.82× [10.6, 11.1]")
 # The prediction counts as much as this many measured cases.
 TRUST_IN_PREDICTION = 3.0
+MOST_BASELINES = 256  # that are remembered: of the groups in progress, on as many machines
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Progress(Listener):
         self._began = self._last_done = self._last_drawn = clock()
         self._shown: dict[Case, Shown] = {}
         self._names: list[str] = []
-        self._done: dict[str, Measurement] = {}
+        self._baselines: dict[str, Measurement] = {}
 
     def start(self, cases: int, seconds: float | None) -> None:
         self._total, self._predicted = cases, seconds
@@ -89,13 +90,18 @@ class Progress(Listener):
     def done(self, measurement: Measurement) -> None:
         """A case has its result. Those that were never begun (left out by the plan) do not count as progress."""
         case = measurement.case
-        self._done[case.id] = measurement
+        if measurement.baseline == case.id:
+            self._baselines[case.id] = measurement
+            forget(self._baselines, MOST_BASELINES)
         if case in self._shown:
             self._finished += 1
             self._last_done = self.clock()
-        base = self._done.get(measurement.baseline or "")
+        base = self._baselines.get(measurement.baseline or "")
         row = derive([measurement] if base is None or base is measurement else [measurement, base])[0]
         self._shown[case] = Shown(row=row)
+        finished = [one for one, shown in self._shown.items() if shown.row is not None]
+        for one in finished[: -self.rows]:
+            del self._shown[one]
         if self._live is None and not self.quiet:
             line = f"{self._count()} {case.id}: {outcome(row)}{self._left()}"
             self.console.print(Text(printable(line)), soft_wrap=True)
@@ -165,6 +171,12 @@ def can_redraw(stream: TextIO) -> bool:
     """Whether a stream is a terminal that can draw over what it shows. Colours asked for (`FORCE_COLOR`) do not make a
     log one."""
     return stream.isatty() and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown")
+
+
+def forget(kept: dict[str, Measurement], most: int) -> None:
+    """Drop the oldest, so that a run of any length needs the same memory."""
+    while len(kept) > most:
+        del kept[next(iter(kept))]
 
 
 def labels(cases: Sequence[Case]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -28,6 +29,19 @@ def test_every_fault_has_a_test_or_says_that_it_cannot_be_made_to_happen() -> No
     assert len(faults) > 40
     assert all("not made to happen here" in line and line.endswith("| none |") for line in without), without
     assert len(without) == 2
+
+
+def test_the_kills_are_those_that_were_made() -> None:
+    made = json.loads((ROOT / "results/reliability/kills.json").read_text(encoding="utf-8"))
+    told = (
+        f"So far: {made['kills']} kills of {made['cases']} cases, {made['stages']['measuring']} of them "
+        "while measuring; "
+        f"{made['lost']} results lost, {made['twice']} measured twice, {made['missing']} missing, "
+        f"{made['left behind']} processes left behind."
+    )
+    assert told in " ".join(PAGE.split())
+    log = (ROOT / "results/reliability/kills.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(log) == made["kills"]
 
 
 def borders() -> list[str]:
