@@ -13,7 +13,7 @@ from tbench.errors import NothingSelected
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
-from tbench.execution.runner import Machine
+from tbench.execution.workplace import Machine
 from tbench.proof.evidence import Evidence, Proof, versions, write
 from tbench.records import Case, Environment, Value
 from tbench.scenario import Scenario, expand

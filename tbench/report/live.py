@@ -148,10 +148,10 @@ class Progress(Listener):
         table.add_column("latency", justify="right", no_wrap=True, min_width=STATE_WIDTH)
         table.add_column("speed-up", no_wrap=True, min_width=SPEEDUP_WIDTH)
         last = max(min(self.rows, self.console.height - 5), 1)
-        if len(self._names) != len(self._shown):  # every case may have another label beside new ones
-            self._names = labels([*self._shown])
-        shown_last = list(islice(reversed(self._shown.values()), last))[::-1]
-        for name, shown in zip(self._names[-last:], shown_last, strict=True):
+        if self._names.keys() != self._shown.keys():  # every case may have another label beside new ones
+            self._names = dict(zip(self._shown, labels([*self._shown]), strict=True))
+        for case in [*islice(reversed(self._shown), last)][::-1]:
+            name, shown = self._names[case], self._shown[case]
             if shown.row is None:
                 table.add_row(Text(name), Text(shown.state, style="dim"), "")
             else:
