@@ -65,7 +65,7 @@ class Progress(Listener):
         self._predicted: float | None = None
         self._began = self._last_done = self._last_drawn = clock()
         self._shown: dict[Case, Shown] = {}
-        self._names: list[str] = []
+        self._names: dict[Case, str] = {}
         self._baselines: dict[str, Measurement] = {}
 
     def start(self, cases: int, seconds: float | None) -> None:
