@@ -6,7 +6,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tbench.charts.run import write_pictures
 from tbench.store import write_file
 from tbench.tables.formats import chosen
 
@@ -33,6 +32,8 @@ def write_derived(run: Run) -> str:
 
     Returns why there are no charts, and nothing where there are: a run is complete without them.
     """
+    from tbench.charts.run import write_pictures  # not for a report that is only printed
+
     problem = ""
     try:
         write_pictures(run)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims.model import Words
 from tbench.tables import units
 from tbench.tables.printable import printable
+
+if TYPE_CHECKING:
+    from tbench.claims.model import Words
 
 
 def title(run: Run) -> str:
@@ -61,6 +64,8 @@ def method(run: Run) -> list[str]:
 
 def method_words(run: Run) -> list[Words]:
     """The same in both languages."""
+    from tbench.claims.model import Words  # with all claims, which a table of figures does without
+
     measured = [row for row in run.rows if row.latency is not None]
     if not measured:
         return []
