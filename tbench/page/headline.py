@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment, article, assess
-from tbench.claims.formats import CLAIM_COLUMNS, COLUMNS, EVERY
+from tbench.claims import Assessment, article, assess, overview
+from tbench.claims.formats import CLAIM_COLUMNS, EVERY
+from tbench.claims.headline import headlines
 from tbench.claims.model import LANGUAGES, Article, Language, Words
 from tbench.claims.render import page
 from tbench.claims.verdict import Verdict
@@ -48,15 +50,9 @@ def of_tables(tables: Sequence[Table], folded: bool = False) -> Grid:
 
 
 def _rows(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
-    shown = page(known, assessments, language, [run])
-    return Table(
-        tuple(Column(shown.headings[name], right=False) for name in COLUMNS),
-        tuple(
-            (*(Cell(one.cells[name]) for name in COLUMNS[:-1]), _verdict(one.verdict, one.cells[COLUMNS[-1]]))
-            for one in shown.lines
-        ),
-        shown.title,
-    )
+    """As `tbench table` prints it, with all of each condition."""
+    lines = headlines(known, assessments, language)
+    return replace(overview.table(lines, language), caption=known.title[language])
 
 
 def _claims(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
