@@ -50,8 +50,9 @@ def of_tables(tables: Sequence[Table], folded: bool = False) -> Grid:
 
 
 def _rows(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
-    found = overview.table(headlines(known, assessments, language), language)
-    return replace(found, caption=known.title[language])
+    """As `tbench table` prints it, with all of each condition."""
+    lines = headlines(known, assessments, language)
+    return replace(overview.table(lines, language), caption=known.title[language])
 
 
 def _claims(known: Article, assessments: Sequence[Assessment], language: Language, run: Run) -> Table:
