@@ -21,7 +21,7 @@ from tbench.claims.assess import Assessment, Judged, RegimeResult
 from tbench.claims.figures import Figure, figure, written
 from tbench.claims.model import NOTHING, Article, Claim, Language, Promise, TableRow, Words
 from tbench.claims.verdict import Verdict, combine
-from tbench.claims.words import COUNTED, note_words
+from tbench.claims.words import COUNTED
 from tbench.records import Value
 
 OPEN = (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED)
@@ -232,8 +232,8 @@ def _why_open(regimes: Sequence[RegimeResult], language: Language) -> Iterator[s
     if more and unit in COUNTED:
         words = {"rounds": "rounds", "seeds": "seeds", "runs": "runs"}[unit] if english else COUNTED[unit].zh
         yield f"{max(more)} more {words}" if english else f"再测{max(more)}{words}"
-    notes = (note_words(one.judgement, one.observation.estimate, language) for one in seen)
-    yield from dict.fromkeys(note for note in notes if note)
+    if note := next((one.judgement.note[language] for one in seen if one.judgement.note), ""):
+        yield note
     yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
 
 
