@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
 from tbench.claims.formats import write_table
-from tbench.errors import Interrupted, UsageError
+from tbench.claims.standing import standing
+from tbench.errors import Interrupted, StoreError, UsageError
 from tbench.execution import runner
 from tbench.execution.runner import HERE, Where
 from tbench.listener import Listener
@@ -45,6 +48,8 @@ def run(
 ) -> Run:
     """Measure a scenario and return the run.
 
+    In a suite, a case is done once the article's verdicts on it stand.
+
     `out`: the run folder (default `results/<name>/<UTC stamp>`). `select`: terms as with `-k`. `where`: this machine,
     or a cluster. `listener`: called as the run goes on. `command`: what to note as the command that repeats the run.
     `claims`: called with what the run says of the article's claims, if it says anything. `enough`: asked between
@@ -61,6 +66,7 @@ def run(
     folder = Path(out) if out is not None else default_folder(scenario.name)
     if not resume:
         refuse_taken(folder)  # before the wait for the device
+    listener = listener or Listener()
     try:
         runner.run(
             scenario,
@@ -70,19 +76,31 @@ def run(
             seed=seed,
             resume=resume,
             where=where,
-            listener=listener or Listener(),
+            listener=listener,
             command=command,
             enough=enough,
+            standing=partial(standing, article()) if scenario.parts else None,
         )
     except KeyboardInterrupt:
+        with suppress(StoreError):  # what is there, readable
+            write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
     result = Run.read(folder)
-    write_derived(result)
-    if len(result.device_types) > 1:
-        (listener or Listener()).warn(SEVERAL)
-    elif assessments := write_table(result):
+    problem, assessments = write_all(result)
+    if problem:
+        listener.warn(problem)
+    if assessments:
         claims(assessments)
     return result
+
+
+def write_all(result: Run) -> tuple[str, list[Assessment]]:
+    """Every file that can be derived from a run, in its folder. Returns what is missing and why, and what
+    the run says of the claims. Raises StoreError."""
+    problem = write_derived(result)
+    if len(result.device_types) > 1:
+        return "; ".join(filter(None, (problem, SEVERAL))), []
+    return problem, write_table(result)
 
 
 def read_run(folder: str | Path) -> pd.DataFrame:

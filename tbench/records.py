@@ -11,10 +11,12 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 Value = int | float | bool | str
 Status = Literal["ok", "unsupported", "oom", "timeout", "wrong", "error"]
+Clock = Literal["", "eager", "ahead", "graph"]  # see `Turn`
 Again = Literal["", "raise", "replace"]  # whether kept ceilings are measured again: no, keep the better, forget them
 STATUSES: tuple[Status, ...] = get_args(Status)
 HALVES = frozenset({"bfloat16", "float16"})
@@ -35,7 +37,7 @@ class Case:
     dtype: str
     axes: tuple[tuple[str, Value], ...]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The stable text identity: `attention/forward device=cpu dtype=float32 batch=1 … kernel=flash`."""
         words = [f"{name}={text(value)}" for name, value in self.items()]
@@ -45,19 +47,22 @@ class Case:
         """Device, dtype and the axes, in the order of the identity."""
         return (("device", self.device), ("dtype", self.dtype), *self.axes)
 
+    @cached_property
+    def _values(self) -> Mapping[str, Value]:
+        """By name; claims ask for some of them a hundred times for each case."""
+        own = {"component": self.component, "phase": self.phase, "device": self.device, "dtype": self.dtype}
+        return {**own, **dict(self.axes)}
+
     def __getitem__(self, name: str) -> Value:
-        for axis, value in self.axes:
-            if axis == name:
-                return value
-        if name in ("component", "phase", "device", "dtype"):
-            return str(getattr(self, name))
-        raise KeyError(name)
+        return self._values[name]
+
+    @property
+    def arithmetic(self) -> str:
+        """What products are computed in: the dtype, or `tf32` for float32 matrices on tensor cores."""
+        return "tf32" if self.get("fp32_precision") == "tf32" else self.dtype
 
     def get(self, name: str, default: Value | None = None) -> Value | None:
-        try:
-            return self[name]
-        except KeyError:
-            return default
+        return self._values.get(name, default)
 
     def integer(self, name: str) -> int:
         """The value of an integer axis (raises TypeError if it is not one)."""
@@ -100,6 +105,11 @@ class Turn:
     Shapes: one entry of `seconds` per sample, each the mean over `calls` calls. `host_seconds` is the time the
     host needed to submit those calls, on devices that run asynchronously (empty on a CPU). `faults`: minor page faults
     per call, the mean over the samples (CPU; None where they were not counted).
+
+    `clock`, on such devices: `ahead`, all calls submitted before the device began, so that `seconds` are the device's
+    alone; `graph`, a replayed CUDA graph, submitted ahead; `eager`, with the host in it, as a Python program sees them
+    (and every recorded turn without a clock). `why`: why it is not the clock that was asked for. `eager_seconds`: one
+    sample by the eager clock. `sm_mhz`: the clock of the multiprocessors, seen on the device itself.
     """
 
     round: int
@@ -109,6 +119,14 @@ class Turn:
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
     faults: float | None = None
+    clock: Clock = ""
+    why: str = ""
+    eager_seconds: float | None = None
+    sm_mhz: float | None = None
+
+    @property
+    def host_excluded(self) -> bool:
+        return self.clock in ("ahead", "graph")
 
     def __post_init__(self) -> None:
         if not self.seconds or not all(math.isfinite(second) and second > 0 for second in self.seconds):
@@ -146,7 +164,17 @@ class Memory:
     reserved_bytes: int | None = None  # CUDA caching allocator, what it took from the driver
     process_peak_bytes: int | None = None  # CPU: VmHWM; CUDA: NVML, this process
     device_used_bytes: int | None = None  # NVML, whole device
+    graph_bytes: int | None = None  # CUDA: what the captured graph holds beside the peak
     unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What a call takes of a GPU's energy, from a pass of its own; None with the reason where it cannot be had."""
+
+    joules: float | None = None  # per call
+    watts: float | None = None  # mean over the pass
+    unavailable: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,6 +203,7 @@ class Measurement:
     error: float | None = None
     error_limit: float | None = None
     memory: Memory | None = None
+    energy: Energy | None = None  # on a GPU
     work: Work | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     findings: Mapping[str, Any] = field(default_factory=dict)
@@ -218,6 +247,7 @@ class Measurement:
         )
         data["notes"] = tuple(data["notes"])
         data["memory"] = data["memory"] and Memory(**data["memory"])
+        data["energy"] = Energy(**energy) if (energy := data.get("energy")) else None
         data["work"] = data["work"] and Work(**data["work"])
         return Measurement(**data)
 
@@ -252,12 +282,18 @@ class Ceilings:
             return own
         return max(own, self.flops.get("float32", 0.0))
 
-    def seconds(self, work: Work, dtype: str) -> float | None:
-        """The shortest time `work` could take here; None for a dtype without a measured ceiling."""
+    def from_memory(self) -> float:
+        """Bytes per second at the largest working set measured, which no cache holds."""
+        return self.bandwidth[-1][1]
+
+    def seconds(self, work: Work, dtype: str, cold: bool = False) -> float | None:
+        """The shortest time `work` could take here, `cold` with its bytes from memory; None for a dtype without a
+        measured ceiling."""
         peak = self.peak(dtype)
         if peak is None:
             return None
-        return max(work.flops / peak, work.bytes / self.bytes_per_second(work.bytes))
+        rate = self.from_memory() if cold else self.bytes_per_second(work.bytes)
+        return max(work.flops / peak, work.bytes / rate)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -288,6 +324,10 @@ class Environment:
     device_memory_bytes: int | None = None
     driver: str | None = None
     cuda: str | None = None
+    cudnn: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)  # that change what a GPU computes or how fast
+    visible_gpus: tuple[str, ...] = ()  # names of all, by index
+    compute_mode: str | None = None  # of the GPU: how many processes may use it at once
     packages: Mapping[str, str] = field(default_factory=dict)  # optional kernels and their versions
     load: float | None = None  # other processes' share of the cores just before the run, in cores
     allocator: str | None = None  # what serves the workers' memory on a CPU: glibc 2.36, jemalloc (preloaded) …
@@ -303,6 +343,7 @@ class Environment:
         data = dict(data)
         data["ceilings"] = data.get("ceilings") and Ceilings.from_dict(data["ceilings"])
         data["warnings"] = tuple(data.get("warnings", ()))
+        data["visible_gpus"] = tuple(data.get("visible_gpus", ()))
         return Environment(**data)
 
 
@@ -319,6 +360,10 @@ class Sampling:
     where every layer of a model has a KV cache of its own, and hot elsewhere. `allocator`, on a CPU: `kept` holds on to
     freed memory, as a GPU's caching allocator does; `default` is the C library as it comes, which gives large blocks
     back to the system and has them zeroed page by page at the next call.
+
+    On a GPU, `launch` is how calls are submitted: `ahead` of the device, so that its time alone is measured; `eager`,
+    as a Python program does, whose host is then in the time; `graph`, captured once and replayed. `fp32_precision`:
+    what products of float32 matrices compute in, in PyTorch's words.
     """
 
     target: float = 0.02
@@ -332,10 +377,17 @@ class Sampling:
     timeout: float = 120.0
     cache: Literal["auto", "hot", "cold"] = "auto"
     allocator: Literal["kept", "default"] = "kept"
+    launch: Literal["ahead", "eager", "graph"] = "ahead"
+    fp32_precision: Literal["ieee", "tf32"] = "ieee"
 
     def conditions(self) -> tuple[tuple[str, Value], ...]:
-        """What of `cache` and `allocator` is not as usual, as axes: it belongs to the identity of a case."""
-        axes = (("cache_state", self.cache, "auto"), ("allocator", self.allocator, "kept"))
+        """What of a measurement's conditions is not as usual, as axes: it belongs to the identity of a case."""
+        axes = (
+            ("cache_state", self.cache, "auto"),
+            ("allocator", self.allocator, "kept"),
+            ("launch", self.launch, "ahead"),
+            ("fp32_precision", self.fp32_precision, "ieee"),
+        )
         return tuple((name, value) for name, value, usual in axes if value != usual)
 
     def cold(self, phase: str) -> bool:

@@ -29,8 +29,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"errors"},
     "analysis": {"errors", "records", "store", "tables"},
     "claims": {"errors", "records", "model", "yamlfile", "store", "tables", "analysis"},
-    "report": {"errors", "records", "listener", "store", "tables", "analysis"},
+    "charts": {"errors", "records", "store", "tables", "analysis", "claims"},
+    "report": {"errors", "records", "listener", "store", "tables", "analysis", "claims", "charts"},
     "comparison": {"errors", "records", "store", "tables", "analysis", "report"},
+    "page": {
+        *("errors", "records", "tables", "analysis", "claims", "charts", "report", "comparison", "gate"),
+    },
     "execution": {
         *("threads", "errors", "records", "listener", "store"),
         *("components", "catalog", "scenario", "measure", "analysis"),
@@ -52,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "yamlfile",
         ),
     },
+    "profiling": {"errors", "records", "store", "catalog", "scenario", "tables", "analysis", "execution"},
     "api": {"errors", "records", "listener", "store", "scenario", "execution", "analysis", "claims", "report"},
 }
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - {"training"}
@@ -129,7 +134,7 @@ def loaded_by(code: str, heavy: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
 def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
     code = f"from tbench.cli import exit_code\nassert exit_code({arguments!r}) == 0"
-    assert loaded_by(code, "torch,pandas,scipy,matplotlib") == set()
+    assert loaded_by(code, "torch,pandas,scipy,matplotlib,jinja2,vl_convert,plotext,tbench.page") == set()
 
 
 @pytest.mark.parametrize(

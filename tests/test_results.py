@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tbench.analysis.run import Run
+from tbench.charts.draw import svg
+from tbench.charts.run import FOLDER, pictures
 from tbench.claims import article, assess
 from tbench.claims.formats import FILES, markdown
 from tbench.claims.verdict import Verdict
@@ -43,6 +45,18 @@ def test_reports_are_what_the_measurements_give(folder: Path) -> None:
         assert (folder / name).read_text(encoding="utf-8") == render(run, format)
 
 
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_pictures_are_what_the_measurements_give(folder: Path) -> None:
+    made = {f"{name}.svg": svg(chart, panel) for name, chart, panel in pictures(Run.read(folder))}
+    assert made == {file.name: file.read_text(encoding="utf-8") for file in (folder / FOLDER).glob("*.svg")}
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+\.svg)\)", README)
+    assert len(shown) >= 3
+    assert [name for name in shown if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize(
     "folder",
     [run for run in RUNS if (run / "table.md").exists()],
@@ -66,7 +80,7 @@ def test_another_seed_turns_nothing_that_is_confirmed_into_refuted_or_back() -> 
             assert {here.verdict, there.verdict} != opposite, (one.claim.id, here.regime.name.en)
     for assessed in (first, second):
         assert sum(one.verdict not in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) for one in assessed) >= 14
-        assert [one.claim.id for one in assessed if one.verdict is Verdict.NOT_MEASURED] in ([], ["C21"])
+        assert {one.claim.id for one in assessed if one.verdict is Verdict.NOT_MEASURED} <= {"C4", "C21"}
 
 
 @pytest.mark.parametrize("folder", CALIBRATIONS, ids=lambda folder: folder.name)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from tbench.analysis import clocks
 from tbench.analysis.drift import drift
 from tbench.analysis.modes import two_groups_of_processes, two_modes, without_ends
 from tbench.analysis.statistics import Interval, Rounds, differences, interval, ratio
-from tbench.analysis.turns import by_round, paired
+from tbench.analysis.turns import by_round, of_one_clock, paired
 from tbench.records import Ceilings, Measurement, Status
 
 MISSED = {
@@ -90,7 +91,7 @@ def derive(
 
 def implausible(measurement: Measurement, ceilings: Ceilings | None) -> Reason | None:
     """What to say of a case that is faster than `ceilings` allow its work, interval and all; None if it is not."""
-    work, dtype = measurement.work, measurement.case.dtype
+    work, dtype = measurement.work, measurement.case.arithmetic
     if measurement.status != "ok" or work is None or ceilings is None:
         return None
     limit, peak = ceilings.seconds(work, dtype), ceilings.peak(dtype)
@@ -129,6 +130,8 @@ def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: C
         latency = _latency(measurement, draft)
         _page_faults(measurement, latency, ceilings, draft)
         _memory(measurement, draft)
+        for sentence in clocks.not_known(measurement):
+            draft.say(sentence)
         _against_baseline(measurement, by_id, draft)
         _rates(measurement, latency, ceilings, draft)
     return Row(
@@ -144,7 +147,8 @@ def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: C
 def _latency(measurement: Measurement, draft: _Draft) -> Interval:
     rounds = by_round(measurement.turns)
     latency, groups = _told("latency", interval(rounds), rounds, draft)
-    samples = [second for turn in measurement.turns for second in turn.seconds]
+    turns = of_one_clock(measurement.turns)
+    samples = [second for turn in turns for second in turn.seconds]
     draft.figures.update(latency=latency, samples=len(samples))
     if not groups and "latency" not in draft.too_wide:
         _precision(measurement, latency, draft)
@@ -152,12 +156,9 @@ def _latency(measurement: Measurement, draft: _Draft) -> Interval:
         draft.say("one process only: the interval excludes process-to-process variation; allow more rounds")
     if not groups:
         _drift(rounds, draft)
-    if launch_bound(measurement):
-        draft.say(
-            "launch-bound: submitting the calls takes longer than running them, so this is host time; use larger "
-            "sizes or a larger batch"
-        )
-    held_back = {reason for turn in measurement.turns for reason in turn.telemetry.get("throttled", ())}
+    for told in clocks.remarks(measurement, latency.estimate):
+        draft.say(*told)
+    held_back = {reason for turn in turns for reason in turn.telemetry.get("throttled", ())}
     if held_back:
         draft.say(f"the GPU was throttled ({', '.join(sorted(held_back))}): let it cool down, then measure again")
     modes = None if groups else two_modes(samples)
@@ -278,9 +279,9 @@ def _against_baseline(measurement: Measurement, by_id: Mapping[str, Measurement]
         draft.say("no speed-up: the baseline was measured on another machine")
         return
     first, second = paired(base.turns, measurement.turns)
-    waiting = [name for name, one in (("the baseline", base), ("this row", measurement)) if launch_bound(one)]
-    if waiting:
-        draft.say(f"no speed-up: {' and '.join(waiting)} measured the host, not the device")
+    why = clocks.not_compared(base, measurement)
+    if why:
+        draft.say(f"no speed-up: {why}")
     elif first:
         speedup, _ = _told("speedup", ratio(first, second), differences(first, second), draft)
         draft.figures["speedup"] = speedup
@@ -337,17 +338,11 @@ def _rates(measurement: Measurement, latency: Interval, ceilings: Ceilings | Non
     if ceilings is None:
         draft.say("no % of peak: this machine's peaks were not measured; run `tbench doctor`")
         return
-    limit = ceilings.seconds(work, measurement.case.dtype)
+    limit = ceilings.seconds(work, measurement.case.arithmetic, clocks.cold_on_gpu(measurement))
     if limit is None:
         draft.say(f"no % of peak: no peak was measured for {measurement.case.dtype}")
     else:
         draft.figures["limit_fraction"] = limit / seconds
-
-
-def launch_bound(measurement: Measurement) -> bool:
-    """Whether the device waited for the host in most turns; never on a CPU."""
-    flags = [bool(turn.telemetry.get("launch_bound")) for turn in measurement.turns]
-    return sum(flags) * 2 > len(flags)
 
 
 def _percent(fraction: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tbench.analysis import clocks
 from tbench.analysis.derive import Row, derive
 from tbench.analysis.statistics import Interval
 from tbench.records import Ceilings, Measurement, Value
@@ -31,6 +32,7 @@ RESULTS = (
     "error",
 )
 PLACE = ("host", "device_name")  # of rows of a cluster
+ON_A_GPU = ("clock", "host_us", "sm_mhz", "energy_joules", "power_watts")  # columns where any row was timed on one
 INTEGERS = ("samples", "peak_memory_bytes")
 
 
@@ -58,8 +60,9 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 def columns(rows: Sequence[Row]) -> list[str]:
     """The columns of results.csv, in the order of the contract; a run on a cluster adds `host` and `device_name`."""
+    gpu = ON_A_GPU if any(clocks.on_gpu(row.measurement) for row in rows) else ()
     place = PLACE if any(row.measurement.host for row in rows) else ()
-    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS, *place]
+    return [*IDENTITY, *axis_names(rows), *TEXTS, *RESULTS, *gpu, *place]
 
 
 def axis_names(rows: Sequence[Row]) -> list[str]:
@@ -94,10 +97,23 @@ def row_cells(row: Row) -> Mapping[str, Value | None]:
         "gbytes_per_s": row.gbytes_per_s,
         "limit_fraction": row.limit_fraction,
         "error": row.error,
+        **gpu_cells(row.measurement),
         "host": row.measurement.host or None,
         "device_name": row.measurement.device_name or None,
     }
     return {name: finite(value) for name, value in cells.items()}
+
+
+def gpu_cells(measurement: Measurement) -> Mapping[str, Value | None]:
+    """What only a GPU's row has."""
+    host, energy = clocks.host_seconds(measurement), measurement.energy
+    return {
+        "clock": clocks.told(measurement),
+        "host_us": None if host is None else host * 1e6,
+        "sm_mhz": clocks.sm_mhz(measurement),
+        "energy_joules": energy.joules if energy else None,
+        "power_watts": energy.watts if energy else None,
+    }
 
 
 def _ends(one: Interval | None, scale: float) -> tuple[float | None, float | None, float | None]:
@@ -114,7 +130,7 @@ def _dtype(name: str, values: Sequence[Value | None]) -> str | None:
     """Whole numbers stay whole beside missing ones; mixed columns keep their values; None: text as pandas has it."""
     if name in INTEGERS:
         return "Int64"
-    if name in RESULTS:
+    if name in RESULTS or name in ON_A_GPU[1:]:
         return "float64"
     kinds = {type(value) for value in values}
     if kinds == {int}:

@@ -25,12 +25,13 @@ RESUME = "--resume"
 @dataclass(frozen=True)
 class Run:
     """`header` is run.json without `environment` and `cases`; `measurements` in the scenario's order of cases, or the
-    order they finished in where run.json has none."""
+    order they finished in where run.json has none. `parts`: the name of its suite's part by the identity of a case."""
 
     folder: Path
     header: Mapping[str, Any]
     environment: Environment
     measurements: tuple[Measurement, ...]
+    parts: Mapping[str, str] = field(default_factory=dict)
     machines: Mapping[str, Environment] = field(default_factory=dict)  # of a cluster, by `Measurement.machine`
 
     @staticmethod
@@ -46,9 +47,11 @@ class Run:
                 f"{stored.path / HEADER}: environment cannot be read ({problem}): restore the file, or run again into "
                 "another folder"
             ) from problem
-        place = {case: i for i, case in enumerate(header.pop("cases", ()))}
+        cases = header.pop("cases", ())
+        place = {case: i for i, case in enumerate(cases)}
         measurements = sorted(stored.measurements(), key=lambda one: place.get(one.case.id, len(place)))
-        return Run(stored.path, header, environment, tuple(measurements), machines)
+        parts = by_part(cases, header.get("parts") or {})
+        return Run(stored.path, header, environment, tuple(measurements), parts, machines)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -71,6 +74,12 @@ class Run:
         standard input, which is gone, was part of it."""
         words = repeated([str(word) for word in self.header.get("command") or ()])
         return words if words and "-" not in words else None
+
+
+def by_part(cases: Sequence[str], counts: Mapping[str, int]) -> dict[str, str]:
+    """The part of each case, from how many of them in a row each part has."""
+    names = [name for name, count in counts.items() for _ in range(count)]
+    return dict(zip(cases, names, strict=False))
 
 
 def repeated(words: Sequence[str]) -> list[str]:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tbench.records import Turn
+from tbench.records import Clock, Turn
+
+
+def clock_of(turns: Iterable[Turn]) -> Clock:
+    """The clock a case is told by: one without the host in it where any turn has such; "" on a CPU and where no clock
+    was recorded, "eager" too is that."""
+    return next((turn.clock for turn in turns if turn.host_excluded), "")
+
+
+def of_one_clock(turns: Iterable[Turn]) -> Sequence[Turn]:
+    """The turns a case is told by: times with the host in them and times without it have no median in common."""
+    turns = list(turns)
+    clock = clock_of(turns)
+    return [turn for turn in turns if turn.clock == clock] if clock else turns
 
 
 def log_medians(turns: Iterable[Turn]) -> dict[tuple[int, int], float]:
-    """Logarithm of each turn's median seconds, by (round, turn)."""
-    return {(turn.round, turn.turn): math.log(statistics.median(turn.seconds)) for turn in turns}
+    """Logarithm of each turn's median seconds, by (round, turn), by one clock."""
+    return {(turn.round, turn.turn): math.log(statistics.median(turn.seconds)) for turn in of_one_clock(turns)}
 
 
 def by_round(turns: Iterable[Turn]) -> list[list[float]]:
@@ -20,10 +34,19 @@ def by_round(turns: Iterable[Turn]) -> list[list[float]]:
 
 
 def paired(base: Iterable[Turn], case: Iterable[Turn]) -> tuple[list[list[float]], list[list[float]]]:
-    """Both sides' logarithms for the turns they share, in the same order; both empty when they share none."""
+    """Both sides' logarithms for the turns they share, in the same order; both empty when they share none, or were
+    measured by different clocks."""
+    base, case = list(base), list(case)
+    if clock_of(base) != clock_of(case):
+        return [], []
     first, second = log_medians(base), log_medians(case)
     shared = sorted(first.keys() & second.keys())
     return _grouped({key: first[key] for key in shared}), _grouped({key: second[key] for key in shared})
+
+
+def as_called(turns: Iterable[Turn]) -> list[Turn]:
+    """The turns with what a Python program sees in place of the device's own time, where that was measured."""
+    return [replace(turn, seconds=(turn.eager_seconds,), clock="") if turn.eager_seconds else turn for turn in turns]
 
 
 def _grouped(values: dict[tuple[int, int], float]) -> list[list[float]]:

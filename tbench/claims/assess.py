@@ -26,11 +26,11 @@ class Judged:
     judgement: Judgement
     label: tuple[tuple[str, Value], ...]
 
-    def opened(self, why: Words) -> Judged:
+    def opened(self, why: Words, guarded: bool = False) -> Judged:
         """The same without a verdict, unless it had none."""
-        if self.judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED):
+        if self.judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) and not guarded:
             return self
-        return replace(self, judgement=Judgement(Verdict.INCONCLUSIVE, why))
+        return replace(self, judgement=Judgement(Verdict.INCONCLUSIVE, why, guarded=guarded))
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class RegimeResult:
     judged: tuple[Judged, ...]
     missing: tuple[Missing, ...]
 
-    def open(self, why: Words) -> RegimeResult:
+    def open(self, why: Words, guarded: bool = False) -> RegimeResult:
         """The same with nothing decided, and why."""
-        return replace(self, judged=tuple(one.opened(why) for one in self.judged))
+        return replace(self, judged=tuple(one.opened(why, guarded) for one in self.judged))
 
     @property
     def verdict(self) -> Verdict:
@@ -104,7 +104,8 @@ def _guarded(result: RegimeResult, runs: Sequence[Run]) -> RegimeResult:
         said = [judgement.verdict for judgement in _judgements([(guard.regime, one) for one in seen])]
         if not said or any(verdict is not Verdict.CONFIRMED for verdict in said):
             name, lifts = guard.regime.name, guard.lifts
-            return result.open(Words(f"not seen: {name.en}; {lifts.en}", f"未满足：{name.zh}；{lifts.zh}"))
+            why = Words(f"not seen: {name.en}; {lifts.en}", f"未满足：{name.zh}；{lifts.zh}")
+            return result.open(why, guarded=True)
     return result
 
 

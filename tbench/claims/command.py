@@ -1,4 +1,4 @@
-"""The command that measures just this again."""
+"""The command that measures just this again, or decides what was left open."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Sequence
 
 from tbench.analysis.run import Run
-from tbench.claims.assess import RegimeResult
+from tbench.claims.assess import Judged, RegimeResult
 from tbench.records import Case, Value, text
+
+QUICK, RIGOROUS = "--quick", "--rigorous"
 
 
 def commands(result: RegimeResult) -> list[str]:
@@ -22,13 +24,38 @@ def commands(result: RegimeResult) -> list[str]:
     return list(dict.fromkeys(_again(run, set(used), result.regime.scenario) for run, used in cases.values()))
 
 
-def _again(run: Run, used: set[str], scenario: str) -> str:
-    """The run's own command with a further selection: at least the cases used, and as few others as terms allow."""
+def deciding(points: Sequence[Judged]) -> list[str]:
+    """Commands that would decide open points: the same cases with more samples and seeds, one for each run.
+
+    A quick run is done in full, a full one rigorously; but training in full has all the seeds that there are.
+    """
+    cases: dict[int, tuple[Run, dict[str, None]]] = {}
+    for one in points:
+        run = one.observation.run
+        if run is not None and (quick(run) or one.observation.point["component"] != "training"):
+            cases.setdefault(id(run), (run, {}))[1].update(dict.fromkeys(one.observation.cases))
+    return list(dict.fromkeys(_again(run, set(used), more=True) for run, used in cases.values()))
+
+
+def quick(run: Run) -> bool:
+    return QUICK in (run.again() or ())
+
+
+def _again(run: Run, used: set[str], scenario: str = "SCENARIO", more: bool = False) -> str:
+    """The run's own command with a further selection: at least the cases used, and as few others as terms allow.
+
+    `more`: at the next pace.
+    """
     every = [measurement.case for measurement in run.measurements]
     terms = selection_terms([case for case in every if case.id in used], every)
     words = run.again() or []
     if words[:1] != ["run"]:
         words = ["run", scenario]
+    if more and QUICK in words:
+        words = [word for word in words if word != QUICK]
+        terms = [term for term in terms if not term.startswith("budget=")]  # which is quick there
+    elif more and RIGOROUS not in words:
+        words = [*words, RIGOROUS]
     return shlex.join(["tbench", *words, *(["-k", " ".join(terms)] if terms else [])])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tbench.analysis.derive import Row, launch_bound
+from tbench.analysis.clocks import not_compared
+from tbench.analysis.derive import Row
 from tbench.analysis.modes import two_groups_of_processes, without_ends
 from tbench.analysis.statistics import differences, ratio
 from tbench.analysis.turns import by_round, paired
@@ -23,12 +24,12 @@ class TimeRatio:
 
 
 def time_ratio(base: Row, tested: Row) -> TimeRatio | None:
-    """None where the host was measured, not the device (launch-bound).
+    """None where the host was measured, not the device (launch-bound), or the two by different clocks.
 
     Turn numbers of cases that were not in one group match by accident, so those are compared by their rounds alone.
     """
     one, other = base.measurement, tested.measurement
-    if launch_bound(one) or launch_bound(other):
+    if not_compared(one, other):
         return None
     if tested.speedup is not None and other.baseline == one.case.id:
         return TimeRatio(Estimate.of(tested.speedup), in_turns=True)

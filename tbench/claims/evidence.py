@@ -6,21 +6,24 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tbench.analysis.derive import Row, launch_bound
+from tbench.analysis.clocks import launch_bound
+from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.comparison import rounds, time_ratio
 from tbench.claims.learning import LEARNING, pooled
 from tbench.claims.model import Measure, Regime, Words
 from tbench.claims.observation import STATES, Missing, Observation, unmeasured
-from tbench.claims.slopes import exact_slope, slope
+from tbench.claims.slopes import exact_slope, overtakes, slope
 from tbench.claims.traffic import modelled_bytes
 from tbench.claims.verdict import Estimate
 from tbench.records import FAILED, Value
 
 FEWEST_SIZES = 2
+FEWEST_TO_FIT = 3  # two terms fit any two points
 HOST = Words("launch-bound: host time, not device time", "测到的是主机而非设备（受启动开销限制）")
 NO_TIMES = Words("no timings", "没有计时")
+NO_BYTES = Words("no count of its bytes", "没有字节数")
 NO_PEAK = Words("no peak memory", "没有显存峰值")
 APART = Words("not interleaved with its baseline, so drift does not cancel", "未与基线交替测量，漂移不能抵消")
 
@@ -86,6 +89,9 @@ def _one(regime: Regime, row: Row, others: Sequence[Row]) -> Observation | Missi
     case = row.measurement.case
     if row.status != "ok":
         return unmeasured(row)
+    several: list[Words] = []
+    if regime.best_baseline and len(others) > 1:
+        others, several = _fastest(others, regime.best_baseline)
     if regime.against and len(others) != 1:
         many = Words(f"{len(others)} baselines among the cases", f"用例中有{len(others)}个基线")
         return Missing(case.id, many if others else Words("no baseline among the cases", "用例中没有基线"))
@@ -97,9 +103,21 @@ def _one(regime: Regime, row: Row, others: Sequence[Row]) -> Observation | Missi
     if isinstance(found, Words):
         return Missing(case.id, found, tried=True)
     estimate, notes = found
+    notes = [*several, *notes]
     cases = (*([base.measurement.case.id] if base else []), case.id)
     in_turns = APART not in notes
     return Observation(selection.point(case), estimate, cases, tuple(notes), seconds=row.latency, in_turns=in_turns)
+
+
+def _fastest(baselines: Sequence[Row], axis: str) -> tuple[Sequence[Row], list[Words]]:
+    """The baseline that took the least time, and which that was; all of them where none was timed."""
+    timed = [row for row in baselines if row.status == "ok" and row.latency is not None]
+    chosen = sorted(timed, key=lambda row: row.latency.estimate if row.latency else math.inf)[:1]
+    if not chosen:
+        return baselines[:1], []
+    which, n = f"{axis}={chosen[0].measurement.case.get(axis)}", len(timed)
+    words = Words(f"against {which}, the fastest of {n} baselines", f"对比{which}，{n}个基线中最快")
+    return chosen, [words] if n > 1 else []
 
 
 Found = tuple[Estimate, list[Words]] | Words
@@ -111,6 +129,18 @@ def _speedup(regime: Regime, row: Row, base: Row | None) -> Found:
     if found is None:
         return HOST
     return found.estimate, [] if found.in_turns else [APART]
+
+
+def _beyond_bytes(regime: Regime, row: Row, base: Row | None) -> Found:
+    """The speed-up over what the bytes allow: both cases bound by memory, and every byte moved once."""
+    assert base is not None
+    found, (own, theirs) = _speedup(regime, row, base), (row.measurement.work, base.measurement.work)
+    if isinstance(found, Words):
+        return found
+    if own is None or theirs is None or not own.bytes or not theirs.bytes:
+        return NO_BYTES
+    estimate, notes = found
+    return estimate.times(own.bytes / theirs.bytes), notes
 
 
 def _memory_ratio(regime: Regime, row: Row, base: Row | None) -> Found:
@@ -155,6 +185,7 @@ FIGURES: Mapping[str, Callable[[Row], float | None]] = {
 }
 COMPARED: Mapping[Measure, Callable[[Regime, Row, Row | None], Found]] = {
     "speedup": _speedup,
+    "beyond_bytes": _beyond_bytes,
     "memory_ratio": _memory_ratio,
     "saved": _saved,
     "number": _count,
@@ -171,6 +202,9 @@ def _slopes(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
             elif not _measured(regime, row):
                 why = NO_PEAK if regime.of == "peak_memory" else HOST if launch_bound(row.measurement) else NO_TIMES
                 yield Missing(row.measurement.case.id, why, tried=True)
+        overtaking = _overtaking(regime, chosen)
+        largest = sorted({float(row.measurement.case[regime.along]) for row in chosen})[-regime.last :]
+        chosen = [row for row in chosen if float(row.measurement.case[regime.along]) in largest]
         sizes = [float(row.measurement.case[regime.along]) for row in chosen]
         cases = tuple(row.measurement.case.id for row in chosen)
         if len(set(sizes)) < FEWEST_SIZES:
@@ -182,12 +216,32 @@ def _slopes(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missi
             continue
         place = {axis: v for axis, v in selection.point(chosen[0].measurement.case).items() if axis != regime.along}
         ends = f"{min(sizes):g}", f"{max(sizes):g}"
-        notes = (Words(f"{regime.along} {ends[0]} to {ends[1]}", f"{regime.along} {ends[0]}至{ends[1]}"),)
+        notes = (Words(f"{regime.along} {ends[0]} to {ends[1]}", f"{regime.along} {ends[0]}至{ends[1]}"), *overtaking)
         if regime.of == "peak_memory":
             estimate = exact_slope(sizes, [float(row.peak_memory_bytes or 0) for row in chosen])
         else:
             estimate = slope(sizes, [rounds(row.measurement.turns) for row in chosen])
         yield Observation(place, estimate, cases, notes)
+
+
+def _overtaking(regime: Regime, rows: Sequence[Row]) -> list[Words]:
+    """From which length on the square costs more than the multiple of the length, where three lengths tell."""
+    assert regime.along is not None
+    pairs = [(float(row.measurement.case[regime.along]), row.latency.estimate) for row in rows if row.latency]
+    sizes = {size for size, _ in pairs}
+    if regime.of != "latency" or len(sizes) < FEWEST_TO_FIT:
+        return []
+    at = overtakes(*zip(*pairs, strict=True))
+    if at < min(sizes):
+        return [Words(f"mostly the square already at {min(sizes):g}", f"在{min(sizes):g}处平方项已占多数")]
+    if at > 2 * max(sizes):
+        return [Words(f"mostly proportional even at {max(sizes):g}", f"到{max(sizes):g}仍以正比项为主")]
+    return [
+        Words(
+            f"the square overtakes the multiple of {regime.along} at about {at:.2g}",
+            f"平方项约在{regime.along}={at:.2g}处超过正比项",
+        )
+    ]
 
 
 def _measured(regime: Regime, row: Row) -> bool:

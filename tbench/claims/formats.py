@@ -1,4 +1,4 @@
-"""The page as text, Markdown, CSV or JSON: one function each over the same plain data."""
+"""The long form as text, Markdown, CSV or JSON: one function each over the same data. `overview` has the short."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import replace
 from io import StringIO
 
 from tbench.analysis.run import Run
+from tbench.claims import overview
 from tbench.claims.assess import Assessment, assess
 from tbench.claims.command import commands
+from tbench.claims.headline import headlines
 from tbench.claims.ladder import Step, ladders
 from tbench.claims.loader import article as known_article
 from tbench.claims.model import Article, Language, Words
@@ -17,7 +19,7 @@ from tbench.claims.render import ClaimLine, Page, page, rule_words
 from tbench.store import write_file
 from tbench.tables.json import dumps
 from tbench.tables.markdown import escaped, pipe_table
-from tbench.tables.plain import cell
+from tbench.tables.printable import cell
 from tbench.tables.table import Cell, Table
 from tbench.tables.text import PROSE, Sheet
 
@@ -25,6 +27,7 @@ COLUMNS = ("component", "original", "improved", "benefit", "measured", "verdict"
 EVOLUTION = Words("The whole evolution", "完整演进图")
 SUMMARY = Words("In one sentence", "一句话总结")
 EVERY = Words("Every claim", "全部论断")
+DETAILS = Words("In detail", "详表")
 CLAIM_COLUMNS = (
     Words("claim", "编号"),
     Words("what it says", "论断"),
@@ -63,9 +66,11 @@ def _unmarked(table: Table) -> Table:
 
 
 def markdown(article: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run] = ()) -> str:
-    """`table.md`: the table, then what stands around it and every claim."""
+    """`table.md`: the headline table, the long one, then what stands around it and every claim."""
     shown = page(article, assessments, language, runs)
-    parts = [f"# {escaped(shown.title)}", *map(escaped, shown.sources), pipe_table(_table(shown))]
+    parts = [f"# {escaped(shown.title)}", *map(escaped, shown.sources)]
+    parts.append(pipe_table(overview.table(headlines(article, assessments, language), language)))
+    parts += [f"## {DETAILS[language]}", pipe_table(_table(shown))]
     for section in _sections(shown, language):
         parts += [f"## {escaped(section.caption)}", pipe_table(section)]
     return "\n\n".join(parts) + "\n"
@@ -89,6 +94,7 @@ def json(article: Article, assessments: Sequence[Assessment], language: Language
         "title": shown.title,
         "measured": list(shown.sources),
         "headings": dict(shown.headings),
+        "headline": [overview.flat(one, language) for one in headlines(article, assessments, language)],
         "rows": [
             {"id": line.id, **line.cells, "overall": line.verdict.value, "claims": list(line.claims)}
             for line in shown.lines
@@ -181,12 +187,9 @@ def _sections(shown: Page, language: Language) -> list[Table]:
     ]
 
 
-FORMATS: Mapping[str, Callable[[Article, Sequence[Assessment], Language, Sequence[Run]], str]] = {
-    "text": text,
-    "md": markdown,
-    "csv": csv,
-    "json": json,
-}
+Make = Callable[[Article, Sequence[Assessment], Language, Sequence[Run]], str]
+FORMATS: Mapping[str, Make] = {"text": overview.text, "md": overview.markdown, "csv": overview.csv, "json": json}
+DETAILED: Mapping[str, Make] = {"text": text, "md": markdown, "csv": csv, "json": json}
 
 
 def write_table(run: Run) -> list[Assessment]:

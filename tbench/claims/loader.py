@@ -19,6 +19,7 @@ from tbench.claims.model import (
     Equivalent,
     Exact,
     Guard,
+    Promise,
     Published,
     Range,
     Regime,
@@ -50,8 +51,10 @@ FIGURES = {
 FIGURED = ("slope", "number", "saved", "seed_ratio", "seed_mean", "effort", "share_difference", "decades")
 MEANS_OF_SEEDS = ("range", "at_least", "at_most")  # judge the mean of what pairs of seeds gave
 
-CLAIM = ("id", "row", "says", "source", "scenario", "regimes", "published", "remark")
-PUBLISHED = ("figure", "source", "mark", "hardware")
+ROW = ("id", "component", "original", "improved", "benefit", "judged_by", "short", "promises")
+PROMISE = ("claim", "change", "claimed", "measure", "figure")
+CLAIM = ("id", "row", "says", "source", "scenario", "regimes", "published", "remark", "own")
+PUBLISHED = ("figure", "source", "mark", "hardware", "short", "measure")
 REGIME = tuple(field.name for field in dataclasses.fields(Regime))
 OPTIONAL = tuple(name for name in REGIME if name not in ("name", "tested", "measure", "rule"))
 GUARD = (*(name for name in REGIME if name not in ("guards", "headline", "tell", "scenario")), "lifts")
@@ -67,11 +70,11 @@ def load(table: Path, claims: Path) -> Article:
     """Both files. Raises UsageError that names file, line, column and remedy."""
     top = opened(table, ("title", "columns", "rows"))
     columns = top.inside("columns")
-    lines = top.each("rows", ("id", "component", "original", "improved", "benefit", "judged_by"))
+    lines = top.each("rows", ROW)
     rows = tuple(_row(line) for line in lines)
     known = sorted({*OUTSIDE, *(row.id for row in rows)})
     found: dict[str, Claim] = {}
-    for reader in opened(claims, ("claims",)).each("claims", CLAIM, ("published", "remark")):
+    for reader in opened(claims, ("claims",)).each("claims", CLAIM, ("published", "remark", "own")):
         claim = _claim(reader, known)
         if claim.id in found:
             raise reader.mistake("this id is used twice; rename one of them")
@@ -88,7 +91,17 @@ def _row(reader: Reader) -> TableRow:
     component, original, improved, benefit = (
         _words(reader, name) for name in ("component", "original", "improved", "benefit")
     )
-    return TableRow(reader.text("id"), component, original, improved, benefit, reader.words("judged_by"))
+    judged_by = reader.words("judged_by")
+    promises = tuple(_promise(one, judged_by) for one in reader.each("promises", PROMISE, ("measure", "figure")))
+    return TableRow(
+        reader.text("id"), component, original, improved, benefit, judged_by, _words(reader, "short"), promises
+    )
+
+
+def _promise(reader: Reader, claims: tuple[str, ...]) -> Promise:
+    measure = reader.choice("measure", MEASURES) if reader.has("measure") else None
+    figure = _words(reader, "figure") if reader.has("figure") else None
+    return Promise(reader.choice("claim", claims), _words(reader, "change"), _words(reader, "claimed"), measure, figure)
 
 
 def _claim(reader: Reader, rows: list[str]) -> Claim:
@@ -109,14 +122,20 @@ def _claim(reader: Reader, rows: list[str]) -> Claim:
         quoted=source.text_or_none("quoted"),
         scenario=scenario,
         regimes=regimes,
-        published=tuple(_published(one) for one in reader.each("published", PUBLISHED)),
+        published=tuple(_published(one) for one in reader.each("published", PUBLISHED, ("short", "measure"))),
         remark=_words(reader, "remark") if reader.has("remark") else None,
+        own=_selector(reader, "own"),
     )
 
 
 def _published(reader: Reader) -> Published:
     return Published(
-        reader.text("figure"), reader.text("source"), reader.choice("mark", MARKS), reader.text("hardware")
+        reader.text("figure"),
+        reader.text("source"),
+        reader.choice("mark", MARKS),
+        reader.text("hardware"),
+        short=reader.text_or_none("short"),
+        measure=reader.choice("measure", MEASURES) if reader.has("measure") else None,
     )
 
 
@@ -140,6 +159,13 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         raise reader.mistake(f"{measure} of what? add of: with the name of the figure", "measure")
     if of is not None and measure in FIGURES and of not in FIGURES[measure]:
         raise reader.mistake(f"{of!r} has no {measure}; write {' or '.join(FIGURES[measure])}", "of")
+    against = _selector(reader, "against")
+    best_baseline = reader.text_or_none("best_baseline")
+    if best_baseline is not None and len(against.get(best_baseline, ())) < 2:
+        raise reader.mistake(f"against has not several of {best_baseline}; list the baselines there", "best_baseline")
+    last = reader.number("last") if reader.has("last") else 0
+    if reader.has("last") and (measure != "slope" or last < 2 or last != int(last)):
+        raise reader.mistake("last is how many sizes a slope is taken over; write 2 or more, or remove it", "last")
     if measure == "slope" and not reader.has("along"):
         raise reader.mistake("a slope along which axis? add along: seq_len", "measure")
     if measure in ("extrapolation", "extrapolation_gain") and not reader.has("at"):
@@ -151,7 +177,7 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         tested=_selector(reader, "tested"),
         measure=measure,
         rule=rule,
-        against=_selector(reader, "against"),
+        against=against,
         headline=reader.truth("headline", True),
         tell=reader.truth("tell", False),
         guards=tuple(_guard(one) for one in reader.each("guards", GUARD, (*OPTIONAL, "lifts"))),
@@ -161,10 +187,13 @@ def _regime(reader: Reader, scenario: str) -> Regime:
         free=reader.words("free"),
         replicates=reader.words("replicates") or ("seed",),
         best_of=reader.text_or_none("best_of"),
+        best_baseline=best_baseline,
         along=reader.text_or_none("along"),
         of=of,
         at=reader.numbers("at"),
+        last=int(last),
         scenario=reader.text_or_none("scenario") or scenario,
+        short=_words(reader, "short") if reader.has("short") else None,
     )
 
 

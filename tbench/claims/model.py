@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
@@ -38,6 +38,7 @@ Measure = Literal[
     "speedup",  # time of the baseline ÷ time of the tested case
     "memory_ratio",  # peak bytes of the baseline ÷ those of the tested case
     "saved",  # 1 − tested ÷ baseline, of peak memory or of a finding
+    "beyond_bytes",  # speed-up ÷ how many times fewer bytes the tested case must move at least
     "slope",  # exponent of the growth of latency or peak memory with an axis
     "number",  # a finding of the tested case
     "loss_difference",  # held-out loss of the baseline − that of the tested arm, nats per token, paired seeds
@@ -113,13 +114,15 @@ class Regime:
 
     `tested`: which cases. `against`: the values that make the baseline, all other axes but `free` equal; empty where
     no baseline is needed. `replicates`: axes whose values are repetitions of the same thing (seeds). `best_of`: of
-    tested cases that differ in this axis only, the fastest counts. `along`: the axis to tell results by ("from 1K
-    up"). `of`: which figure. `at`: multiples of the trained length. `headline`: the claim stands or falls with it.
-    `tell`: it does not, but is told beside the verdict. `guards`: what must be seen before it may be judged. `agree`:
-    it has a verdict only where all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by
-    one and the same change; their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same
-    learning rate are compared, not each arm's at its own. `at`: of `effort`, the shares of the way from byte
-    frequencies to the loss at which the worse arm ended.
+    tested cases that differ in this axis only, the fastest counts; `best_baseline`: the same of baselines. `along`:
+    the axis to tell results by ("from 1K up"). `of`: which figure. `at`: multiples of the trained length; of
+    `effort`, the shares of the way from byte frequencies to the loss at which the worse arm ended. `last`: how many
+    of the largest sizes a slope is taken over; 0 is all. `headline`: the claim stands or falls with it. `tell`: it
+    does not, but is told beside the verdict. `guards`: what must be seen before it may be judged. `agree`: it has a
+    verdict only where all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by one
+    and the same change; their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same learning
+    rate are compared, not each arm's at its own. `short`: its name in the headline
+    table.
     """
 
     name: Words
@@ -136,10 +139,13 @@ class Regime:
     free: tuple[str, ...] = ()
     replicates: tuple[str, ...] = ("seed",)
     best_of: str | None = None
+    best_baseline: str | None = None
     along: str | None = None
     of: str | None = None
     at: tuple[float, ...] = ()
+    last: int = 0
     scenario: str = ""
+    short: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -155,17 +161,25 @@ class Guard:
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper reports. Only figures marked V are ever printed beside a verdict."""
+    """What a paper reports. Only figures marked V are ever printed beside a verdict.
+
+    `short`: the figure as it stands in the headline table, in the unit of `measure`, or of any measure of the claim.
+    """
 
     figure: str
     source: str
     mark: Mark
     hardware: str
+    short: str | None = None
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it."""
+    """`row`: id of a row of the table, or `summary`, `evolution`. `scenario`: the file that measures it.
+
+    `own`: the point that the claim itself names, by axis; the headline is about it alone.
+    """
 
     id: str
     row: str
@@ -177,11 +191,25 @@ class Claim:
     regimes: tuple[Regime, ...]
     published: tuple[Published, ...] = ()
     remark: Words | None = None
+    own: Selector = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One line of the headline table: the part of a claim that has this `measure`, or all of it. `change`: what took
+    the place of what; `claimed`: the benefit in a word; `figure`: words around a figure without a unit, at `{}`."""
+
+    claim: str
+    change: Words
+    claimed: Words
+    measure: Measure | None = None
+    figure: Words | None = None
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of the article's table; `judged_by`: the claims that its benefit consists of."""
+    """A row of the article's table; `judged_by`: the claims that its benefit consists of. `short` and `promises`: its
+    name and its lines in the headline table."""
 
     id: str
     component: Words
@@ -189,6 +217,8 @@ class TableRow:
     improved: Words
     benefit: Words
     judged_by: tuple[str, ...]
+    short: Words
+    promises: tuple[Promise, ...]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tbench.analysis.clocks import by_the_old_clock
 from tbench.analysis.run import Run
 from tbench.claims.assess import Assessment, RegimeResult
 from tbench.claims.command import commands
@@ -47,6 +48,7 @@ UNLIKE = Words(
     "这些运行来自不同的机器或软件。同一用例以命令行中靠后的运行为准；比较时请谨慎。",
 )
 UNFINISHED = Words("not complete: {status}", "未完成：{status}")
+HOST_INCLUDED = Words("host included in times under 3 ms", "3毫秒以下的时间包含主机开销")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def sources(runs: Sequence[Run], language: Language) -> Iterator[str]:
         scenario += [f"seed {header['seed']}"] if header.get("seed") else []
         if header.get("status") != "complete":
             scenario.append(UNFINISHED[language].format(status=header.get("status")))
+        if any(by_the_old_clock(measurement) for measurement in run.measurements):
+            scenario.append(HOST_INCLUDED[language])
         yield MEASURED[language].format(
             machine=here.device_name,
             threads=here.threads,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from tbench.analysis.derive import Row
 from tbench.claims.model import Regime, Selector
@@ -14,6 +15,8 @@ STANDS_FOR = {"kv_sharing": "kv_heads"}  # what an axis that is derived is deriv
 CONDITIONS = (
     "cache_state",
     "allocator",
+    "launch",
+    "fp32_precision",
 )  # of measuring: cases have them where they are unusual, and are asked for by name
 
 
@@ -32,6 +35,7 @@ def matches(selector: Selector, case: Case) -> bool:
     return all(any(takes(term, value_of(case, axis)) for term in terms) for axis, terms in selector.items())
 
 
+@lru_cache(maxsize=4096, typed=True)  # true is not 1
 def takes(term: str, value: Value | None) -> bool:
     """`flash` is that value, `window:*` a pattern, `!full` anything else, `>=1024` and `<=4096` a bound.
 
@@ -66,15 +70,13 @@ def grouped(rows: Sequence[Row], without: Iterable[str]) -> dict[Key, list[Row]]
 
 def tested(regime: Regime, rows: Sequence[Row]) -> list[Row]:
     """The cases a regime is about, baselines left out."""
-    found = [row for row in rows if matches(regime.tested, row.measurement.case) and usual(regime, row)]
-    if not regime.against:
-        return found
-    return [row for row in found if not matches(regime.against, row.measurement.case)]
+    return [row for row in rows if about(regime, row.measurement.case)]
 
 
-def usual(regime: Regime, row: Row) -> bool:
-    """Whether a case was measured as usual, in all that the regime does not name."""
-    return all(name in regime.tested or row.measurement.case.get(name) is None for name in CONDITIONS)
+def about(regime: Regime, case: Case) -> bool:
+    """Whether a regime tests a case: it is no baseline, and measured as usual in all that the regime does not name."""
+    usual = all(name in regime.tested or case.get(name) is None for name in CONDITIONS)
+    return usual and matches(regime.tested, case) and not (regime.against and matches(regime.against, case))
 
 
 class Baselines:

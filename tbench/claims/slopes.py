@@ -55,6 +55,26 @@ def exact_slope(sizes: Sequence[float], values: Sequence[float]) -> Estimate:
     return Estimate.exactly(found.value)
 
 
+def overtakes(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """The size N at which b·N² becomes more than a·N, for the a·N + b·N² nearest to `times`: a ÷ b.
+
+    Least squares of the relative errors, with a, b ≥ 0, so that a short call counts as much as a long one: linear in a
+    and b, as Σ (a·N/t + b·N²/t − 1)². Infinite without a square, 0 without a multiple. Raises ValueError for fewer than
+    two different sizes, and for times that are not positive.
+    """
+    if len(set(sizes)) < 2 or min(times) <= 0:
+        raise ValueError("a fit of two terms needs two different sizes, and positive times")
+    line = [n / t for n, t in zip(sizes, times, strict=True)]
+    square = [n * n / t for n, t in zip(sizes, times, strict=True)]
+    pairs = ((line, line), (line, square), (square, square))
+    ll, ls, ss = (math.fsum(x * y for x, y in zip(*pair, strict=True)) for pair in pairs)
+    a = math.fsum(line) * ss - math.fsum(square) * ls  # by Cramer's rule, without the determinant they share
+    b = math.fsum(square) * ll - math.fsum(line) * ls
+    if b <= 0:
+        return math.inf
+    return max(a, 0.0) / b
+
+
 def unpaired_ratio(base: Sequence[float], tested: Sequence[float]) -> Estimate:
     """base ÷ tested of two cases that did not take turns, from the logarithms of their round medians."""
     value, half, least = contrast((1.0, -1.0), (base, tested))

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tbench.analysis.statistics import Interval, t_quantile
@@ -72,6 +72,11 @@ class Estimate:
     def whether(so: bool) -> Estimate:
         return Estimate(float(so), float(so), float(so), 1, "truth")
 
+    def times(self, factor: float) -> Estimate:
+        """The same in another unit, `factor` > 0."""
+        low, high = (None if end is None else end * factor for end in (self.low, self.high))
+        return replace(self, value=self.value * factor, low=low, high=high)
+
     @staticmethod
     def of(found: Interval) -> Estimate:
         """A speed-up's interval. With one round it knows only that process, and counts as unknown."""
@@ -83,11 +88,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known."""
+    """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known.
+    `guarded`: something that must be seen before there may be a verdict is not; `note` says what would lift that."""
 
     verdict: Verdict
     note: Words = NOTHING
     more: int | None = None
+    guarded: bool = False
 
 
 def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgement:

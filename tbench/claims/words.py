@@ -65,6 +65,7 @@ FORMS: Mapping[Measure, Form] = {
         times=100.0,
         opposite=Form(Words("", "多"), Words("% more", "%"), times=-100.0),
     ),
+    "beyond_bytes": Form(Words("", "字节数之比的"), Words("% of the bytes' ratio", "%"), times=100.0),
     "slope": Form(Words("exponent ", "指数 ")),
     "number": Form(),
     "loss_difference": Form(Words("loss ", "损失 "), Words(" nats", " nats"), times=-1.0, plus=True),  # less is better

@@ -9,6 +9,7 @@ from typing import TextIO, cast
 
 from tbench.cli.output import Messages, stop_writing
 from tbench.errors import TbenchError, UsageError
+from tbench.tables.printable import printable
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -50,7 +51,7 @@ def exit_code(arguments: list[str]) -> int:
         outcome = command.main(arguments, prog_name="tbench", standalone_mode=False, obj=arguments)
         return outcome if isinstance(outcome, int) else 0
     except TbenchError as error:
-        print(f"tbench: {error}", file=sys.stderr)
+        print(f"tbench: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print("tbench: interrupted", file=sys.stderr)

@@ -85,9 +85,15 @@ def run(
     per_node: Annotated[
         int, typer.Option("--per-node", metavar="N", help="Groups a cluster node measures side by side on its CPU.")
     ] = 1,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="After a suite, print every case as well, part by part.")
+    ] = False,
 ) -> int:
-    """Measure scenarios: progress on stderr, the result table on stdout."""
+    """Measure scenarios: progress on stderr, the result table on stdout; of a suite, the article's table."""
     from tbench.api import Where
+    from tbench.cli.output import starting
+
+    starting(", ".join(scenarios))
     from tbench.cli.request import Request
     from tbench.cli.run import run
 
@@ -106,6 +112,7 @@ def run(
             dry_run=dry_run,
             where=Where(executor, address, per_node),
             user_code=not no_user_code,
+            cases=cases,
             command=context.find_root().obj or (),
         ),
     )
@@ -113,16 +120,19 @@ def run(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")],
-    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or for html the folder of a gate.")],
+    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json|html", help="What to print.")] = "text",
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw small charts in the terminal instead of the table.")
+    ] = False,
 ) -> None:
-    """Print the report of a run."""
+    """Print the report of a run; --format html makes one self-contained page with charts."""
     from tbench.cli.report import report
 
-    report(run, format, output)
+    report(run, format, output, plot)
 
 
 @app.command()
@@ -151,13 +161,18 @@ def table(
     format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
     explain: Annotated[
         str | None,
-        typer.Option("--explain", metavar="CLAIM", help="Explain how the verdict on one claim was reached, e.g. C9."),
+        typer.Option(
+            "--explain", metavar="CLAIM", help="Explain how a verdict was reached: of a claim (C9) or of a row (reads)."
+        ),
     ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="The long form: every regime, the ladder and all claims.")
+    ] = False,
 ) -> int:
-    """The article's comparison table, with measured results and a verdict per claim."""
+    """The article's comparison table on one screen: measured and published figures, and a verdict per claim."""
     from tbench.cli.table import table
 
-    return table(runs or [], lang, format, explain)
+    return table(runs or [], lang, format, explain, details)
 
 
 @app.command()
@@ -177,7 +192,7 @@ def compare(
         str | None, typer.Option("--rows", metavar="AXES", help="Print a grid of ratios with these axes as rows.")
     ] = None,
     cols: Annotated[str | None, typer.Option("--cols", metavar="AXIS", help="Axis for the grid's columns.")] = None,
-    format: Annotated[str, typer.Option("--format", metavar="text|md|json", help="What to print.")] = "text",
+    format: Annotated[str, typer.Option("--format", metavar="text|md|json|html", help="What to print.")] = "text",
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
     ] = "-",
@@ -222,6 +237,9 @@ def gate(
         bool, typer.Option("--allow-inconclusive", help="Exit 0 instead of 3 when a result is inconclusive.")
     ] = False,
     junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML.")] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Also write a page with charts and every verdict.")
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
@@ -229,6 +247,9 @@ def gate(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
 ) -> int:
     """CI gate: check for cases that became slower, bigger or wrong. One line per case; see the exit code."""
+    from tbench.cli.output import starting
+
+    starting(scenario)
     from tbench.cli.compare import share
     from tbench.cli.gate import gate
     from tbench.gate.options import Options
@@ -251,7 +272,8 @@ def gate(
             junit=junit,
             output=output,
             command=context.find_root().obj or (),
-        )
+        ),
+        html=html,
     )
 
 
@@ -288,6 +310,9 @@ def calibrate(
     ] = 0,
 ) -> None:
     """Measure the gate's false-alarm rate and sensitivity on this machine. Re-run with larger counts to add trials."""
+    from tbench.cli.output import starting
+
+    starting(scenario)
     from tbench.cli.calibrate import calibrate
     from tbench.gate.calibrate import TrialPlan
     from tbench.gate.options import Options
@@ -325,6 +350,9 @@ def save(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs and measurement order.")] = 0,
 ) -> None:
     """Measure a scenario together with reference benchmarks and store the run as a baseline."""
+    from tbench.cli.output import starting
+
+    starting(scenario)
     from tbench.cli.baseline import save
     from tbench.gate.options import Options
 
@@ -360,6 +388,32 @@ def promote(
     promote(run, name)
 
 
+@app.command()
+def profile(
+    scenario: ScenarioFile,
+    select: Select = None,
+    override: Override = None,
+    quick: Quick = False,
+    device: Device = "auto",
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder to write to; default: results/profiles/NAME/UTC-STAMP."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
+) -> None:
+    """Where one case spends its time and memory, or two side by side: operators, a Perfetto trace, allocations."""
+    from tbench.cli.output import starting
+
+    starting(scenario)
+    from tbench.cli.profile import profile
+
+    profile(
+        scenario, select=select or [], overrides=override or [], quick=quick, device=device, output=output, seed=seed
+    )
+
+
 @app.command("list")
 def list_(
     scenario: Annotated[str | None, typer.Argument(metavar="[SCENARIO]", help="List this scenario's cases.")] = None,
@@ -381,11 +435,15 @@ def doctor(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Discard the stored peaks and measure them again.")
     ] = False,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="What to print.")] = "text",
 ) -> None:
-    """Check this machine: devices, peak throughput, noise, threads, clocks, and what to fix."""
+    """Check this machine: devices, peak throughput, noise, kernels, clocks, and what to fix."""
+    from tbench.cli.output import starting
+
+    starting("doctor")
     from tbench.cli.doctor import doctor
 
-    doctor(device, refresh)
+    doctor(device, refresh, format)
 
 
 @app.command()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Sequence
 
 from tbench.analysis.run import Run
 from tbench.cli.output import STDOUT, put
 from tbench.comparison import text
 from tbench.comparison.compare import compare as compared
-from tbench.comparison.grid import grids, projection
+from tbench.comparison.grid import Grid, grids, projection
+from tbench.comparison.model import Comparison
 from tbench.comparison.outcome import failure
-from tbench.comparison.render import renderer
+from tbench.comparison.render import FORMATS
 from tbench.errors import UsageError
+from tbench.tables.formats import chosen
 from tbench.tables.text import UNLIMITED
 
 FAIL_ON = "regression"
+HTML = "html"
 
 
 def compare(
@@ -35,10 +40,12 @@ def compare(
     if fail_on not in (None, FAIL_ON):
         raise UsageError(f"--fail-on {fail_on}: unknown value (choose {FAIL_ON})")
     accepted = share(tolerance)
-    render = renderer(format)
+    render = chosen(format, {**FORMATS, HTML: page})
     comparison = compared(Run.read(base), Run.read(new), accepted)
     wanted = projection(comparison, rows, cols)
     made = grids(comparison, wanted) if wanted else []
+    if output == STDOUT and format == HTML and sys.stdout.isatty():
+        raise UsageError("--format html is a page for a browser, not a terminal: write it to a file, -o compare.html")
     if output != STDOUT and format == "text":  # a file has neither width nor colours, whatever the terminal has
         put(text.render(comparison, made, UNLIMITED, colour=False), output)
     else:
@@ -47,6 +54,12 @@ def compare(
     if error:
         raise error
     return 0
+
+
+def page(comparison: Comparison, grids: Sequence[Grid]) -> str:
+    from tbench.page.compared import render
+
+    return render(comparison, grids)
 
 
 def share(words: str) -> float:

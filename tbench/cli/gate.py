@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tbench.cli.output import say
-from tbench.errors import Inconclusive, UsageError
+from tbench.cli.output import put, say
+from tbench.errors import Inconclusive, TbenchError, UsageError
 from tbench.gate import ci, text
 from tbench.gate.decision import Rule
 from tbench.gate.options import Options
@@ -15,8 +15,9 @@ from tbench.gate.outcome import Result
 from tbench.gate.paired import Progress
 
 
-def gate(options: Options, rule: Rule | None = None) -> int:
-    """Compare, print and tell whoever runs it. `rule`: as for `run`. Returns the exit code."""
+def gate(options: Options, rule: Rule | None = None, html: str | None = None) -> int:
+    """Compare, print and tell whoever runs it. `rule`: as for `run`. `html`: the file of a page. Returns the exit
+    code."""
     if options.junit:
         ci.clear_junit(options.junit)
     try:
@@ -32,6 +33,8 @@ def gate(options: Options, rule: Rule | None = None) -> int:
         return 0
     show("")
     report(result, options.junit)
+    if html:
+        write_page(result, html)
     if result.exit_code == Inconclusive.exit_code and options.allow_inconclusive:
         print("inconclusive, which was allowed", file=sys.stderr)
         return 0
@@ -46,6 +49,16 @@ def report(result: Result, junit: str | None) -> None:
     say(text.line(one) for one in result.outcomes)
     print(f"{text.headline(result)} {text.summary(result)}", file=sys.stderr)
     print(text.control(result), file=sys.stderr)
+
+
+def write_page(result: Result, file: str) -> None:
+    """A verdict stands without its page: where that cannot be made, a message says why."""
+    try:
+        from tbench.page.gated import render
+
+        put(render(result), file)
+    except TbenchError as problem:
+        keep(f"no page: {problem}")
 
 
 def compared(options: Options, rule: Rule | None = None) -> Result:

@@ -24,6 +24,11 @@ def put(content: str, output: str) -> None:
         raise UsageError(f"-o {output}: cannot be written: {problem.strerror}; name another file") from problem
 
 
+def starting(what: str) -> None:
+    """A sign of life before what takes seconds is imported: PyTorch, in the server that workers are forked from."""
+    print(f"{what}: starting PyTorch and looking at this machine …", file=sys.stderr, flush=True)
+
+
 def say(lines: Iterable[str]) -> None:
     """Print lines at once. A reader that leaves before the last has seen enough, and whatever else is to do is done."""
     try:

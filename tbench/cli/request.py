@@ -24,4 +24,5 @@ class Request:
     dry_run: bool
     where: Where
     user_code: bool = True
+    cases: bool = False
     command: Sequence[str] = ()  # as it was typed, for the record

@@ -10,10 +10,10 @@ from pathlib import Path
 from tbench import api
 from tbench.analysis.run import Run
 from tbench.catalog import get as get_component
-from tbench.claims import Assessment
+from tbench.claims import Assessment, article
+from tbench.claims.ending import ending
 from tbench.cli.patience import patience
 from tbench.cli.request import Request
-from tbench.cli.table import show
 from tbench.errors import CaseFailed, UsageError
 from tbench.records import FAILED
 from tbench.report import render
@@ -51,9 +51,10 @@ def run(paths: Sequence[str], request: Request) -> int:
                 claims=assessments.extend,
                 enough=enough,
             )
-        print(render(result, "text"))
+        if request.cases or not assessments or not scenario.parts:
+            print(render(result, "text"))
         if scenario.parts and assessments:
-            show(assessments, [result], "en")
+            sys.stdout.write(ending(article(), assessments, result, "en"))
         print(f"{result.folder}: results.csv, report.md, measurements.jsonl", file=sys.stderr)
         failed += failures(result)
     if failed:
@@ -72,7 +73,7 @@ def read(path: str, request: Request) -> Scenario:
 
 def refuse_user_code(scenario: Scenario, path: str) -> None:
     """Raises UsageError where a case would run code that the scenario brings."""
-    for case in (point.on("cpu") for point in scenario.points):
+    for case in (point.on("cpu") for part in scenario.anywhere() for point in part.points):
         component = get_component(case.component)
         if component.is_own(case):
             named = case[component.variant_axis]
@@ -83,9 +84,7 @@ def with_max_time(scenario: Scenario, seconds: float) -> Scenario:
     """The scenario, and every part of a suite, with another limit for a case's samples."""
     if not 0 < seconds < float("inf"):
         raise UsageError(f"--max-time {seconds:g}: must be a positive number of seconds")
-    sampling = replace(scenario.sampling, max_time=seconds, min_time=min(seconds, scenario.sampling.min_time))
-    parts = tuple(with_max_time(part, seconds) for part in scenario.parts)
-    return replace(scenario, sampling=sampling, parts=parts)
+    return scenario.sampled(lambda old: replace(old, max_time=seconds, min_time=min(seconds, old.min_time)))
 
 
 def refuse_equal_names(scenarios: Sequence[Scenario]) -> None:

@@ -8,17 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment, article, assess
-from tbench.claims.formats import FORMATS, text
-from tbench.claims.model import LANGUAGES, Language
+from tbench.claims import article, assess
+from tbench.claims.formats import DETAILED, FORMATS
+from tbench.claims.model import LANGUAGES
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
 from tbench.tables.formats import chosen
 
 
-def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None) -> int:
-    """Print the table of `runs`, or how the verdict on one claim came about. Raises UsageError and StoreError.
+def table(
+    runs: Sequence[str], lang: str = "en", format: str = "text", explain: str | None = None, details: bool = False
+) -> int:
+    """Print the table of `runs`, or how the verdict on a claim, or on those of a row, came about. Raises UsageError and
+    StoreError.
 
     Without runs: of the suite that was started last below `results/`; if there is none, of the run that was; if there
     is none, with nothing measured.
@@ -26,25 +29,22 @@ def table(runs: Sequence[str], lang: str = "en", format: str = "text", explain: 
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: unknown language (choose from {', '.join(LANGUAGES)})")
-    made = chosen(format, FORMATS)
+    made = chosen(format, DETAILED if details else FORMATS)
     known = article()
-    claim = known.claim(explain) if explain is not None else None
-    if explain is not None and claim is None:
+    asked = [] if explain is None else [one for one in known.claims if explain.lower() in (one.id.lower(), one.row)]
+    if explain is not None and not asked:
         raise UsageError(
-            f"--explain {explain}: no such claim (choose from {', '.join(one.id for one in known.claims)})"
+            f"--explain {explain}: no such claim (choose from {', '.join(one.id for one in known.claims)}) or row "
+            f"({', '.join(row.id for row in known.rows)})"
         )
     read = [Run.read(folder) for folder in runs or newest(Path("results"))]
     assessments = assess(known, read)
-    if claim is not None:
-        sys.stdout.write(explained(next(one for one in assessments if one.claim is claim), language))
+    if asked:
+        found = [explained(one, language) for one in assessments if one.claim in asked]
+        sys.stdout.write("\n".join(found))
     else:
         sys.stdout.write(made(known, assessments, language, read))
     return 0
-
-
-def show(assessments: Sequence[Assessment], runs: Sequence[Run], language: Language) -> None:
-    """Print the table, as wide as the terminal is."""
-    sys.stdout.write(text(article(), assessments, language, runs))
 
 
 def newest(results: Path) -> list[str]:

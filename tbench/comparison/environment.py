@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tbench.analysis.clocks import told
 from tbench.analysis.run import Run
 from tbench.records import Environment
 from tbench.store.same import SAME_MACHINE
@@ -19,7 +20,10 @@ FIELDS = (
 LOAD_DIGITS = 1  # tenths of a core; less is what any machine does in passing
 LOAD_SHARE = 0.1  # of the cores: others that use so much more take it from what is measured
 CLOCK_SHARE = 0.01  # clocks of one GPU wander by less
-CHANGES_TIMES = ("cache", "allocator")  # of sampling; the rest changes how sure a time is
+CHANGES_TIMES = ("cache", "allocator", "launch", "fp32_precision")  # of sampling; the rest changes how sure a time is
+
+
+BEFORE_THERE_WAS_A_CHOICE = {"launch": "ahead", "fp32_precision": "ieee"}
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,20 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
     pairs = [(name, getattr(base, name), getattr(new, name), name in SAME_MACHINE) for name in FIELDS]
     packages = {**base.packages, **new.packages}
     pairs += [(f"package {name}", base.packages.get(name), new.packages.get(name), False) for name in packages]
+    settings = {**base.variables, **new.variables}
+    pairs += [(f"variable {name}", base.variables.get(name), new.variables.get(name), True) for name in settings]
     pairs.append(("load", _load(base), _load(new), _busier(base, new)))
     return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
 def between_runs(base: Run, new: Run) -> list[Difference]:
     """The same, and what differs in how the runs sampled and in the clocks that were seen meanwhile."""
-    found = [*differences(base.environment, new.environment), *_sampling(base, new), *_clocks(base, new)]
+    found = [
+        *differences(base.environment, new.environment),
+        *_sampling(base, new),
+        *_ways_of_timing(base, new),
+        *_clocks(base, new),
+    ]
     return sorted(found, key=lambda one: not one.changes_times)
 
 
@@ -77,11 +88,23 @@ def _sampling(base: Run, new: Run) -> Iterator[Difference]:
 def _sections(run: Run) -> dict[str, Mapping[str, Any]]:
     scenario = run.header.get("scenario") or {}
     parts = scenario.get("parts") or [scenario]
-    return {str(part.get("name", "")): part.get("sampling") or {} for part in parts}
+    return {str(part.get("name", "")): with_usual(part.get("sampling") or {}) for part in parts}
+
+
+def with_usual(sampling: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With what older runs do not say, for there was no choice (a GPU's clock is recorded in the turns)."""
+    return {**BEFORE_THERE_WAS_A_CHOICE, **sampling} if sampling else sampling
 
 
 def _single(values: list[Any]) -> Any:
     return None if not values else values[0] if len(values) == 1 else values
+
+
+def _ways_of_timing(base: Run, new: Run) -> Iterator[Difference]:
+    """With the host in the times of a GPU, or without it."""
+    old, now = (sorted({told(one) for one in run.measurements} - {None}, key=str) for run in (base, new))
+    if old and now and old != now:
+        yield Difference("clock", _single(old), _single(now), changes_times=True)
 
 
 def _clocks(base: Run, new: Run) -> Iterator[Difference]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tbench.analysis.derive import Reason, Row, launch_bound
+from tbench.analysis.clocks import launch_bound, told
+from tbench.analysis.derive import Reason, Row
 from tbench.analysis.statistics import Interval
+from tbench.analysis.turns import clock_of
 from tbench.comparison.model import Compared, Verdict, weighed
 from tbench.comparison.ratio import EFFECT, MOST, Ratio, interval, rounds_needed, smallest_change
 
@@ -86,11 +88,13 @@ def _verdict(evidence: Evidence, ratio: Interval) -> Verdict:
 
 
 def _host(verdict: Verdict, base: Row, new: Row) -> Reason | None:
-    """Why a verdict on the device's time does not follow from the host's.
+    """Why a verdict on the device's time does not follow from the host's, or from times by two clocks.
 
     The device took at most as long as the host: a launch-bound new side may not be slower at all, a launch-bound base
     hides how fast it was. The other way round the verdict holds all the more.
     """
+    if clock_of(base.measurement.turns) != clock_of(new.measurement.turns):
+        return _said(f"measured by different clocks: {told(base.measurement)} in the base, {told(new.measurement)} now")
     side = "new run" if verdict == Verdict.SLOWER else "base"
     if not launch_bound((new if verdict == Verdict.SLOWER else base).measurement):
         return None

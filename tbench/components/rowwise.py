@@ -260,7 +260,7 @@ class Expectation:
             if name not in self.rows and bool(without(found, self.rows[source]).any()):
                 return Check(math.inf, 0.0, f"in {name}: not 0 in rows whose output gradient is 0")
             found = found[self.rows[source]]
-        return self.named[name].compare(found, self.work.problem.dtype)
+        return self.named[name].compare(found, self.work.problem.case.arithmetic)
 
 
 def converted(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -13,6 +13,15 @@ from tbench.components.workload import Check, Malformed
 from tbench.errors import TbenchError, Unsupported
 from tbench.records import Status
 
+# What running out of memory is called where it is no exception of its own: by PyTorch's CPU allocator, by CUDA where a
+# context or a module needs some (torch.AcceleratorError), by cuBLAS and cuDNN for their workspaces.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
 
 class WrongOutput(Exception):
     """The variant's result disagrees with the oracle."""
@@ -41,11 +50,14 @@ def describe(problem: BaseException) -> tuple[Status, str]:
     if isinstance(problem, WrongOutput | Malformed):
         return "wrong", str(problem)
     said = first_line(problem)
-    if isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(problem):
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError) or any(one in str(problem) for one in OUT_OF_MEMORY):
         return "oom", f"out of memory: {said}"
     if isinstance(problem, TbenchError):
         return "error", str(problem)
-    return "error", f"{type(problem).__name__}: {said}{where(problem)}{calling.remark(problem)}"
+    told = f"{type(problem).__name__}: {said}{where(problem)}{calling.remark(problem)}"
+    if said.startswith("CUDA error: "):
+        told += "; CUDA reports errors late: CUDA_LAUNCH_BLOCKING=1 finds the kernel"
+    return "error", told
 
 
 def first_line(problem: BaseException) -> str:

@@ -8,7 +8,7 @@ context exists when it forks.
     parent → server   b"fork" + channel        server → parent   pid of the worker on that channel
     parent → server   b"split" + socket        server → parent   pid of a copy of this server on that socket
     parent → server   b"warm" + channel        server → parent   b"warm", once the channel is closed and no thread of it
-                                                                 is left; b"busy" where one stays
+                                                                 is left and forks may use a GPU; b"busy" otherwise
     parent → server   b"wait PID"              server → parent   wait status (blocks until that worker ended)
 
 A copy that has been warmed is a *template*: it answers the channel as a worker does, but in a thread that ends, and
@@ -44,12 +44,36 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     preload()
     for module in modules:
         importlib.import_module(module)
+    if modules and poisoned():
+        begin_again(descriptor)
     control = socket.socket(fileno=descriptor)
     control.sendall(b"ready\n")
     while (copy := answer(control, serve)) is not None:
         control = copy
     sys.stderr.flush()
     os._exit(0)  # to take torch down again would be most of a second, for which the user waits
+
+
+def poisoned() -> bool:
+    """Whether forked children could not use a GPU, because something has asked the CUDA runtime for devices here.
+
+    Importing the compiler does, where it cannot ask NVML instead: with MIG slices in CUDA_VISIBLE_DEVICES, without
+    NVML, on ROCm. Only a child can tell.
+    """
+    from tbench.execution.worker import bad_fork, for_gpus
+
+    if not for_gpus():
+        return False
+    pid = os.fork()
+    if pid == 0:
+        os._exit(bad_fork())
+    return os.waitpid(pid, 0)[1] != 0
+
+
+def begin_again(descriptor: int) -> NoReturn:
+    """Become a server that has imported nothing beside tbench's own: every worker does it for itself."""
+    os.set_inheritable(descriptor, True)
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "tbench.execution.forkserver", str(descriptor)])
 
 
 def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socket.socket | None:
@@ -78,7 +102,7 @@ def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socke
                 thread = threading.Thread(target=serve, args=(Connection(descriptors[0]),))
                 thread.start()
                 thread.join()
-                control.sendall(b"warm\n" if settled(before) else b"busy\n")
+                control.sendall(b"warm\n" if settled(before) and not poisoned() else b"busy\n")
             else:
                 pid = int(message.split()[1])
                 _, status = os.waitpid(pid, 0)

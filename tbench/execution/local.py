@@ -89,7 +89,9 @@ class Server:
             channel.close()
         with self._turn:
             if self._receive(WAIT_SECONDS).strip() != b"warm":
-                raise WorkerFailed("error", "threads were left in the template, and a fork would have none of them")
+                raise WorkerFailed(
+                    "error", "the template cannot be forked: threads were left in it, or it has used CUDA"
+                )
 
     def wait(self, pid: int) -> int:
         """Wait status of a process that has ended or is about to."""
@@ -214,8 +216,8 @@ class LocalExecutor:
         if not self.templates or case is None:
             return None
         variant = get_component(case.component).variant_of(case)
-        if not (variant.place or variant.preload):
-            return None
+        if not (variant.place or (variant.preload and case.device == "cpu")):
+            return None  # to compile for a GPU, a template would have to use it, and its forks then could not
         key = (variant.place, *(look or {}).values()) if variant.place else case
         if key not in self._made:
             while len(self._made) >= MOST_TEMPLATES:

@@ -16,7 +16,10 @@ FOLDER = "TBENCH_LOCK_DIR"  # names another folder for the locks: for tests, who
 
 
 def lock_path(device: str) -> Path:
-    """The lock file of a device, the same for every user and copy of tbench on this machine. Raises StoreError."""
+    """The lock file of a device, the same for every user and copy of tbench on this machine. Raises StoreError.
+
+    `device`: `cpu`, or a GPU's UUID: with CUDA_VISIBLE_DEVICES, `cuda:0` is another GPU in every process.
+    """
     given = os.environ.get(FOLDER)
     if given and not Path(given).is_dir():  # another folder in its place would lock nothing out
         raise StoreError(f"{FOLDER}={given}: there is no such folder; make it, or unset the variable")
@@ -26,11 +29,18 @@ def lock_path(device: str) -> Path:
 
 @contextmanager
 def device_lock(
-    device: str, waiting: Callable[[str], None], poll_seconds: float = 1.0, shared: bool = False
+    device: str,
+    waiting: Callable[[str], None],
+    poll_seconds: float = 1.0,
+    uuid: str | None = None,
+    shared: bool = False,
 ) -> Iterator[None]:
     """Hold the device's lock, beside others that are `shared` if this is. Calls `waiting` once with a sentence if
-    another run has it, then waits."""
-    path = lock_path(device)
+    another run has it, then waits.
+
+    `uuid`: a GPU's own. Containers that do not share `/tmp` do not see each other's locks.
+    """
+    path = lock_path(uuid or device)
     descriptor = opened(path)
     try:
         with suppress(OSError):  # the file may be another user's; sharing it is all that is wanted

@@ -16,6 +16,11 @@ MEMORY_SHARE = 0.9  # of what is free now; the rest is left to the system
 NOT_TOGETHER = (
     "measured separately from its baseline (not enough free memory for both, or the baseline is in another scenario)"
 )
+ALONE = (
+    "measured separately from its baseline: the GPU is in exclusive-process mode, which lets one process at a time use "
+    "it; sudo nvidia-smi -c 0 allows turns"
+)
+CONTEXT_BYTES = 750 * 2**20  # that a process with a CUDA context holds beside its tensors (612 to 742 MiB on an H100)
 ROOM = 2  # of what is left, one part may be further sets of inputs
 START_SECONDS = 0.1  # fork, oracle check and memory pass of a small case
 
@@ -66,6 +71,7 @@ class Plan:
     work: dict[Case, Work]  # of what will be timed
     seconds: dict[Case, float]  # per call, predicted; empty without ceilings
     sampling: Sampling
+    exclusive: bool = False  # the device lets one process at a time use it
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -87,11 +93,14 @@ def make(
     free_bytes: int,
     ceilings: Ceilings | None,
     unsupported: Callable[[Case], str | None] | None = None,
+    context_bytes: int = 0,
+    exclusive: bool = False,
 ) -> Plan:
     """Plan cases, each with its baseline (or None). Cases with the same baseline are measured together.
 
     `free_bytes`: memory that is free on the device now. `ceilings`: for predicted times, if known. `unsupported`: why a
-    case cannot run; None: as its component says here.
+    case cannot run; None: as its component says here. `context_bytes`: what a process needs on the device beside its
+    tensors. `exclusive`: the device lets one process at a time use it, so nothing is measured in turns.
     """
     budget = int(free_bytes * MEMORY_SHARE)
     left_out: list[Measurement] = []
@@ -103,8 +112,9 @@ def make(
         bytes_[case] = component.predict_bytes(case)
         reason = (unsupported or component.unsupported)(case) or condition(case)
         status: Status = "unsupported"
-        if reason is None and bytes_[case] > budget:
-            status, reason = "oom", f"would need {gib(bytes_[case])}, {gib(budget)} free; not started"
+        if reason is None and bytes_[case] + context_bytes > budget:
+            needed = bytes_[case] + context_bytes
+            status, reason = "oom", f"would need {gib(needed)}, {gib(budget)} free; not started"
         if reason is not None:
             compared_with = baseline.id if baseline else None
             left_out.append(Measurement(case, status, reason, baseline=compared_with, work=component.work_of(case)))
@@ -114,47 +124,61 @@ def make(
             continue
         work[case] = minimum(case)
         if ceilings is not None:
-            seconds[case] = call_seconds(work[case], case.dtype, bytes_[case], ceilings)
-        compared.setdefault(baseline or case, []).append(case)
+            seconds[case] = call_seconds(work[case], case.arithmetic, bytes_[case], ceilings)
+        compared.setdefault(case if exclusive else baseline or case, []).append(case)
     groups: list[Group] = []
     for baseline, members in compared.items():
-        groups += fitting(baseline if baseline in members else None, members, bytes_, work, budget)
-    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, work, seconds, sampling)
+        groups += fitting(baseline if baseline in members else None, members, bytes_, work, budget, context_bytes)
+    return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, work, seconds, sampling, exclusive)
 
 
 def condition(case: Case) -> str | None:
     """Why a case cannot be measured under the condition it asks for."""
-    if case.get("allocator") is None or case.device == "cpu":
-        return None
-    return f"{case.device} always uses PyTorch's caching allocator; the allocator axis is for CPUs"
+    if case.device != "cpu" and case.get("allocator") is not None:
+        return f"{case.device} always uses PyTorch's caching allocator; the allocator axis is for CPUs"
+    if case.device == "cpu" and case.get("launch") is not None:
+        return "a CPU carries out a call when it is made; the launch axis is for GPUs"
+    if case.get("fp32_precision") is not None and (case.device == "cpu" or case.dtype != "float32"):
+        return "TF32 is how a GPU may multiply float32 matrices; it changes no other dtype and no CPU"
+    return None
 
 
 def fitting(
-    baseline: Case | None, members: Sequence[Case], peak: dict[Case, int], work: dict[Case, Work], budget: int
+    baseline: Case | None,
+    members: Sequence[Case],
+    peak: dict[Case, int],
+    work: dict[Case, Work],
+    budget: int,
+    context_bytes: int = 0,
 ) -> list[Group]:
     """Split a group whose processes do not fit into memory together.
 
-    All of them are alive at once, one computes: their inputs add up, only one workspace must be there. A case that does
-    not fit beside its baseline is measured alone, and has no speed-up.
+    All of them are alive at once, one computes: their inputs and contexts add up, only one workspace must be there. A
+    case that does not fit beside its baseline is measured alone, and has no speed-up.
     """
     together: set[Case] = set()
     alone: list[Case] = []
     resident, largest = 0.0, 0.0
     for case in sorted(members, key=lambda member: member != baseline):
         inputs = min(work[case].bytes, peak[case])
-        if resident + inputs + max(largest, peak[case] - inputs) <= budget:
-            resident, largest = resident + inputs, max(largest, peak[case] - inputs)
+        if resident + inputs + context_bytes + max(largest, peak[case] - inputs) <= budget:
+            resident, largest = resident + inputs + context_bytes, max(largest, peak[case] - inputs)
             together.add(case)
         else:
             alone.append(case)
     first = [case for case in members if case in together]
-    return [grouped(first, baseline, peak, budget), *(grouped([case], None, peak, budget) for case in alone)]
+    return [
+        grouped(first, baseline, peak, budget, context_bytes),
+        *(grouped([case], None, peak, budget, context_bytes) for case in alone),
+    ]
 
 
-def grouped(cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int) -> Group:
+def grouped(
+    cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int, context_bytes: int
+) -> Group:
     """The group, with what is left of the memory for further sets of inputs: processes keep what they have freed,
     unless their peaks together are too much."""
-    kept = sum(peak[case] for case in cases)
+    kept = sum(peak[case] + context_bytes for case in cases)
     return Group(tuple(cases), baseline, max(0, budget - kept) // (ROOM * len(cases)), kept > budget)
 
 
@@ -164,7 +188,7 @@ def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict
     for case in group.cases:
         baseline = baselines[case]
         apart = baseline is not None and baseline != group.baseline and baseline in baselines
-        notes = (NOT_TOGETHER,) if apart else ()
+        notes = (ALONE if plan.exclusive else NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
         work, memory = plan.work[case], plan.predicted_bytes[case]
         made[case] = Draft(case, compared, work, memory, notes, room=group.room, crowded=group.crowded)

@@ -13,6 +13,7 @@ from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
 from tbench.execution.workplace import Machine
+from tbench.measure.nvml import EXCLUSIVE_PROCESS
 from tbench.records import Case, Environment, Measurement
 from tbench.scenario import Scenario, by_part
 
@@ -28,6 +29,7 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
+    parts: dict[str, int]  # how many of them each part of a suite has, in the same order; empty without parts
 
     @property
     def left_out(self) -> list[Measurement]:
@@ -45,6 +47,18 @@ class Prepared:
 
 
 @contextmanager
+def held(device: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a device whose name is known; a GPU is asked for its UUID first."""
+    if device == "cpu":
+        uuid = None
+    else:
+        with LocalExecutor() as executor:
+            uuid = Machine(executor).uuid(device)
+    with device_lock(device, waiting, uuid=uuid):
+        yield
+
+
+@contextmanager
 def prepared(
     scenario: Scenario,
     device: str,
@@ -59,11 +73,11 @@ def prepared(
         device = machine.resolve(device)
         # While torch is being imported; refuses a selection that leaves nothing, over all parts.
         shares = shared_out(scenario, device, select)
-        with device_lock(device, warn) if alone else nullcontext():
+        with device_lock(device, warn, uuid=machine.uuid(device)) if alone else nullcontext():
             environment = machine.environment(device)
             for warning in environment.warnings:
                 warn(warning)
-            ready = planned(shares, environment, machine.free_bytes(device))
+            ready = planned(shares, environment, machine.free_bytes(device), suite=bool(scenario.parts))
             yield ready, at_home(scenario, ready.baselines, executor)
 
 
@@ -79,15 +93,26 @@ def planned(
     environment: Environment,
     free_bytes: int,
     unsupported: Callable[[Case], str | None] | None = None,
+    suite: bool = False,
 ) -> Prepared:
-    """The plan of every part, on machines as `environment` describes one. `unsupported`: as for `plan.make`."""
+    """The plan of every part, on machines as `environment` describes one. `unsupported`: as for `plan.make`.
+    `suite`: the scenario has parts."""
     plans, baselines = [], dict[Case, Case | None]()
     for part, compared in shares:
         plans.append(
-            planning.make(compared.items(), part.sampling, free_bytes, environment.ceilings, unsupported=unsupported)
+            planning.make(
+                compared.items(),
+                part.sampling,
+                free_bytes,
+                environment.ceilings,
+                unsupported,
+                context_bytes=0 if environment.device == "cpu" else planning.CONTEXT_BYTES,
+                exclusive=environment.compute_mode == EXCLUSIVE_PROCESS,
+            )
         )
         baselines |= compared
-    return Prepared(environment.device, environment, plans, baselines)
+    parts = {part.name: len(compared) for part, compared in shares if suite}
+    return Prepared(environment.device, environment, plans, baselines, parts)
 
 
 def at_home(scenario: Scenario, cases: Iterable[Case], executor: Executor) -> Executor:
@@ -101,9 +126,13 @@ def has_own(cases: Iterable[Case]) -> bool:
 
 
 def preloaded(scenarios: Iterable[Scenario]) -> tuple[str, ...]:
-    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker."""
+    """Modules that cases of these scenarios need, to be imported once, in the server, instead of in every worker.
+
+    On whichever device: that is only known once torch is there.
+    """
     wanted: dict[str, None] = {}
-    for case in (point.on("cpu") for scenario in scenarios for point in scenario.points):
+    parts = (part for scenario in scenarios for part in scenario.anywhere())
+    for case in (point.on("cpu") for part in parts for point in part.points):
         wanted |= dict.fromkeys(get_component(case.component).variant_of(case).preload)
         if case.phase == "forward_backward":
             wanted[FOR_GRADIENTS] = None

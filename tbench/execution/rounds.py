@@ -26,6 +26,9 @@ from tbench.records import Case, Measurement, Memory, Sampling, Turn
 
 # Set-up is not part of `max_time`, but a variant that compiles for seconds in every fresh process must end too.
 SETUP_ALLOWANCE = 4.0
+# Of a case, the measurements of its group so far, and the number of looks: whether all that it was to show is decided,
+# each time with the error of one of so many looks. None: nothing is known to depend on it.
+Stands = Callable[[Case, Mapping[Case, Measurement], int], bool | None]
 FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
 
 
@@ -91,12 +94,15 @@ def measure_group(
     memory_limit: int | None = None,
     update: Callable[[Case, str], None] = lambda case, state: None,
     after_round: Callable[[Sequence[Measurement]], None] = lambda measurements: None,
+    stands: Stands = lambda case, measured, looks: None,
 ) -> list[Measurement]:
-    """Measure until every case is finished. `after_round` gets everything so far, to be saved.
+    """Measure until every case is finished. `after_round` gets everything so far, to be saved. `stands`: as in `judge`.
 
     Drafts that already hold a measurement (a resumed run) go on from there.
     """
-    for so_far in in_rounds(group, drafts, executor, sampling, seed, memory_limit=memory_limit, update=update):
+    for so_far in in_rounds(
+        group, drafts, executor, sampling, seed, memory_limit=memory_limit, update=update, stands=stands
+    ):
         after_round(so_far)
     return [result(drafts[case]) for case in group.cases]
 
@@ -110,10 +116,11 @@ def in_rounds(
     *,
     memory_limit: int | None = None,
     update: Callable[[Case, str], None] = lambda case, state: None,
+    stands: Stands = lambda case, measured, looks: None,
 ) -> Iterator[list[Measurement]]:
     """`measure_group` round by round: yields what there is of the cases after each, to be saved."""
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)
-    judge_group(group, drafts, sampling)
+    judge_group(group, drafts, sampling, stands)
     while not all(drafts[case].finished for case in group.cases):
         base = group.baseline
         # A finished baseline goes on beside what is compared with it: short ones for as long as that takes, long ones
@@ -122,7 +129,7 @@ def in_rounds(
         active = [case for case in group.cases if not drafts[case].finished or (keep_base and case == base)]
         entrants = [(drafts[case], executor) for case in active]
         play_round(entrants, sampling, seed, number, memory_limit=memory_limit, update=update)
-        judge_group(group, drafts, sampling)
+        judge_group(group, drafts, sampling, stands)
         yield [draft.measurement for draft in drafts.values() if draft.measurement]
         number += 1
 
@@ -207,6 +214,7 @@ def settle(visit: Visit) -> None:
         error=max(errors, default=None),
         error_limit=seen.get("error_limit", old.error_limit if old else None),
         memory=memory,
+        energy=seen.get("energy") or (old.energy if old else None),
         work=draft.work,
         costs=added(old.costs if old else {}, visit.costs),
     )
@@ -221,11 +229,14 @@ def spent(draft: Draft, sampling: Sampling) -> bool:
     return taken >= SETUP_ALLOWANCE * sampling.max_time
 
 
-def judge_group(group: Group, drafts: Mapping[Case, Draft], sampling: Sampling) -> None:
+def judge_group(group: Group, drafts: Mapping[Case, Draft], sampling: Sampling, stands: Stands) -> None:
     """Decide which cases are finished. A baseline has nothing left to do once every comparison with it stands."""
     base = drafts[group.baseline] if group.baseline is not None else None
-    for case in group.cases:
-        judge(drafts[case], sampling, None if case == group.baseline else base)
+    measured = {case: drafts[case].measurement for case in group.cases}
+    known = {case: measurement for case, measurement in measured.items() if measurement is not None}
+    times = len(looks(sampling.min_rounds, sampling.max_rounds))
+    for case in known:
+        judge(drafts[case], sampling, None if case == group.baseline else base, stands(case, known, times))
     others = [drafts[case] for case in group.cases if case != group.baseline]
     if base is None or base.finished or len(by_round(base.turns)) < min(FEWEST_ROUNDS, sampling.min_rounds):
         return
@@ -233,8 +244,11 @@ def judge_group(group: Group, drafts: Mapping[Case, Draft], sampling: Sampling) 
         base.stopped = "decision"
 
 
-def judge(draft: Draft, sampling: Sampling, base: Draft | None = None) -> None:
-    """Decide whether a case is finished, and why. `base`: what it is compared with, where that is another case."""
+def judge(draft: Draft, sampling: Sampling, base: Draft | None, stands: bool | None) -> None:
+    """Decide whether a case is finished, and why. `base`: what it is compared with, where that is another case.
+
+    `stands`: whether all that the case was to show is decided; if None, the comparison with `base` is what counts.
+    """
     measurement = draft.measurement
     if measurement is None or measurement.status != "ok" or draft.stopped:
         return
@@ -247,9 +261,10 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None = None) -> None:
             draft.stopped = "target"
             return
         first, second = paired(base.turns, measurement.turns) if base is not None else ([], [])
-        if len(first) >= min(FEWEST_ROUNDS, sampling.min_rounds) and decided(
-            first, second, sampling.target, len(stops)
-        ):
+        if stands is None:
+            few = len(first) < min(FEWEST_ROUNDS, sampling.min_rounds)
+            stands = not few and decided(first, second, sampling.target, len(stops))
+        if stands:
             draft.stopped = "decision"
             return
     enough = len(rounds) >= min(FEWEST_ROUNDS, sampling.min_rounds)

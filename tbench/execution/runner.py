@@ -16,6 +16,7 @@ from tbench.errors import UsageError
 from tbench.execution import plan as planning
 from tbench.execution.plan import Plan
 from tbench.execution.prepare import Prepared, prepared
+from tbench.execution.rounds import Stands
 from tbench.execution.schedule import Here, Machines, carry_through
 from tbench.execution.workplace import Job, Workplace
 from tbench.listener import Listener
@@ -63,22 +64,25 @@ def run(
     command: Sequence[str] = (),
     alone: bool = True,
     enough: Callable[[], bool] = lambda: False,
+    standing: Callable[[Sequence[Case]], Stands] | None = None,
 ) -> None:
     """Measure `scenario` into `folder`. KeyboardInterrupt leaves everything up to the last whole round saved.
 
     `command`: the arguments that repeat the run, for the record. `alone`: hold the device; False where the caller does.
     `enough`: asked between groups; once it says so, what is being measured is finished and KeyboardInterrupt raised.
+    `standing`: makes of all cases what tells whether enough has been measured of one, on this machine.
     """
     where.check()
-    with machines(scenario, device, select, where, listener, alone, enough) as (ready, places, known):
+    with machines(scenario, device, select, where, listener, alone, enough, standing) as (ready, places, known):
         header = {
-            "scenario": scenario.to_dict(),
+            "scenario": scenario.on(ready.device).to_dict(),
             "environment": ready.environment.to_dict(),
             "device": ready.device,
             "select": list(select),
             "seed": seed,
             "command": list(command),
             "cases": [case.id for case in ready.baselines],
+            **({"parts": ready.parts} if ready.parts else {}),
             "counts": {"planned": len(ready.cases) + len(ready.left_out)},
             **known,
         }
@@ -103,6 +107,7 @@ def machines(
     listener: Listener,
     alone: bool,
     enough: Callable[[], bool],
+    standing: Callable[[Sequence[Case]], Stands] | None,
 ) -> Iterator[tuple[Prepared, Machines, Mapping[str, Any]]]:
     """The plan, the machines to carry it out, and what run.json says of them beside the environment."""
     if where.executor == "ray":
@@ -112,7 +117,10 @@ def machines(
             yield ready, nodes, {"executor": "ray", "machines": nodes.described()}
         return
     with prepared(scenario, device, select, listener.warn, alone) as (ready, executor):
-        here = Here(Workplace(executor, ready.environment, worker_threads()), listener.update, enough)
+        workplace = Workplace(executor, ready.environment, worker_threads())
+        if standing is not None:
+            workplace.stands = standing(ready.cases)
+        here = Here(workplace, listener.update, enough)
         with closing(here):
             yield ready, here, {}
 

@@ -13,6 +13,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,10 @@ from tbench.components import own
 from tbench.components.workload import Check, Expectation, Workload
 from tbench.execution import sets as inputs
 from tbench.execution.failures import WrongOutput, described, require_right
-from tbench.records import Again, Case, Ceilings, Environment, Injection, Memory, Sampling, Turn, Work
+from tbench.records import Again, Case, Ceilings, Energy, Environment, Injection, Memory, Sampling, Turn, Work
 
 if TYPE_CHECKING:
+    from tbench.measure.replay import Replayed
     from tbench.measure.scattering import Scattering
 
 
@@ -34,9 +36,23 @@ def preload() -> None:
     import torch.profiler  # noqa: F401
 
     from tbench.components import compare, data  # noqa: F401
-    from tbench.measure import allocator, ceilings, device, environment, memory, sampler, state  # noqa: F401
+    from tbench.measure import ahead, allocator, ceilings, device, environment, memory, sampler, state  # noqa: F401
 
     data.pool()
+
+
+def for_gpus() -> bool:
+    """Whether this PyTorch is built to use GPUs."""
+    import torch
+
+    return torch.version.cuda is not None or torch.version.hip is not None
+
+
+def bad_fork() -> bool:
+    """Whether this process cannot use a GPU, because the one it was forked from had started to."""
+    import torch
+
+    return bool(torch.cuda._is_in_bad_fork())
 
 
 def serve(channel: Connection) -> None:
@@ -70,6 +86,7 @@ class Session:
         self.costs: dict[str, float] = {}
         self.threads = pin_threads()
         self.scattering: Scattering | None = None
+        self.graph: Replayed | None = None
         self.workload: Workload
         self.expectation: Expectation
         self.error = 0.0
@@ -114,9 +131,14 @@ class Session:
         back between turns, for the processes beside this one need it. `expected`: seconds of a call, per layer, as
         other processes have timed it; what is slow need not be called to find that out.
         """
-        from tbench.measure import allocator, device, sampler, state
+        from tbench.measure import ahead, allocator, device, sampler, state
+        from tbench.measure.cuda import CudaDevice
 
         self.device = device.open_device(case.device, crowded)
+        if isinstance(self.device, CudaDevice):
+            state.set_fp32_precision(sampling.fp32_precision)
+            if sampling.launch == "graph":
+                self.device.use_own_stream()
         if case.device == "cpu":
             if sampling.allocator == "kept":
                 allocator.keep_freed_memory()
@@ -152,9 +174,15 @@ class Session:
             began = time.perf_counter()
             slow = max(SLOW * sampling.turn_time, self.device.sample_seconds)
             known = expected is not None and expected * self.workload.layers >= slow
-            self.calls = 1 if known else sampler.calibrate(self.device, self.ring, sampling)
+            calls = 1 if known else sampler.calibrate(self.device, self.ring, sampling)
             spent = time.perf_counter() - began
-            self.slow = known or (self.calls == 1 and spent >= slow)
+            self.slow = known or (calls == 1 and spent >= slow)
+            self.pace = ahead.Pace(self.device, self.ring, calls, sampling.launch)
+            if not self.slow:
+                self.pace.settle()
+            self.weighed = self.workload
+            if sampling.launch == "graph":
+                self.capture()
             remaining = sampling.warmup - spent
             if remaining > 0 and not self.slow:  # a slow call has warmed up by being called once
                 sampler.warm_up(self.device, self.ring, remaining)
@@ -185,12 +213,23 @@ class Session:
             workload.calls = [with_injection(call, injection, case.device) for call in workload.calls]
         return workload
 
+    def capture(self) -> None:
+        """Put a CUDA graph of the calls in their place. Raises Unsupported."""
+        from tbench.measure import ahead, replay, sampler
+        from tbench.measure.cuda import CudaDevice
+
+        assert isinstance(self.device, CudaDevice)
+        self.called_seconds = ahead.unqueued(self.device, self.ring, self.pace.calls).seconds / self.workload.layers
+        self.graph = self.workload = replay.captured(self.device, self.workload, self.pace.calls)
+        self.ring = sampler.Ring(self.workload.calls, self.workload.nudge)
+        self.pace = ahead.Pace(self.device, self.ring, 1, "ahead")
+
     def turn(self, round: int, turn: int, seconds: float, witness: bool = False) -> Turn:
         """Samples for `seconds` (at least one), after a short warm-up: others had the machine since.
 
         `witness`: compare what a call of the timed sequence gives with the oracle; raises WrongOutput.
         """
-        from tbench.measure import sampler, scattering
+        from tbench.measure import scattering
 
         began = time.perf_counter()
         checked = self.costs.get("check", 0.0)
@@ -199,31 +238,29 @@ class Session:
             self.device.synchronize()
         samples = scattering.below(
             self.scattering.depth if self.scattering else 0,
-            lambda: sampler.take_turn(
-                self.device,
-                self.ring,
-                self.calls,
-                seconds,
-                self if witness else None,
-                self.slow,
-                self.sampling.allocator == "kept",
-            ),
+            lambda: self.pace.turn(seconds, self if witness else None, self.slow, self.sampling.allocator == "kept"),
         )
         self.fastest = min(self.fastest, *samples.seconds)
         checked = self.costs.get("check", 0.0) - checked
         layers = self.workload.layers
+        graph = self.graph is not None and samples.clock == "ahead"
+        eager = samples.eager_seconds and samples.eager_seconds / layers
         self.released = self.device.release()
         self.device.rest()
-        beside = time.perf_counter() - began - sum(samples.seconds) * self.calls - checked
+        beside = time.perf_counter() - began - sum(samples.seconds) * samples.calls - checked
         self.costs["warmup"] = self.costs.get("warmup", 0.0) + beside
         return Turn(
             round,
             turn,
-            self.calls * layers,
+            samples.calls * layers,
             tuple(second / layers for second in samples.seconds),
             tuple(second / layers for second in samples.host_seconds),
             samples.telemetry,
             None if samples.faults is None else samples.faults / layers,
+            clock="graph" if graph else samples.clock,
+            why=samples.why,
+            eager_seconds=self.called_seconds if graph else eager,
+            sm_mhz=samples.sm_mhz,
         )
 
     def expect(self, index: int) -> None:
@@ -280,20 +317,28 @@ class Session:
         from tbench.measure import sampler
 
         if weigh or not hasattr(self, "expectation"):  # the first round; or the turn that was to do it was not taken
-            sampler.take_turn(self.device, self.ring, self.calls, 0.0, self)
+            sampler.take_turn(self.device, self.ring, self.pace.calls, 0.0, self)
         memory: Memory | None = None
+        energy: Energy | None = None
         if weigh:
+            from tbench.measure import energy as meter
             from tbench.measure import memory as scales
 
             with self.spending("memory"):
-                memory = scales.peak(self.device, self.workload)
+                memory = scales.peak(self.device, self.weighed)
+            if self.graph is not None:
+                memory = replace(memory, graph_bytes=self.graph.pool_bytes)
+            if self.device.asynchronous:
+                with self.spending("energy"):
+                    energy = meter.measured(self.device, self.ring, self.fastest, self.workload.layers)
         with self.spending("check"):
-            times = sampler.remembering(self.device, self.ring, self.calls, self.fastest)
+            times = sampler.remembering(self.device, self.ring, self.pace.calls, self.fastest)
             if times is not None:
                 raise WrongOutput(f"remembers its results: {times:.1f} times as fast on data it has just seen")
         return {
             "error": self.error,
             "memory": memory,
+            "energy": energy,
             "costs": self.costs,
         }
 
@@ -327,6 +372,11 @@ class Session:
 
         return load_or_measure(device, again)
 
+    def uuid(self, device: str) -> str:
+        import torch
+
+        return str(torch.cuda.get_device_properties(device).uuid)
+
     def free_bytes(self, device: str) -> int:
         from tbench.measure.device import open_device
 
@@ -341,6 +391,19 @@ class Session:
         self.workload.calls[0]()
         self.check(seed)
         return self.workload.ran
+
+    def profile(self, case: Case, sampling: Sampling, seed: int, trace: str) -> dict[str, Any]:
+        """What calls of a case do under torch.profiler, after a check that they are right; see `measure.profiler`."""
+        from tbench.measure import allocator, device, profiler
+
+        self.device = device.open_device(case.device)
+        if case.device == "cpu" and sampling.allocator == "kept":
+            allocator.keep_freed_memory()
+        know_threads(self.device)
+        self.workload = built(case, seed)
+        self.check(seed + 1)
+        cuda = case.device != "cpu"
+        return profiler.profiled(self.workload.calls[0], self.device.synchronize, cuda, trace)
 
     def experiment(self, case: Case, seed: int) -> dict[str, Any]:
         """Carry out an experiment, on one core of a CPU: others run beside it."""

@@ -11,11 +11,12 @@ from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.plan import Draft, Group
-from tbench.execution.rounds import in_rounds, result
+from tbench.execution.rounds import Stands, in_rounds, result
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement, Sampling
 
 CEILINGS_SECONDS = 120.0
+UNKNOWN: Stands = lambda case, measured, looks: None  # noqa: E731
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +74,22 @@ class Machine:
         ceilings: Ceilings = self.ask("ceilings", CEILINGS_SECONDS, device=device, again=again)
         return ceilings
 
+    def uuid(self, device: str) -> str | None:
+        """What a GPU is called whatever the process may see of the others; None for a CPU."""
+        return None if device == "cpu" else str(self.ask("uuid", device=device))
+
     def free_bytes(self, device: str) -> int:
         return free_memory_bytes() if device == "cpu" else int(self.ask("free_bytes", device=device))
 
 
 class Workplace:
     """`executor`: starts the workers. `host`: named in every row; empty for this machine. `threads`: experiments that
-    run side by side on a CPU."""
+    run side by side on a CPU. `stands`: whether enough has been measured of a case, as in `rounds.judge`."""
 
     def __init__(self, executor: Executor, environment: Environment, threads: int, host: str = "") -> None:
         self.executor, self.environment, self.threads, self.host = executor, environment, threads, host
         self.raised = False  # the ceilings have been measured again
+        self.stands: Stands = UNKNOWN
 
     @property
     def on_cpu(self) -> bool:
@@ -110,6 +116,7 @@ class Workplace:
             job.seed,
             memory_limit=free_memory_bytes() if self.on_cpu else None,
             update=update,
+            stands=self.stands,
         )
         for so_far in rounds:
             yield Step(tuple(map(self.signed, so_far)), finished=False)

@@ -116,7 +116,7 @@ def described(sides: Sides, options: Options, rule: Rule) -> dict[str, Any]:
         "version": VERSION,
         "checkout": "worktrees" if sides.base.label.startswith("two worktrees") else "copies",
         "machine": {name: getattr(sides.new.environment, name) for name in SAME_MACHINE},
-        "scenario": sides.new.scenario.to_dict(),
+        "scenario": sides.new.scenario.on(sides.device).to_dict(),
         "select": list(options.select),
         "quick": options.quick,
         "rule": dataclasses.asdict(rule),

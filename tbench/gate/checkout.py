@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +22,8 @@ LONGER = f"{PREFIX}beside-the-other-"  # of a second one, whose path shall have 
 COPY, LONGER_COPY = "tbench-copy-", "tbench-copy-beside-the-other-"
 MOST_COPIED = 512 * 2**20
 NOT_COPIED = ("results", "__pycache__", "node_modules", "venv")  # nor hidden ones
+GIT_SECONDS = 60.0  # a checkout of a large repository takes a few
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 OWNER = "owner"  # a file in it, locked for as long as it is in use
 OF_A_HOOK = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # git sets them; they win over the folder
 
@@ -78,13 +82,41 @@ class Repository:
         self.prune()
         with tempfile.TemporaryDirectory(prefix=prefix) as above, owned(Path(above)):
             folder = Path(above).resolve() / self.root.name
-            made = ran(self.root, "worktree", "add", "--detach", "--quiet", str(folder), commit)
-            if made.returncode:
-                raise UsageError(f"git could not check out {commit[:12]} beside the working tree: {last(made.stderr)}")
             try:
+                self._check_out(folder, commit)
                 yield folder
             finally:
-                git(self.root, "worktree", "remove", "--force", str(folder))
+                self._remove(folder)
+
+    def _check_out(self, folder: Path, commit: str) -> None:
+        """Fill a worktree, without the repository's hooks; without its filters too where those fail or hang."""
+        words = ("worktree", "add", "--detach", "--quiet", str(folder), commit)
+        first = ran(self.root, *words)
+        if not first.returncode:
+            return
+        filters = self.filters()
+        if filters:
+            self._remove(folder)
+            if not (second := ran(self.root, *without(filters), *words)).returncode:
+                print(
+                    f"warning: {commit[:12]} was checked out without the filters {', '.join(filters)}, so files stored "
+                    f"through them are as git keeps them: {last(first.stderr)}",
+                    file=sys.stderr,
+                )
+                return
+            first = second
+        raise UsageError(f"git could not check out {commit[:12]} beside the working tree: {last(first.stderr)}")
+
+    def _remove(self, folder: Path) -> None:
+        """Folder and registration of a worktree, however far it came."""
+        git(self.root, "worktree", "remove", "--force", "--force", str(folder))  # one that was not filled is locked
+        shutil.rmtree(folder, ignore_errors=True)
+        git(self.root, "worktree", "prune", "--expire=now")
+
+    def filters(self) -> list[str]:
+        """The filters that files are checked out through (`git lfs` is one)."""
+        found = git(self.root, "config", "--name-only", "--get-regexp", r"^filter\..*\.(smudge|process)$") or ""
+        return list(dict.fromkeys(line.partition(".")[2].rpartition(".")[0] for line in found.splitlines()))
 
     def prune(self) -> None:
         """Remove the worktrees of gates that were killed before they could."""
@@ -166,14 +198,44 @@ def git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
 
 
+def without(filters: Sequence[str]) -> list[str]:
+    """Options of git that turn filters off."""
+    kinds = ("smudge=", "clean=", "process=", "required=false")
+    return [word for name in filters for kind in kinds for word in ("-c", f"filter.{name}.{kind}")]
+
+
 def ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A git command in the repository around `folder`, also in a hook of another one. Raises UsageError without git."""
+    """A git command in the repository around `folder`, also in a hook of another one. Raises UsageError without git.
+
+    The repository's hooks do not run. What does not end in time (a filter that hangs) is killed, with its children.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
+    words = ["git", "-C", str(folder), *NO_HOOKS, *arguments]
     try:
-        words = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(words, capture_output=True, text=True, errors="replace", env=environment)
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment,
+            start_new_session=True,
+        )
     except FileNotFoundError:
         raise UsageError("git is not installed, so nothing can be compared with a reference; use --baseline") from None
+    with process:
+        try:
+            out, err = process.communicate(timeout=GIT_SECONDS)
+        except BaseException as ending:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(ending, subprocess.TimeoutExpired):
+                raise
+            process.communicate()
+            out, err = "", f"git did not end within {GIT_SECONDS:g} s"
+            return subprocess.CompletedProcess(words, 124, out, err)
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
 def from_root(path: str) -> str:

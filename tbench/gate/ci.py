@@ -15,6 +15,7 @@ from tbench.gate.text import line, markdown, markdown_of_nothing, workflow_comma
 from tbench.report.exchange import junit
 from tbench.report.exchange.junit import TestCase
 
+SUMMARY_LIMIT = 1000 * 1000  # bytes: GitHub drops a step's summary above 1 MiB, and other steps' text is not in it
 OUTCOMES: Mapping[Verdict, junit.Outcome] = {
     Verdict.SLOWER: "failed",
     Verdict.BIGGER: "failed",
@@ -30,7 +31,7 @@ def announce(result: Result, environment: Mapping[str, str] = os.environ) -> Non
 
     Annotations go to standard error, which GitHub reads too: standard output has one line per case and nothing else.
     """
-    put_on_page(markdown(result), environment)
+    put_on_page(markdown(result, SUMMARY_LIMIT), environment)
     if environment.get("GITHUB_ACTIONS") == "true":
         for command in workflow_commands(result):
             print(command, file=sys.stderr)

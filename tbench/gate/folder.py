@@ -13,8 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tbench.analysis.statistics import Interval
+from tbench.comparison.model import Verdict
 from tbench.errors import StoreError
-from tbench.gate.outcome import Measured, Result
+from tbench.gate.outcome import Measured, Outcome, Result
 from tbench.gate.paired import PairedCase
 from tbench.gate.sides import Sides
 from tbench.gate.text import markdown
@@ -37,7 +39,7 @@ class Folder:
                     path / name,
                     {
                         **header,
-                        "scenario": side.scenario.to_dict(),
+                        "scenario": side.scenario.on(sides.device).to_dict(),
                         "environment": side.environment.to_dict(),
                         "device": sides.device,
                         "side": side.label,
@@ -89,6 +91,28 @@ def write(
     write_file(folder / "gate.json", jsonfile.dumps(content, indent=1).decode())
     if result is not None:
         write_file(folder / "gate.md", markdown(result))
+
+
+def read(folder: Path) -> Result:
+    """The result that `write` has written. Raises StoreError where there is none."""
+    path = folder / "gate.json"
+    try:
+        found = jsonfile.loads(path.read_bytes())["result"]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise StoreError(
+            f"{path}: cannot be read ({problem}): name the folder that `tbench gate -o` wrote"
+        ) from problem
+    if found is None:
+        raise StoreError(f"{folder}: the gate was interrupted, so there is no verdict; run it again")
+    given = {name: value for name, value in found.items() if name != "exit_code"}
+    control = given["control"] and _outcome(given["control"])
+    given |= {"outcomes": tuple(map(_outcome, given["outcomes"])), "control": control, "notes": tuple(given["notes"])}
+    return Result(**given)
+
+
+def _outcome(found: Mapping[str, Any]) -> Outcome:
+    ratio = found["ratio"] and Interval(**found["ratio"])
+    return Outcome(**{**found, "verdict": Verdict(found["verdict"]), "ratio": ratio})
 
 
 def differences(one: PairedCase) -> dict[str, Any]:

@@ -294,7 +294,8 @@ def with_source_location(scenario: Scenario, cases: Iterable[Case]) -> Step:
 
 def source_location(scenario: Scenario, case: Case) -> tuple[str, int]:
     """The file, of a suite the part's own, and in it the line of the case's variants, or of the sweep."""
-    part = next((part for part in scenario.parts or (scenario,) if part.has(case)), scenario)
+    here = scenario.on(case.device)
+    part = next((part for part in here.parts or (here,) if part.has(case)), here)
     axis = get_component(case.component).variant_axis
     return part.path, part.lines.get(axis, part.lines.get("sweep", 1))
 

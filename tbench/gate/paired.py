@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
-from tbench.analysis.turns import paired
+from tbench.analysis.turns import as_called, clock_of, paired
 from tbench.comparison.model import grown
 from tbench.execution.executor import Executor
 from tbench.execution.plan import Draft
@@ -109,13 +109,15 @@ class PairedCase:
         self.update_peaks()
 
     def last_difference(self) -> float:
-        """Logarithm of new ÷ base of the latest pair."""
+        """Logarithm of new ÷ base of the latest pair; where only one side of a GPU could be queued ahead, of what a
+        program sees of both."""
         base, new = self._both()
         assert base is not None and new is not None
         latest = self.pairs - 1
-        first, second = paired(
-            [turn for turn in base.turns if turn.round == latest], [turn for turn in new.turns if turn.round == latest]
-        )
+        sides = [[turn for turn in side.turns if turn.round == latest] for side in (base, new)]
+        if clock_of(sides[0]) != clock_of(sides[1]):
+            sides = [as_called(side) for side in sides]
+        first, second = paired(*sides)
         return fmean(second[0]) - fmean(first[0])
 
     def update_peaks(self) -> None:

@@ -5,6 +5,7 @@ open_sides → open_session → measure (paired) → decide (outcome) → Folder
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -201,7 +202,7 @@ class GateSession:
 @contextmanager
 def open_session(sides: Sides, options: Options, say: Callable[[str], None]) -> Iterator[GateSession]:
     """Hold the device, and see what can be compared on it. Raises UsageError and NothingSelected."""
-    with device_lock(sides.device, say):
+    with device_lock(sides.device, say, uuid=Machine(sides.new.executor).uuid(sides.device)):
         yield session_of(refreshed(sides), options)
 
 
@@ -236,8 +237,9 @@ def cases_of_base(sides: Sides, select: Sequence[str]) -> list[Case]:
 def samplings(side: Side, cases: Sequence[Case], quick: bool) -> dict[Case, Sampling]:
     """How each case is sampled: as the first part of the scenario that has it says."""
     found: dict[Case, Sampling] = {}
-    for part in side.scenario.parts or (side.scenario,):
-        for case in cases:
+    for device in dict.fromkeys(case.device for case in cases):
+        here = side.scenario.on(device)
+        for part, case in itertools.product(here.parts or (here,), cases):
             if part.has(case):
                 found.setdefault(case, sampling_of(part.sampling, quick))
     return found

@@ -82,7 +82,7 @@ def open_sides(options: Options) -> Iterator[Sides]:
             new = replace(new, label=f"the working tree ({repository.name('HEAD')})", root=repository.root)
             there = of_base(options, tree / file.relative_to(repository.root), tree)
             base = Version(f"{options.against} ({repository.name(commit)})", there, options.base_python, tree)
-        modules = preloaded([part for one in (base, new) for part in one.scenario.parts or (one.scenario,)])
+        modules = preloaded([base.scenario, new.scenario])
         started = {
             python: stack.enter_context(LocalExecutor(modules=modules, python=interpreter(python)))
             for python in dict.fromkeys((base.python, new.python))

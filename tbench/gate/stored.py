@@ -18,7 +18,7 @@ from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import Inconclusive, Interrupted, NothingSelected, UsageError
 from tbench.execution import runner
 from tbench.execution.local import LocalExecutor
-from tbench.execution.lock import device_lock
+from tbench.execution.prepare import held
 from tbench.execution.workplace import Machine
 from tbench.gate import baselines
 from tbench.gate.checkout import from_root
@@ -36,7 +36,7 @@ from tbench.gate.outcome import (
     without_times,
 )
 from tbench.listener import Listener
-from tbench.records import Case, Measurement
+from tbench.records import Case, Measurement, Sampling
 from tbench.report import write_derived
 from tbench.scenario import Scenario, expand
 
@@ -73,7 +73,7 @@ def measure(options: Options, folder: Path, say: Callable[[str], None]) -> Run:
     """
     scenario = options.read()
     expand(scenario, options.device, options.select)  # an empty selection is refused before anything is measured
-    with device_lock(options.device, say):
+    with held(options.device, say):
         for what, where, select in ((CANARIES, folder / baselines.CANARY, ()), (scenario, folder, options.select)):
             try:
                 runner.run(
@@ -101,10 +101,12 @@ def on_device(options: Options) -> Options:
 
 def with_enough_rounds(scenario: Scenario) -> Scenario:
     """The scenario with enough processes of each case to be compared with another day's."""
-    sampling = scenario.sampling
-    least = max(LEAST_ROUNDS, sampling.min_rounds)
-    more = replace(sampling, min_rounds=least, max_rounds=max(least, sampling.max_rounds))
-    return replace(scenario, sampling=more, parts=tuple(with_enough_rounds(part) for part in scenario.parts))
+
+    def enough(sampling: Sampling) -> Sampling:
+        least = max(LEAST_ROUNDS, sampling.min_rounds)
+        return replace(sampling, min_rounds=least, max_rounds=max(least, sampling.max_rounds))
+
+    return scenario.sampled(enough)
 
 
 def against_baseline(options: Options, given: str, output: Path, say: Callable[[str], None]) -> Result:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from tbench.comparison.model import Verdict
 from tbench.gate.outcome import FAILING, Outcome, Result
 from tbench.tables import units
 from tbench.tables.markdown import escaped, pipe_table
+from tbench.tables.printable import printable
 from tbench.tables.table import Cell, Column, Table
 
+ANNOTATIONS = 10  # that GitHub shows of a step
 WIDTH = max(len(verdict) for verdict in Verdict)
 MARKS = {
     Verdict.OK: "✓",
@@ -35,7 +38,7 @@ def line(one: Outcome) -> str:
     """`SLOWER        1.12× [1.09, 1.15]  12.3 ms → 13.8 ms  attention/forward … : reason`."""
     reason = " ".join(one.reason.split())
     words = f"{one.case}: {reason}" if reason else one.case
-    return "  ".join(filter(None, (f"{one.verdict:{WIDTH}}", ratio(one), times(one), words)))
+    return "  ".join(filter(None, (f"{one.verdict:{WIDTH}}", ratio(one), times(one), printable(words))))
 
 
 def ratio(one: Outcome) -> str:
@@ -74,22 +77,48 @@ def control(result: Result) -> str:
     return f"A/A control {CONTROL.get(one.verdict, 'inconclusive')}: base vs. base {ratio(one)}"
 
 
-def markdown(result: Result) -> str:
-    """For `$GITHUB_STEP_SUMMARY`, a merge request's comment, or a file."""
+def markdown(result: Result, limit: int | None = None) -> str:
+    """For `$GITHUB_STEP_SUMMARY`, a merge request's comment, or a file.
+
+    `limit`: in bytes. Where not all cases fit, the worst come first, and it is said where the others are.
+    """
+    whole = _markdown(result, pipe_table(table(result.outcomes)))
+    if limit is None or len(whole.encode()) <= limit:
+        return whole
+    heading, rule, *rows = pipe_table(table(worst_first(result.outcomes))).splitlines()
+    room = limit - len(_markdown(result, f"{heading}\n{rule}", left_out=len(rows)).encode())
+    sizes = accumulate(len(row.encode()) + 1 for row in rows)
+    kept = sum(size <= room for size in sizes)
+    return _markdown(result, "\n".join([heading, rule, *rows[:kept]]), left_out=len(rows) - kept)
+
+
+def _markdown(result: Result, cases: str, left_out: int = 0) -> str:
+    more = f"The worst first; {units.counted(left_out, 'more case')} in the gate's folder, gate.md."
     parts = [
         f"## tbench gate: {escaped(result.scenario)}",
         f"**{headline(result)}** {summary(result)}.",
         f"Base: {escaped(result.base)}  \nNew: {escaped(result.new)}",
-        pipe_table(table(result)),
+        cases,
+        *([more] if left_out else []),
         f"{control(result)}.",
         *(f"- {escaped(note)}" for note in result.notes),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def table(result: Result) -> Table:
+def worst_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """What fails the gate before what does not; of equals the greatest slowdown first."""
+    severity = {4: 0, 1: 1, 3: 2}
+
+    def rank(one: Outcome) -> tuple[int, float]:
+        return severity.get(FAILING.get(one.verdict, 0), 3), -(one.ratio.estimate if one.ratio else 0.0)
+
+    return sorted(outcomes, key=rank)
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
     """One line per case."""
-    return Table(COLUMNS, tuple(tuple(map(Cell, _figures(one))) for one in result.outcomes))
+    return Table(COLUMNS, tuple(tuple(map(Cell, _figures(one))) for one in outcomes))
 
 
 def _figures(one: Outcome) -> tuple[str, ...]:
@@ -107,12 +136,23 @@ def headline(result: Result) -> str:
 
 
 def workflow_commands(result: Result) -> Iterator[str]:
-    """GitHub's workflow commands, one for every case that fails the gate, at its line of the file that asks for it."""
-    for one in result.outcomes:
-        if one.verdict in FAILING:
-            level = "warning" if FAILING[one.verdict] == 3 else "error"
-            file, title = value(one.file or result.path), value("tbench: " + one.verdict)
-            yield f"::{level} file={file},line={one.line or 1},title={title}::{data(line(one))}"
+    """GitHub's workflow commands, one for every case that fails the gate, at its line of the file that asks for it.
+
+    GitHub shows ten of a step: of more, the worst nine and how many there are besides.
+    """
+    failing = [one for one in worst_first(result.outcomes) if one.verdict in FAILING]
+    shown = failing if len(failing) <= ANNOTATIONS else failing[: ANNOTATIONS - 1]
+    for one in shown:
+        title = value("tbench: " + one.verdict)
+        file = value(one.file or result.path)
+        yield f"::{level(one)} file={file},line={one.line or 1},title={title}::{data(line(one))}"
+    if left := failing[len(shown) :]:
+        more = f"{len(left)} more: see the step's summary, or gate.md in the gate's folder"
+        yield f"::{level(left[0])} file={value(result.path)},line=1,title={value('tbench: more cases')}::{data(more)}"
+
+
+def level(one: Outcome) -> str:
+    return "warning" if FAILING[one.verdict] == 3 else "error"
 
 
 def data(text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tbench.measure import machine
 from tbench.records import Ceilings
 
-METHOD = 2  # raised when ceilings are measured in another way: older files are then measured again
+METHOD = {"cpu": 2, "cuda": 3}  # raised when ceilings are measured in another way: older ones are measured again
 
 
 def folder() -> Path:
@@ -47,7 +47,8 @@ def path(device: str) -> Path:
     else:
         properties = torch.cuda.get_device_properties(device)
         name = f"{properties.name} {properties.uuid}"
-    words = (str(METHOD), device.split(":")[0], name, str(torch.get_num_threads()), torch.__version__)
+    kind = device.split(":")[0]
+    words = (str(METHOD[kind]), kind, name, str(torch.get_num_threads()), torch.__version__)
     fingerprint = hashlib.blake2b("\n".join(words).encode(), digest_size=8).hexdigest()
     return folder() / f"ceilings-{fingerprint}.json"
 

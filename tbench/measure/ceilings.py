@@ -14,8 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tbench.measure import allocator, cache, machine
-from tbench.measure.device import Call, Device, open_device
+from tbench.measure.ahead import settle
+from tbench.measure.device import Device, open_device
 from tbench.measure.sampler import Ring, calibrate
+from tbench.measure.timed import Call
 from tbench.records import Again, Ceilings, Sampling
 
 if TYPE_CHECKING:
@@ -63,9 +65,8 @@ def measure(device: Device) -> Ceilings:
     """Measure everything once. A dtype that no matrix product here has no entry."""
     import torch
 
-    flops = {dtype: rate for dtype in DTYPES if (rate := product_rate(device, dtype)) is not None}
     return Ceilings(
-        flops=flops,
+        flops=product_rates(device),
         bandwidth=tuple(read_rates(device).items()),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         threads=torch.get_num_threads(),
@@ -88,16 +89,22 @@ def best_of(old: Ceilings, new: Ceilings) -> Ceilings:
 # ---------------------------------------------------------------------- matrix products
 
 
+def product_rates(device: Device) -> dict[str, float]:
+    """FLOP/s of the best square matrix product by dtype, and on a GPU in TF32."""
+    rates = {dtype: rate for dtype in DTYPES if (rate := product_rate(device, dtype)) is not None}
+    if "float32" in rates and device.name != "cpu":
+        with tf32():
+            rates["tf32"] = fastest_product(device, "float32")
+        rates["float32"] = max(rates["float32"], rates["tf32"] / TF32_PRODUCTS)
+    return rates
+
+
 def product_rate(device: Device, dtype: str) -> float | None:
     """FLOP/s of the best square matrix product, None if the dtype no matrix product here."""
     try:
-        rate = fastest_product(device, dtype)
-        if dtype == "float32" and device.name != "cpu":
-            with tf32():
-                rate = max(rate, fastest_product(device, dtype) / TF32_PRODUCTS)
+        return fastest_product(device, dtype) or None  # not even the smallest matrices fit
     except RuntimeError:  # "not implemented for 'Half'" and the like
         return None
-    return rate or None  # not even the smallest matrices fit
 
 
 def fastest_product(device: Device, dtype: str) -> float:
@@ -184,10 +191,20 @@ def reads(x: torch.Tensor) -> tuple[Call, ...]:
 
 
 def shortest(device: Device, fn: Call, seconds: float) -> float:
-    """Seconds per call in the fastest of the samples that fit into `seconds`, at least one after calibration."""
-    calls = calibrate(device, Ring([fn]), Sampling())
+    """Seconds per call in the fastest of the samples that fit into `seconds`, at least one after calibration.
+
+    By the clock that rows are measured by: a ceiling with the host in it would lie below what it is a ceiling of.
+    """
+    ring = Ring([fn])
+    calls = calibrate(device, ring, Sampling())
+    ahead = 0
+    if device.asynchronous:
+        ahead, _ = settle(device, ring, calls)
+        calls = ahead or calls
     best = device.time(fn, calls).seconds
     began = device.now()
     while device.now() - began < seconds:
-        best = min(best, device.time(fn, calls).seconds)
+        sample = device.time(fn, calls, ahead=ahead > 0)
+        if sample.ahead or not ahead:
+            best = min(best, sample.seconds)
     return best

@@ -1,44 +1,25 @@
-"""The only file that knows CUDA from CPU: how to wait, time, flush and count on each.
+"""What a device must be able to do to be measured, the CPU, and devices by their names.
 
 Everything else talks to the `Device` protocol, which a test can play with a clock of its own.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import repeat
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter, perf_counter_ns, process_time, sleep  # bound here: a kernel may replace the module's
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from tbench.errors import UsageError
 from tbench.measure import allocator, machine
-from tbench.measure.allocations import CpuWatch, CudaWatch, Watch
-from tbench.measure.telemetry import OF_A_BLOCK, Telemetry
+from tbench.measure.allocations import CpuWatch, Watch
+from tbench.measure.cuda import UNKNOWN_CACHE_BYTES, CudaDevice
+from tbench.measure.timed import STRAY_SECONDS, Call, Timed, no_garbage_collection
 
-Call = Callable[[], Any]
-
-# Work on other streams that ends later than this after the end event is added to the sample. Waiting for an idle
-# device takes a few microseconds and is measured beside it; this is what its jitter is allowed.
-STRAY_SECONDS = 10e-6
-
-UNKNOWN_CACHE_BYTES = 128 * 2**20  # where the size of the last-level cache is not known
 TASKS = "/proc/self/task"
 REST_STEP, REST_STILL, LONGEST_REST = 1e-3, 1e-4, 0.2  # seconds: between two looks; of processor time in one; at most
-
-
-class Timed(NamedTuple):
-    """One sample: seconds per call; the host's share of them where it only submits the work; minor page faults of all
-    calls together, on a CPU; and what the last call gave."""
-
-    seconds: float
-    host_seconds: float | None
-    faults: int | None
-    result: Any
 
 
 class Device(Protocol):
@@ -60,8 +41,11 @@ class Device(Protocol):
         """Wait until everything submitted to the device, on any stream, is done."""
         ...
 
-    def time(self, fn: Call, calls: int) -> Timed:
-        """Run `fn` `calls` times. Work that ends only after a call has returned is waited for, and counted."""
+    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
+        """Run `fn` `calls` times. Work that ends only after a call has returned is waited for, and counted.
+
+        `ahead`: submit all of it before an asynchronous device begins; the sample says whether that was so.
+        """
         ...
 
     def rest(self) -> None:
@@ -110,7 +94,7 @@ class CpuDevice:
     def synchronize(self) -> None:
         pass
 
-    def time(self, fn: Call, calls: int) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
         with no_garbage_collection():
             faults = getrusage(RUSAGE_SELF).ru_minflt
             began = perf_counter_ns()
@@ -165,75 +149,6 @@ class CpuDevice:
         return {}
 
 
-class CudaDevice:
-    """`torch_module` is torch; a test passes a fake of it."""
-
-    asynchronous = True
-    sample_seconds = 1e-3  # events resolve about half a microsecond, the first launch costs a few
-
-    def __init__(self, index: int, torch_module: Any = None, telemetry: Telemetry | None = None) -> None:
-        if torch_module is None:
-            import torch as torch_module
-        self.torch, self.cuda = torch_module, torch_module.cuda
-        self.index, self.name = index, f"cuda:{index}"
-        self.cuda.set_device(index)
-        self.properties = self.cuda.get_device_properties(index)
-        self.telemetry = telemetry or Telemetry(str(self.properties.uuid))
-
-    def now(self) -> float:
-        return perf_counter()
-
-    def synchronize(self) -> None:
-        self.cuda.synchronize(self.index)
-
-    def time(self, fn: Call, calls: int) -> Timed:
-        """Between two events on the current stream, with work that other streams still had to do added.
-
-        A call that starts work on another stream and does not wait for it ends before its work does. The device
-        is therefore waited for as a whole, and what it needed beyond the end event is part of the sample.
-        """
-        start, end = self.cuda.Event(enable_timing=True), self.cuda.Event(enable_timing=True)
-        with no_garbage_collection():
-            start.record()
-            began = self.now()
-            for _ in repeat(None, calls - 1):
-                fn()
-            result = fn()
-            submitted = self.now()
-            end.record()
-            end.synchronize()
-            reached = self.now()
-            self.cuda.synchronize(self.index)
-            done = self.now()
-            self.cuda.synchronize(self.index)
-            idle = self.now() - done
-        seconds = start.elapsed_time(end) * 1e-3
-        stray = done - reached - idle
-        if stray > STRAY_SECONDS:
-            seconds += stray
-        return Timed(seconds / calls, (submitted - began) / calls, None, result)
-
-    def rest(self) -> None:
-        pass  # a process that has synchronised leaves the device idle
-
-    def cache_bytes(self) -> int:
-        return int(self.properties.L2_cache_size or UNKNOWN_CACHE_BYTES)
-
-    def free_bytes(self) -> int:
-        return int(self.cuda.mem_get_info(self.index)[0])
-
-    def release(self) -> bool:
-        kept = self.cuda.memory_reserved(self.index)
-        self.cuda.empty_cache()
-        return bool(self.cuda.memory_reserved(self.index) < kept)
-
-    def watch_memory(self) -> Watch:
-        return CudaWatch(self.cuda, self.index, self.telemetry)
-
-    def snapshot(self) -> dict[str, Any]:
-        return self.telemetry.snapshot(OF_A_BLOCK)
-
-
 def running(tasks: list[str]) -> bool:
     """Whether any of these threads is computing, or waiting for a processor or a disk."""
     for task in tasks:
@@ -244,18 +159,6 @@ def running(tasks: list[str]) -> bool:
         except OSError:
             continue  # it has ended
     return False
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Keep Python's collector out of a sample: it would fall into some and not into others."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def open_device(name: str, crowded: bool = False) -> Device:

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from tbench.measure import allocator, cache, machine
-from tbench.measure.nvml import THROTTLING, Refused, driver_version
+from tbench.measure.nvml import EXCLUSIVE_PROCESS, THROTTLING, Refused, driver_version
 from tbench.measure.telemetry import Telemetry
 from tbench.records import Environment
 from tbench.threads import worker_threads
@@ -25,6 +25,23 @@ OPTIONAL_KERNELS = (
     "flash-linear-attention",
     "flashinfer-python",
     "liger-kernel",
+    "nvidia-cutlass-dsl",
+    "quack-kernels",
+    "xformers",
+    "transformer-engine",
+)
+# What of the environment changes what a GPU computes, or how fast. Nothing of it is set here.
+VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_MODULE_LOADING",
+    "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE",
+    "NVIDIA_TF32_OVERRIDE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUBLAS_EMULATE_SINGLE_PRECISION",
+    "CUBLAS_EMULATION_STRATEGY",
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
 )
 BUSY_SHARE = 0.1  # of the cores that others may use before it is worth a word
 
@@ -44,6 +61,8 @@ class Situation:
     throttled: tuple[str, ...] = ()
     other_gpu_processes: int = 0
     mig: bool = False
+    compute_mode: str | None = None
+    visible_gpus: tuple[str, ...] = ()
     cache_problem: str | None = None
 
 
@@ -88,6 +107,8 @@ def capture(device: str) -> Environment:
         throttled=tuple(word for word in seen.get("clock_reasons", ()) if word in THROTTLING),
         other_gpu_processes=seen.get("other_processes", 0),
         mig=bool(seen.get("mig")),
+        compute_mode=facts.get("compute_mode"),
+        visible_gpus=facts.get("visible_gpus", ()),
         cache_problem=cache.problem(),
     )
     return Environment(
@@ -119,13 +140,25 @@ def gpu_facts(device: str) -> tuple[dict[str, Any], dict[str, Any]]:
         "device_memory_bytes": properties.total_memory,
         "last_level_cache_bytes": properties.L2_cache_size or None,
         "cuda": torch.version.cuda,
+        "cudnn": cudnn_version(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "visible_gpus": tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())),
     }
-    seen = Telemetry(uuid).snapshot(("clock_reasons", "other_processes"))
+    seen = Telemetry(uuid).snapshot(("clock_reasons", "other_processes", "compute_mode"))
+    facts["compute_mode"] = seen.get("compute_mode")
     try:
         facts["driver"] = driver_version()
     except Refused as refused:
         seen["unavailable"]["driver"] = str(refused)
     return facts, seen
+
+
+def cudnn_version() -> str | None:
+    """`9.13.1` from the number that PyTorch gives (cudnn_version.h: major · 10000 + minor · 100 + patch)."""
+    import torch
+
+    number = torch.backends.cudnn.version()
+    return None if number is None else f"{number // 10000}.{number // 100 % 100}.{number % 100}"
 
 
 def warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]:
@@ -181,6 +214,22 @@ def gpu_warnings(here: Situation, variables: Mapping[str, str]) -> Iterator[str]
         yield "CUDA_LAUNCH_BLOCKING makes every launch wait for its kernel: unset it"
     if variables.get("PYTORCH_NO_CUDA_MEMORY_CACHING", "0") not in ("", "0"):
         yield "PYTORCH_NO_CUDA_MEMORY_CACHING makes every allocation call the driver: unset it"
+    if variables.get("NVIDIA_TF32_OVERRIDE") == "1":
+        yield (
+            "NVIDIA_TF32_OVERRIDE=1 has libraries compute float32 in TF32 whatever is asked for, so float32 rows will "
+            "be wrong: unset it, and write `fp32_precision: tf32` where TF32 is meant"
+        )
+    if here.compute_mode == EXCLUSIVE_PROCESS:
+        yield (
+            f"{here.device} is in exclusive-process mode, so one process at a time can use it: every case is measured "
+            "alone, without turns and without a speed-up; sudo nvidia-smi -c 0 allows several"
+        )
+    if len(here.visible_gpus) > 1:
+        listed = ", ".join(f"cuda:{index} ({name})" for index, name in enumerate(here.visible_gpus))
+        yield (
+            f"{len(here.visible_gpus)} GPUs are visible, {listed}; this run uses {here.device} only: --device names "
+            "another, and runs on different GPUs do not wait for each other"
+        )
     if here.throttled:
         yield (
             f"{here.device} is already throttled ({', '.join(here.throttled)}): "

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-from tbench.measure.device import Call, Device
+from tbench.measure.ahead import timed
+from tbench.measure.device import Device
+from tbench.measure.timed import Call
 from tbench.records import Injection
 
 NUMBERS = 512  # of one operation: microseconds on one thread, a small step even beside short calls
@@ -53,13 +55,13 @@ def repeats_for(device: Device, call: Call, calls: int, shares: Sequence[float])
         for _ in range(BATCH):
             work()
 
-    trial = max(1, round(TRIAL_SHARE * device.time(call, calls).seconds / (device.time(row, 1).seconds / BATCH)))
+    trial = max(1, round(TRIAL_SHARE * timed(device, call, calls) / (timed(device, row, 1) / BATCH)))
     worse = injected(call, Injection(repeats=trial), device.name)
     slower = []
-    turns = max(FEWEST_TURNS, min(TURNS, round(BUDGET_SECONDS / (2 * calls * device.time(call, calls).seconds))))
+    turns = max(FEWEST_TURNS, min(TURNS, round(BUDGET_SECONDS / (2 * calls * timed(device, call, calls)))))
     for turn in range(turns):
         pair = (worse, call) if turn % 2 else (call, worse)
-        seconds = {each: device.time(each, calls).seconds for each in pair}
+        seconds = {each: timed(device, each, calls) for each in pair}
         slower.append(math.log(seconds[worse] / seconds[call]))
     if statistics.median(slower) <= 0:
         raise RuntimeError("injected work does not show up in the measured time: the machine is too noisy to calibrate")

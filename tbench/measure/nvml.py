@@ -26,6 +26,9 @@ CLOCK_REASONS = {
 }
 THROTTLING = {CLOCK_REASONS[bit] for bit in (0x4, 0x8, 0x20, 0x40, 0x80)}  # slower than the GPU would be left alone
 
+EXCLUSIVE_PROCESS = "exclusive process"
+COMPUTE_MODES = {0: "default", 1: "exclusive thread", 2: "prohibited", 3: EXCLUSIVE_PROCESS}  # nvmlComputeMode_t
+
 EXPLANATIONS = {
     "NotSupported": "not reported by this GPU or driver (NotSupported)",
     "NoPermission": "this process has no permission to query it (NoPermission)",
@@ -196,6 +199,26 @@ def other_processes(handle: Any) -> int:
     return max(0, len(pids) - 1)
 
 
+def compute_mode(handle: Any) -> str:
+    """How many processes may use the GPU at once."""
+    import pynvml
+
+    mode = int(pynvml.nvmlDeviceGetComputeMode(handle))
+    return COMPUTE_MODES.get(mode, f"unknown ({mode})")
+
+
+def violation(policy: str) -> Callable[[Any], float]:
+    """Seconds for which clocks have been held back by a limit, ever: only differences mean something."""
+
+    def ask(handle: Any) -> float:
+        import pynvml
+
+        status = pynvml.nvmlDeviceGetViolationStatus(handle, getattr(pynvml, f"NVML_PERF_POLICY_{policy}"))
+        return float(status.violationTime) * 1e-9
+
+    return ask
+
+
 def persistence(handle: Any) -> bool:
     """Whether the driver stays loaded while nothing uses the GPU."""
     import pynvml
@@ -222,6 +245,8 @@ FIGURES: dict[str, Callable[[Any], Any]] = {
     "power_instant_watts": instant_power,
     "power_limit_watts": milli("nvmlDeviceGetEnforcedPowerLimit"),
     "energy_joules": milli("nvmlDeviceGetTotalEnergyConsumption"),
+    "power_capped_seconds": violation("POWER"),
+    "thermally_capped_seconds": violation("THERMAL"),
     "temperature_c": temperature,
     "memory_total_bytes": memory("total"),
     "memory_used_bytes": memory("used"),
@@ -230,6 +255,7 @@ FIGURES: dict[str, Callable[[Any], Any]] = {
     "process_bytes": process_bytes,
     "other_processes": other_processes,
     "persistence_mode": persistence,
+    "compute_mode": compute_mode,
     "utilisation_percent": utilisation("gpu"),
     "memory_utilisation_percent": utilisation("memory"),
 }

@@ -11,9 +11,10 @@ from itertools import cycle
 from operator import call
 from typing import Any, Protocol
 
-from tbench.measure.device import Call, Device, Timed
+from tbench.measure.device import Device
 from tbench.measure.telemetry import difference
-from tbench.records import Sampling
+from tbench.measure.timed import Call, Timed
+from tbench.records import Clock, Sampling
 
 MOST_CALLS = 1_000_000  # in one sample, whatever the clock says
 GROWTH = 10  # of a batch from one attempt to the next: the first calls may be unlike the rest
@@ -27,13 +28,18 @@ LAUNCH_BOUND = 0.9  # host time ÷ device time from which the host sets the pace
 
 @dataclass(frozen=True)
 class Samples:
-    """One visit: mean seconds per call of each sample, the host's share on asynchronous devices, telemetry, and on a
-    CPU page faults per call."""
+    """One visit: mean seconds per call of each sample (of `calls` calls), the host's share on asynchronous devices,
+    telemetry, and on a CPU page faults per call. The clock as in `records.Turn`; `why` it is not the one asked for."""
 
     seconds: tuple[float, ...]
     host_seconds: tuple[float, ...] = ()
     telemetry: Mapping[str, Any] = field(default_factory=dict)
     faults: float | None = None
+    calls: int = 1
+    clock: Clock = ""
+    why: str = ""
+    eager_seconds: float | None = None
+    sm_mhz: float | None = None
 
 
 class Judge(Protocol):
@@ -175,7 +181,14 @@ def take_turn(
     faults = [one.faults / calls for one in taken if one.faults is not None]
     if device.asynchronous:
         telemetry["launch_bound"] = launch_bound(times, host_times)
-    return Samples(tuple(times), tuple(host_times), telemetry, statistics.fmean(faults) if faults else None)
+    return Samples(
+        tuple(times),
+        tuple(host_times),
+        telemetry,
+        statistics.fmean(faults) if faults else None,
+        calls=calls,
+        clock="eager" if device.asynchronous else "",
+    )
 
 
 def unsettled(sample: Timed, calls: int) -> bool:

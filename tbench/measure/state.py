@@ -40,6 +40,14 @@ def restore(state: State) -> list[str]:
     return changed
 
 
+def set_fp32_precision(precision: str) -> None:
+    """What CUDA computes products of float32 matrices in: `ieee` or `tf32`, whatever the environment says.
+
+    NVIDIA's containers set TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, with which PyTorch starts in TF32.
+    """
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+
+
 def modes() -> int:
     """How many modes see every operation before it is carried out: one that is left behind could do a kernel's work."""
     return int(torch._C._len_torch_function_stack() + torch._C._len_torch_dispatch_stack())

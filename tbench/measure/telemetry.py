@@ -8,9 +8,6 @@ from typing import Any
 
 from tbench.measure.nvml import FIGURES, THROTTLING, Refused, asked, find
 
-# The energy counter moves in steps of 20 to 100 ms: over a shorter block the steps would be the figure.
-ENERGY_SECONDS = 2.0
-
 # What is asked before and after each block of samples.
 OF_A_BLOCK = (
     "sm_clock_mhz",
@@ -19,8 +16,12 @@ OF_A_BLOCK = (
     "power_watts",
     "power_instant_watts",
     "energy_joules",
+    "power_capped_seconds",
+    "thermally_capped_seconds",
     "temperature_c",
 )
+CAPPED = {"power_capped_seconds": "power limit", "thermally_capped_seconds": "temperature limit"}
+CAPPED_SHARE = 0.01  # of a block, from which it counts as throttled
 
 
 class Telemetry:
@@ -64,8 +65,8 @@ class Telemetry:
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What two snapshots say about the block between them.
 
-    Lowest and highest clocks, highest temperature and power, every throttling reason seen at either end, and the
-    energy used if the block was long enough for its counter.
+    Lowest and highest clocks, highest temperature and power, and what held the clocks back. Energy has a pass of its
+    own (`measure.energy`): its counter is too coarse for a block.
     """
     refused = {**before["unavailable"], **after["unavailable"]}
     block: dict[str, Any] = {"unavailable": {name: reason for name, reason in refused.items() if name in OF_A_BLOCK}}
@@ -79,15 +80,23 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
         values = [seen[name] for seen in (before, after) if name in seen]
         if values:
             block[name] = max(values)
-    reasons = [reason for seen in (before, after) for reason in seen.get("clock_reasons", ())]
-    if "clock_reasons" in before or "clock_reasons" in after:
-        block["throttled"] = sorted(set(reasons) & THROTTLING)
-    seconds = after["time"] - before["time"]
-    if "energy_joules" in before and "energy_joules" in after:
-        if seconds >= ENERGY_SECONDS:
-            block["energy_joules"] = after["energy_joules"] - before["energy_joules"]
-        else:
-            block["unavailable"]["energy_joules"] = (
-                f"the block lasted {seconds:.2g} s; the counter needs {ENERGY_SECONDS:g} s"
-            )
+    throttled = throttling(before, after)
+    if throttled is not None:
+        block["throttled"] = throttled
     return block
+
+
+def throttling(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str] | None:
+    """Why clocks were held back during the block; None where it cannot be told.
+
+    By the counters of the time for which they were, if the driver has them: the reasons of the moment say what was so
+    at either end, and at the first it may be the work of the process before.
+    """
+    counted = [name for name in CAPPED if name in before and name in after]
+    if counted:
+        least = CAPPED_SHARE * (after["time"] - before["time"])
+        return [CAPPED[name] for name in counted if after[name] - before[name] > least]
+    if "clock_reasons" not in before and "clock_reasons" not in after:
+        return None
+    reasons = [reason for seen in (before, after) for reason in seen.get("clock_reasons", ())]
+    return sorted(set(reasons) & THROTTLING)

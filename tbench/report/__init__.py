@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tbench.charts.run import write_pictures
 from tbench.store import write_file
 from tbench.tables.formats import chosen
 
@@ -27,7 +28,16 @@ def renderer(format: str) -> Callable[[Run], str]:
     return make
 
 
-def write_derived(run: Run) -> None:
-    """Write `results.csv` and `report.md` into the run folder, in place of older ones. Raises StoreError."""
+def write_derived(run: Run) -> str:
+    """Write `results.csv`, the charts and `report.md` into the run folder, in place of older ones. Raises StoreError.
+
+    Returns why there are no charts, and nothing where there are: a run is complete without them.
+    """
+    problem = ""
+    try:
+        write_pictures(run)
+    except Exception as error:  # whatever a library for drawing raises, what was measured is reported
+        problem = f"no charts in report.md: {error}"
     for name, format in DERIVED.items():
         write_file(run.folder / name, render(run, format))
+    return problem

@@ -8,7 +8,7 @@ from io import StringIO
 from tbench.analysis.frame import columns, row_cells
 from tbench.analysis.run import Run
 from tbench.records import Value, text
-from tbench.tables.plain import cell
+from tbench.tables.printable import cell
 
 
 def render(run: Run) -> str:

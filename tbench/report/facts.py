@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator
 
 from tbench.analysis.run import Run
+from tbench.claims.model import Words
 from tbench.tables import units
-from tbench.tables.plain import plain
+from tbench.tables.printable import printable
 
 
 def title(run: Run) -> str:
@@ -55,26 +56,55 @@ def warnings(run: Run) -> tuple[str, ...]:
 
 def method(run: Run) -> list[str]:
     """How the figures came about, in sentences."""
+    return [sentence.en for sentence in method_words(run)]
+
+
+def method_words(run: Run) -> list[Words]:
+    """The same in both languages."""
     measured = [row for row in run.rows if row.latency is not None]
     if not measured:
         return []
     rounds = [row.latency.n_rounds for row in measured if row.latency]
-    span = f"{min(rounds)}" if min(rounds) == max(rounds) else f"{min(rounds)} to {max(rounds)}"
+    least, most = min(rounds), max(rounds)
     samples = sum(row.samples or 0 for row in measured)
+    error = _largest_error(run)
     sentences = [
-        f"Each case ran in {span} fresh process{'es' if max(rounds) > 1 else ''}, taking turns with the cases it is "
-        f"compared with; {samples} samples in all.",
-        "Latency is the median over turns, with a 95% confidence interval from the variation between processes; "
-        "speed-up is the median of turn-by-turn ratios, with its own interval.",
-        "Every output was checked against a float64 reference, before and after timing" + _largest_error(run) + ".",
-        "Peak memory comes from a separate pass and includes inputs, outputs and workspace.",
+        Words(
+            f"Each case ran in {least if least == most else f'{least} to {most}'} fresh "
+            f"process{'es' if most > 1 else ''}, taking turns with the cases it is compared with; {samples} samples "
+            "in all.",
+            f"每个用例在{least if least == most else f'{least}至{most}'}个全新进程中运行，与其比较对象轮流进行；"
+            f"共{samples}个样本。",
+        ),
+        Words(
+            "Latency is the median over turns, with a 95% confidence interval from the variation between processes; "
+            "speed-up is the median of turn-by-turn ratios, with its own interval.",
+            "延迟为各轮次的中位数，95%置信区间来自进程之间的差异；加速比为逐轮次比值的中位数，有各自的区间。",
+        ),
+        Words(
+            "Every output was checked against a float64 reference, before and after timing"
+            + (f"; the largest relative error of a passing case is {error:.1e}" if error is not None else "")
+            + ".",
+            "计时前后，每个输出均与float64参考结果核对"
+            + (f"；通过用例的最大相对误差为{error:.1e}" if error is not None else "")
+            + "。",
+        ),
+        Words(
+            "Peak memory comes from a separate pass and includes inputs, outputs and workspace.",
+            "显存峰值由单独一遍测得，包括输入、输出与工作区。",
+        ),
     ]
     sampling = (run.header.get("scenario") or {}).get("sampling") or {}
     if sampling.get("target") is not None and sampling.get("max_time") is not None:
+        target, longest = f"±{100 * sampling['target']:g}%", f"{sampling['max_time']:g}"
+        cache = sampling.get("cache", "hot")
         sentences.insert(
             1,
-            f"Sampling stopped once the interval was within ±{100 * sampling['target']:g}%, or after "
-            f"{sampling['max_time']:g} s of samples; caches were {sampling.get('cache', 'hot')}.",
+            Words(
+                f"Sampling stopped once the interval was within {target}, or after {longest} s of samples; caches "
+                f"were {cache}.",
+                f"区间收窄到{target}以内，或样本累计{longest}秒后停止采样；缓存状态：{cache}。",
+            ),
         )
     return sentences
 
@@ -82,12 +112,11 @@ def method(run: Run) -> list[str]:
 def command(run: Run) -> str | None:
     """The command that repeats the run; None where the run did not record it."""
     words = run.again()
-    return None if words is None else plain(shlex.join(["tbench", *words]))
+    return None if words is None else printable(shlex.join(["tbench", *words]))
 
 
-def _largest_error(run: Run) -> str:
-    errors = [row.error for row in run.rows if row.status == "ok" and row.error is not None]
-    return f"; the largest relative error of a passing case is {max(errors):.1e}" if errors else ""
+def _largest_error(run: Run) -> float | None:
+    return max((row.error for row in run.rows if row.status == "ok" and row.error is not None), default=None)
 
 
 def _ceilings(run: Run) -> Iterator[str]:

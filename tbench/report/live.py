@@ -6,9 +6,13 @@ never takes time from what is being measured.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TextIO
 
 from rich import box
 from rich.console import Console, Group
@@ -22,6 +26,7 @@ from tbench.analysis.derive import Row, derive
 from tbench.listener import Listener
 from tbench.records import Case, Measurement, Value, text
 from tbench.tables import units
+from tbench.tables.printable import printable
 
 REDRAW_SECONDS = 0.1
 STATE_WIDTH = len("round 12: set-up")
@@ -50,7 +55,7 @@ class Progress(Listener):
         rows: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or Console(stderr=True, highlight=False, force_terminal=can_redraw(sys.stderr))
         self.quiet = quiet
         self.rows = rows
         self.clock = clock
@@ -60,18 +65,19 @@ class Progress(Listener):
         self._predicted: float | None = None
         self._began = self._last_done = self._last_drawn = clock()
         self._shown: dict[Case, Shown] = {}
+        self._names: list[str] = []
         self._baselines: dict[str, Measurement] = {}
 
     def start(self, cases: int, seconds: float | None) -> None:
         self._total, self._predicted = cases, seconds
         self._began = self._last_done = self.clock()
-        if self.console.is_terminal and not self.quiet:
+        if self.console.is_terminal and not self.console.is_dumb_terminal and not self.quiet:
             self._live = Live(console=self.console, auto_refresh=False, transient=True, redirect_stdout=False)
             self._live.start()
 
     def warn(self, message: str) -> None:
         """Print a warning, above the table."""
-        self.console.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
+        self.console.print(Text(printable(f"warning: {message}"), style="yellow"), soft_wrap=True)
 
     def begin(self, cases: Sequence[Case]) -> None:
         self._shown.update({case: Shown("waiting") for case in cases})
@@ -97,7 +103,8 @@ class Progress(Listener):
         for one in finished[: -self.rows]:
             del self._shown[one]
         if self._live is None and not self.quiet:
-            self.console.print(Text(f"{self._count()} {case.id}: {outcome(row)}"), soft_wrap=True)
+            line = f"{self._count()} {case.id}: {outcome(row)}{self._left()}"
+            self.console.print(Text(printable(line)), soft_wrap=True)
         self._draw(now=True)
 
     def finish(self) -> None:
@@ -120,6 +127,10 @@ class Progress(Listener):
         since = self.clock() - self._last_done
         return max(pace / weight * (self._total - self._finished) - since, 0.0)
 
+    def _left(self) -> str:
+        left = self.seconds_left()
+        return "" if left is None or self._finished >= self._total else f" (about {clock_time(left)} left)"
+
     def _count(self) -> str:
         return f"[{self._finished}/{self._total}]"
 
@@ -137,8 +148,10 @@ class Progress(Listener):
         table.add_column("latency", justify="right", no_wrap=True, min_width=STATE_WIDTH)
         table.add_column("speed-up", no_wrap=True, min_width=SPEEDUP_WIDTH)
         last = max(min(self.rows, self.console.height - 5), 1)
-        names = labels([*self._shown])
-        for name, shown in list(zip(names, self._shown.values(), strict=True))[-last:]:
+        if len(self._names) != len(self._shown):  # every case may have another label beside new ones
+            self._names = labels([*self._shown])
+        shown_last = list(islice(reversed(self._shown.values()), last))[::-1]
+        for name, shown in zip(self._names[-last:], shown_last, strict=True):
             if shown.row is None:
                 table.add_row(Text(name), Text(shown.state, style="dim"), "")
             else:
@@ -158,6 +171,12 @@ def forget(kept: dict[str, Measurement], most: int) -> None:
     """Drop the oldest, so that a run of any length needs the same memory."""
     while len(kept) > most:
         del kept[next(iter(kept))]
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can draw over what it shows. Colours asked for (`FORCE_COLOR`) do not make a
+    log one."""
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in ("", "dumb", "unknown")
 
 
 def labels(cases: Sequence[Case]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tbench.analysis.run import Run
 from tbench.report import facts
 from tbench.report.model import table
+from tbench.report.sections import sections
 from tbench.tables.text import Sheet
 
 
@@ -13,7 +14,11 @@ def render(run: Run, width: int | None = None, colour: bool | None = None) -> st
     sheet = Sheet(width, colour)
     sheet.say(facts.title(run), "loud")
     sheet.say(facts.machine(run))
-    sheet.table(table(run.rows), elsewhere=", and so do results.csv and report.md")
+    for name, rows in sections(run):
+        if name:
+            sheet.say()
+            sheet.say(name, "loud")
+        sheet.table(table(rows), elsewhere=", and so do results.csv and report.md")
     for warning in facts.warnings(run):
         sheet.note(f"warning: {warning}")
     return str(sheet)

@@ -10,7 +10,7 @@ from tbench.components.registry import Component, Impossible
 from tbench.records import Value, text
 from tbench.scenario.axes import ALIAS, Missing
 from tbench.scenario.mode import Mode, Origin
-from tbench.scenario.model import Given, Point, Scenario, attempt, is_one_of, matches, overlaid
+from tbench.scenario.model import KINDS, Given, Point, Scenario, attempt, is_one_of, matches, overlaid
 from tbench.yamlfile.mistakes import Loc, Mistakes, shown
 
 MOST_CASES = 20_000
@@ -18,24 +18,34 @@ MOST_CASES = 20_000
 
 def overlaps(data: Mapping[str, Any], mistakes: Mistakes) -> None:
     """An axis, under either of its names, must be given once. `data`: the file, not yet checked."""
-    places: dict[str, list[Loc]] = {}
-    for key in ("phase", "model"):
-        if key in data:
-            places.setdefault(key, []).append((key,))
+    top: dict[str, list[Loc]] = {key: [(key,)] for key in ("phase", "model") if key in data}
+    once((), data, top, mistakes)
+    for kind, own in of_devices(data):
+        once((kind,), own, {}, mistakes)
+
+
+def of_devices(data: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The sections for kinds of devices, where they are mappings."""
+    return [(kind, data[kind]) for kind in KINDS if isinstance(data.get(kind), dict)]
+
+
+def once(within: Loc, data: Mapping[str, Any], places: dict[str, list[Loc]], mistakes: Mistakes) -> None:
+    """The same within the file or the section of a device. `places`: of axes that are given already."""
     for section in ("fixed", "sweep"):
         if isinstance(data.get(section), dict):
             for axis in data[section]:
-                places.setdefault(axis, []).append((section, axis))
+                places.setdefault(axis, []).append((*within, section, axis))
     for axis, locs in places.items():
         for loc in locs[1:]:
             mistakes.add(loc, f"{shown(axis)} is given already, {at(mistakes, locs[0])}; remove one", at_key=True)
     if "kv_heads" in places and "kv_sharing" in places:
         first, second = sorted((places["kv_heads"][0], places["kv_sharing"][0]), key=lambda loc: mistakes.place(loc))
         mistakes.add(second, f"kv_heads and kv_sharing are one axis ({at(mistakes, first)}); remove one", at_key=True)
-    entries: list[tuple[Loc, Any]] = [((name,), data.get(name)) for name in ("baseline", "quick", "rigorous")]
+    entries: list[tuple[Loc, Any]] = [((*within, name), data.get(name)) for name in ("baseline", "quick", "rigorous")]
     included = data.get("include")
     entries += [
-        (("include", index), entry) for index, entry in enumerate(included if isinstance(included, list) else ())
+        ((*within, "include", index), entry)
+        for index, entry in enumerate(included if isinstance(included, list) else ())
     ]
     for loc, entry in entries:
         if isinstance(entry, dict) and {"kv_heads", "kv_sharing"} <= set(entry):
@@ -50,8 +60,11 @@ def at(mistakes: Mistakes, loc: Loc) -> str:
 def repetitions(form: Mapping[str, Any], mistakes: Mistakes) -> None:
     """A list of canonical values must not hold one twice. `form`: the checked file."""
     lists: list[tuple[Loc, Any]] = [(("phase",), form.get("phase", []))]
-    sections: list[tuple[Loc, Mapping[str, Any]]] = [((n,), form.get(n, {})) for n in ("sweep", "quick", "rigorous")]
-    sections += [(("exclude", index), entry) for index, entry in enumerate(form.get("exclude", []))]
+    sections: list[tuple[Loc, Mapping[str, Any]]] = []
+    homes: list[tuple[Loc, Mapping[str, Any]]] = [((), form), *(((kind,), own) for kind, own in of_devices(form))]
+    for within, home in homes:
+        sections += [((*within, name), home.get(name, {})) for name in ("sweep", "quick", "rigorous")]
+        sections += [((*within, "exclude", index), entry) for index, entry in enumerate(home.get("exclude", []))]
     lists += [((*loc, axis), values) for loc, of in sections for axis, values in of.items() if axis != "sampling"]
     for loc, values in lists:
         seen: set[Value] = set()
@@ -79,16 +92,17 @@ class Checker:
         if not self.mistakes.any():
             self.mistakes.add(loc, message, at_key=True)
 
-    def check(self, scenario: Scenario) -> set[int]:
+    def check(self, scenario: Scenario) -> set[Loc]:
         """Everything. Returns which entries of `exclude` match a case. A scenario without mistakes keeps its points."""
-        used: set[int] = set()
+        used: set[Loc] = set()
         count = math.prod(len(values) for values in scenario.sweep.values())
         if count > MOST_CASES:
             self.whole(("sweep",), f"{count} cases{self.option}; {MOST_CASES} at most, sweep fewer values")
             return used
         for given in scenario.swept():
             made = attempt(self.component, given, scenario.sampling)
-            hits = {index for index, entry in enumerate(scenario.exclude) if matches(given, made, entry)}
+            entries = zip(self.mode.exclude, scenario.exclude, strict=True)
+            hits = {loc for (loc, _), entry in entries if matches(given, made, entry)}
             used |= hits
             if hits:
                 continue
@@ -110,7 +124,9 @@ class Checker:
 
     @property
     def option(self) -> str:
-        return f" with --{self.mode.name}" if self.mode.name else ""
+        return (f" with --{self.mode.name}" if self.mode.name else "") + (
+            f" on {self.mode.kind}" if self.mode.kind else ""
+        )
 
     def placed(self, trouble: Missing | Impossible, given: Given, entry: Loc | None) -> tuple[Origin, str]:
         """Where to point for a point that makes no case, and what to say. `entry`: the place of an included one."""

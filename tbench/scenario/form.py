@@ -28,6 +28,7 @@ from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
 from tbench.records import Sampling
 from tbench.scenario.axes import AxisField, axis_fields, unknown_axis
+from tbench.scenario.model import KINDS
 from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED
 
@@ -47,6 +48,8 @@ ABOUT_SAMPLING = {
     "timeout": "seconds any single step may take",
     "cache": "hot, or cold: inputs come from memory; auto: cold in decode, hot elsewhere",
     "allocator": "on a CPU: kept holds on to freed memory, default returns it to the system",
+    "launch": "on a GPU: ahead measures the device alone, eager what a Python program sees, graph a CUDA graph",
+    "fp32_precision": "on a GPU: ieee, or tf32 for products of float32 matrices on tensor cores",
 }
 MAY_BE_ZERO = ("min_time", "warmup")
 LARGEST_NUMBER = 1e6
@@ -85,7 +88,7 @@ def tell(error: Mapping[str, Any], model: type[Section], axes: Iterable[str], mi
         mistakes.add(loc[:-1], f"{name} is missing; add `{name}: …`")
     elif kind == "too_short":
         mistakes.add(loc, f"{name}: an empty list; give at least one value, or remove the key")
-    elif kind == "list_type" and loc[:1] == ("sweep",):
+    elif kind == "list_type" and "sweep" in loc[:2]:
         mistakes.add(loc, f"{name}: a list is needed, not {shown(found)}; one value belongs under fixed")
     elif kind in WANTED:
         mistakes.add(loc, f"{name}: {WANTED[kind]} is needed, not {shown(found)}")
@@ -102,6 +105,8 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
         if not axes and key in top_keys():
             return f"{shown(key)} cannot stand next to parts; write it in one of the parts"
         return f"unknown key {shown(key)}{did_you_mean(key, top)}"
+    if len(around) == 1 and around[0] in KINDS and key in axes:
+        return f"{shown(key)} is an axis; write it under fixed or sweep of {around[0]}"
     if around[-1] == "sampling":
         return f"unknown key {shown(key)}{did_you_mean(key, sampling_model().model_fields)}"
     if key in top:
@@ -126,19 +131,27 @@ def scenario_model(component: Component) -> type[Section]:
 
     fixed, sweep, match = section("Fixed", value), section("Sweep", values), section("Match", one_or_more)
     mode = section("Mode", values, sampling=(sampling_model(), SKIPPED))
+    modes = {
+        "quick": optional(mode, "axes and sampling that --quick replaces"),
+        "rigorous": optional(mode, "axes and sampling that --rigorous replaces"),
+    }
     named: Any = Annotated[Literal[component.name], Field(description=component.about)]
     fields: dict[str, Any] = {**HEAD, "component": (named, ...), "phase": (one_or_more(axes["phase"]), SKIPPED)}
     if "model" in axes:
         fields["model"] = (value(axes["model"]), SKIPPED)
-    fields |= {
+    of_a_device: dict[str, Any] = {
         "fixed": optional(fixed, "axes with one value"),
         "sweep": optional(sweep, "axes with several values: their product, in this order, the last fastest"),
         "include": optional(list_of(fixed), "single cases on top of fixed"),
         "exclude": optional(list_of(match), "cases to leave out: those that match all of an entry"),
-        "baseline": optional(fixed, "what speed-up and memory ratio are relative to, all other axes equal"),
         "sampling": optional(sampling_model(), "when to stop measuring a case"),
-        "quick": optional(mode, "axes and sampling that --quick replaces"),
-        "rigorous": optional(mode, "axes and sampling that --rigorous replaces"),
+        **modes,
+    }
+    on_device = create_model(f"{title}OnDevice", __base__=Section, **of_a_device)
+    fields |= {
+        **of_a_device,
+        "baseline": optional(fixed, "what speed-up and memory ratio are relative to, all other axes equal"),
+        **{kind: optional(on_device, f"what replaces the above on a {kind} device") for kind in KINDS},
     }
     return create_model(f"{title}Scenario", __base__=Section, **fields)
 
@@ -148,7 +161,10 @@ def suite_model() -> type[Section]:
     """A scenario file that lists others."""
     file = value_type(part, {"type": "string"})
     parts = list_of(file, min_length=1, description="scenario files, relative to this one")
+    on_device = create_model("SuiteOnDevice", __base__=Section, parts=(parts, ...))
     fields: dict[str, Any] = {**HEAD, "parts": (parts, ...)}
+    fields["sampling"] = optional(sampling_model(), "when to stop measuring a case, in place of what the parts say")
+    fields |= {kind: optional(on_device, f"the parts on a {kind} device") for kind in KINDS}
     return create_model("Suite", __base__=Section, **fields)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tbench.catalog import COMPONENTS
 from tbench.components.registry import Component
@@ -11,10 +13,10 @@ from tbench.errors import ScenarioError, UsageError
 from tbench.records import Value
 from tbench.scenario import user_kernels
 from tbench.scenario.axes import ALIAS, axis_fields
-from tbench.scenario.mode import MODES, Mode, ModeName, mode_of
-from tbench.scenario.model import Scenario
+from tbench.scenario.mode import MODES, ModeName, crossed, mode_of, sampling
+from tbench.scenario.model import KINDS, Scenario
 from tbench.scenario.options import Override
-from tbench.yamlfile.mistakes import Mistakes, did_you_mean, shown
+from tbench.yamlfile.mistakes import Loc, Mistakes, did_you_mean, shown
 from tbench.yamlfile.reader import REFUSED, Document, read
 from tbench.yamlfile.source import STDIN, contents, folder_of, is_file, nearby, shown_path
 
@@ -48,6 +50,7 @@ class Loader:
 
     def __init__(self, mode: ModeName, overrides: Sequence[Override], folder: Path) -> None:
         self.mode, self.overrides, self.folder = mode, overrides, folder
+        self.sampling: dict[str, Any] = {}  # of the suites around the file that is being loaded
 
     def load(self, path: str, within: tuple[Path, ...]) -> Scenario:
         document = read(contents(path), shown_path(path))
@@ -61,30 +64,48 @@ class Loader:
         mistakes = document.mistakes
         form = validated(document.data, None, mistakes)
         here = Path(path).resolve() if path != STDIN else Path.cwd() / STDIN
-        parts: list[Scenario] = []
-        for index, name in enumerate(form.get("parts", [])):
-            file = here.parent / name
-            if not is_file(file):
-                mistakes.add(("parts", index), f"{shown(name)}: there is no such file{nearby(file)}")
-            elif name in form["parts"][:index]:
-                mistakes.add(("parts", index), f"{shown(name)} is listed twice; remove one")
-            elif file.resolve() in (*within, here):
-                mistakes.add(("parts", index), f"{shown(name)} is a suite that holds this one; remove it")
-            elif len(within) >= DEEPEST_SUITE:
-                mistakes.add(
-                    ("parts", index), f"suites in suites, more than {DEEPEST_SUITE} deep; list {shown(name)} above"
-                )
-            else:
-                try:
-                    part = self.load(str(Path(path).parent / name if path != STDIN else name), (*within, here))
-                    parts += part.parts or (part,)
-                except ScenarioError as error:
-                    mistakes.elsewhere += str(error).splitlines()
-        if parts and not within:
+        own = form.get("sampling", {})
+        crossed(sampling("", {}, {}, own, {}), [(("sampling",), own)], mistakes)
+        around, self.sampling = self.sampling, {**own, **self.sampling}
+        listed = {"": self.parts(("parts",), form.get("parts", []), path, (*within, here), mistakes)}
+        for kind in KINDS:
+            if kind in form:
+                listed[kind] = self.parts((kind, "parts"), form[kind]["parts"], path, (*within, here), mistakes)
+            elif any(part.parts and kind in part.devices for part in listed[""]):
+                listed[kind] = listed[""]
+        self.sampling = around
+        flat = {kind: flattened(parts, kind) for kind, parts in listed.items()}
+        if (parts := flat.pop("")) and not within:
             self.fits_somewhere(parts, mistakes)
         mistakes.raise_if_any()
         title, about = form.get("title", form["name"]), form.get("description", "")
-        return Scenario(name=form["name"], title=title, description=about, parts=tuple(parts), path=path)
+        whole = Scenario(name=form["name"], title=title, description=about, parts=parts, path=path)
+        return replace(whole, devices={kind: replace(whole, parts=parts) for kind, parts in flat.items()})
+
+    def parts(
+        self, loc: Loc, names: Sequence[str], path: str, within: tuple[Path, ...], mistakes: Mistakes
+    ) -> list[Scenario]:
+        """The files of a suite's list. `within`: the suites around it, and itself."""
+        here = within[-1]
+        parts: list[Scenario] = []
+        for index, name in enumerate(names):
+            file = here.parent / name
+            if not is_file(file):
+                mistakes.add((*loc, index), f"{shown(name)}: there is no such file{nearby(file)}")
+            elif name in names[:index]:
+                mistakes.add((*loc, index), f"{shown(name)} is listed twice; remove one")
+            elif file.resolve() in within:
+                mistakes.add((*loc, index), f"{shown(name)} is a suite that holds this one; remove it")
+            elif len(within) > DEEPEST_SUITE:
+                mistakes.add(
+                    (*loc, index), f"suites in suites, more than {DEEPEST_SUITE} deep; list {shown(name)} above"
+                )
+            else:
+                try:
+                    parts.append(self.load(str(Path(path).parent / name if path != STDIN else name), within))
+                except ScenarioError as error:
+                    mistakes.elsewhere += str(error).splitlines()
+        return parts
 
     def fits_somewhere(self, parts: Sequence[Scenario], mistakes: Mistakes) -> None:
         """An override must fit one part of a suite at least."""
@@ -113,24 +134,29 @@ class Loader:
         form = user_kernels.settled(form, component.variant_axis, folder_of(path), self.folder, mistakes)
         checks.repetitions(form, mistakes)
         mistakes.raise_if_any()
-        lines = {str(loc[-1]): line for loc, (line, _) in mistakes.keys.items() if loc[:1] in (("sweep",), ("fixed",))}
-        # Without --set every mode is checked, so that a mistake shows before the mode is first used.
-        made: dict[ModeName, Mode] = {}
-        scenarios: dict[ModeName, Scenario] = {}
-        used: set[int] = set()
-        for name in (self.mode,) if replaced else MODES:
-            made[name] = mode_of(name, form, data, replaced, mistakes)
-            scenarios[name] = made[name].scenario(form, path, lines)
-            if name and not replaced and made[name].has_cases_of(made[""]):
-                if not mistakes.any():
-                    scenarios[name].keep(scenarios[""].points)
-            else:
-                used |= checks.Checker(component, made[name], not replaced, mistakes).check(scenarios[name])
-        unused = () if replaced or mistakes.any() else set(range(len(form.get("exclude", [])))) - used
-        for index in unused:
-            mistakes.add(("exclude", index), "this matches no case; correct it or remove it")
+        # Without --set every mode on every kind of device is checked, so that a mistake shows before it is first used.
+        names = (self.mode,) if replaced else MODES
+        scenarios: dict[str, Scenario] = {}
+        used: set[Loc] = set()
+        for kind in ("", *(kind for kind in KINDS if kind in form)):
+            held = Mistakes(mistakes.name, mistakes.values, mistakes.keys) if kind and replaced else mistakes
+            made = {name: mode_of(name, kind, form, data, self.sampling, replaced, held) for name in names}
+            lines = placed(mistakes, ("fixed",), ("sweep",)) | placed(mistakes, (kind, "fixed"), (kind, "sweep"))
+            of_mode = {name: mode.scenario(form, path, lines) for name, mode in made.items()}
+            for name, mode in made.items():
+                if name and not replaced and mode.has_cases_of(made[""]):
+                    if not mistakes.any():
+                        of_mode[name].keep(of_mode[""].points)
+                else:
+                    used |= checks.Checker(component, mode, not replaced, held).check(of_mode[name])
+            scenarios[kind] = of_mode[self.mode]
+            if held is not mistakes and held.any():
+                scenarios[kind] = of_mode[self.mode].alike(unfit="\n".join(held.lines()))
+        written = {loc for loc in mistakes.values if loc[-2:-1] == ("exclude",) and len(loc) <= 3}
+        for loc in set() if replaced or mistakes.any() else written - used:
+            mistakes.add(loc, "this matches no case; correct it or remove it")
         mistakes.raise_if_any()
-        return scenarios[self.mode]
+        return scenarios.pop("").alike(devices=scenarios)
 
     def replacements(
         self, component: Component, mistakes: Mistakes, in_suite: bool
@@ -150,6 +176,17 @@ class Loader:
                 troubles = user_kernels.troubles(values, self.folder)
                 mistakes.elsewhere += [f"{override.label}: {override.axis}: {trouble}" for trouble in troubles]
         return made
+
+
+def flattened(parts: Sequence[Scenario], kind: str) -> tuple[Scenario, ...]:
+    """The parts of a suite on a kind of device, suites among them as their own parts there."""
+    return tuple(inner for part in parts for inner in part.devices.get(kind, part).parts or (part,))
+
+
+def placed(mistakes: Mistakes, *sections: Loc) -> dict[str, int]:
+    """The lines of these sections' keys, and of the sections themselves, by name."""
+    keys = mistakes.keys.items()
+    return {str(loc[-1]): line for loc, (line, _) in keys for at in sections if loc in (at, (*at, loc[-1]))}
 
 
 def component_of(document: Document) -> Component:

@@ -1,4 +1,5 @@
-"""The ways to run one scenario file: as written, `--quick`, `--rigorous`; each with axes replaced."""
+"""The ways to run one scenario file: as written, `--quick`, `--rigorous`; on any device or on one kind of it; each
+with axes replaced."""
 
 from __future__ import annotations
 
@@ -28,12 +29,14 @@ Origin = Loc | str  # where a value stands in the file, or the `--set` it comes 
 @dataclass
 class Mode:
     """What is measured in one mode. `origin` says where the value of an axis comes from; `replaced`: which axes come
-    from a section of the mode, or from a `--set`."""
+    from a section of the mode, or from a `--set`. `kind`: of device, where the file has a section for it."""
 
     name: ModeName = ""
+    kind: str = ""
     fixed: dict[str, Value] = field(default_factory=dict)
     sweep: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     include: list[tuple[Loc, dict[str, Value]]] = field(default_factory=list)
+    exclude: list[tuple[Loc, Mapping[str, Sequence[Value]]]] = field(default_factory=list)
     origin: dict[tuple[str, Value], Origin] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     sampling: Sampling = field(default_factory=Sampling)
@@ -67,7 +70,7 @@ class Mode:
 
     def has_cases_of(self, other: Mode) -> bool:
         """Whether both measure the same cases, if perhaps not as long."""
-        own, theirs = ((m.fixed, m.sweep, m.include, m.sampling.conditions()) for m in (self, other))
+        own, theirs = ((m.fixed, m.sweep, m.include, m.exclude, m.sampling.conditions()) for m in (self, other))
         return own == theirs
 
     def scenario(self, form: Mapping[str, Any], path: str, lines: Mapping[str, int]) -> Scenario:
@@ -80,7 +83,7 @@ class Mode:
             fixed=self.fixed,
             sweep=self.sweep,
             include=tuple(entry for _, entry in self.include),
-            exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for entry in form.get("exclude", [])),
+            exclude=tuple({axis: tuple(values) for axis, values in entry.items()} for _, entry in self.exclude),
             baseline=form.get("baseline", {}),
             sampling=self.sampling,
             path=path,
@@ -90,32 +93,64 @@ class Mode:
 
 def mode_of(
     name: ModeName,
+    kind: str,
     form: Mapping[str, Any],
     order: Mapping[str, Any],
+    suite: Mapping[str, Any],
     overrides: Sequence[tuple[Override, tuple[Value, ...]]],
     mistakes: Mistakes,
 ) -> Mode:
     """One mode of a checked file, with every `--set` and its values; impossible samplings go to `mistakes`.
 
-    `form`: the checked file; `order`: the file, for the order of its keys.
+    `kind`: of device, whose section applies; none if empty. Where it has a section for the mode, that one and not
+    the file counts. `form`: the checked file; `order`: the file, for the order of its keys; `suite`: the
+    sampling of the suite around it.
     """
     mode = as_written(form, order)
-    mode.name = name
-    section = form.get(name, {}) if name else {}
-    for axis in order.get(name, {}) if name else ():
+    mode.name, mode.kind = name, kind
+    own = form.get(kind, {})
+    if kind:
+        put_on_top(mode, kind, own, order[kind])
+    within: Loc = (kind,) if name in own else ()
+    source, keys = (own, order[kind]) if within else (form, order)
+    section = source.get(name, {}) if name else {}
+    for axis in keys.get(name, {}) if name else ():
         if axis != "sampling":
             values = tuple(section[axis])
-            mode.replace(axis, values, [(name, axis, index) for index in range(len(values))])
-    written = [(("sampling",), form.get("sampling", {})), ((name, "sampling"), section.get("sampling", {}))]
-    mode.sampling = sampling(name, written[0][1], written[1][1])
-    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
-        least, most = getattr(mode.sampling, low), getattr(mode.sampling, high)
-        if least > most:
-            loc = next(loc for loc, keys in reversed(written) if low in keys)
-            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
+            mode.replace(axis, values, [(*within, name, axis, index) for index in range(len(values))])
+    written: list[tuple[Loc, Mapping[str, Any]]] = [
+        (("sampling",), form.get("sampling", {})),
+        ((kind, "sampling"), own.get("sampling", {})),
+        ((*within, name, "sampling"), section.get("sampling", {})),
+    ]
+    mode.sampling = sampling(name, written[0][1], written[1][1], suite, written[2][1])
+    crossed(mode.sampling, written, mistakes)
     for override, replacing in overrides:
         mode.replace(override.axis, replacing, [override.label] * len(replacing))
     return mode
+
+
+def crossed(found: Sampling, written: Sequence[tuple[Loc, Mapping[str, Any]]], mistakes: Mistakes) -> None:
+    """Lower limits above their upper ones, told where they are written."""
+    for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):
+        least, most = getattr(found, low), getattr(found, high)
+        loc = next((loc for loc, keys in reversed(written) if low in keys), None)
+        if least > most and loc is not None:
+            mistakes.add((*loc, low), f"{low} ({least:g}) is above {high} ({most:g}); lower it or raise {high}")
+
+
+def put_on_top(mode: Mode, kind: str, own: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+    """Apply the section of a kind of device: axes one by one, `include` and `exclude` as a whole."""
+    for axis, value in own.get("fixed", {}).items():
+        mode.replace(axis, (value,), [(kind, "fixed", axis)])
+    for axis in order.get("sweep", {}):
+        values = tuple(own["sweep"][axis])
+        mode.replace(axis, values, [(kind, "sweep", axis, index) for index in range(len(values))])
+    mode.replaced.clear()
+    if "include" in own:
+        mode.include = [((kind, "include", index), dict(entry)) for index, entry in enumerate(own["include"])]
+    if "exclude" in own:
+        mode.exclude = [((kind, "exclude", index), entry) for index, entry in enumerate(own["exclude"])]
 
 
 def as_written(form: Mapping[str, Any], order: Mapping[str, Any]) -> Mode:
@@ -139,16 +174,23 @@ def as_written(form: Mapping[str, Any], order: Mapping[str, Any]) -> Mode:
         mode.sweep[axis] = tuple(values)
         mode.origin |= {(axis, value): ("sweep", axis, index) for index, value in enumerate(values)}
     mode.include = [(("include", index), dict(entry)) for index, entry in enumerate(form.get("include", []))]
+    mode.exclude = [(("exclude", index), entry) for index, entry in enumerate(form.get("exclude", []))]
     return mode
 
 
-def sampling(name: ModeName, written: Mapping[str, Any], own: Mapping[str, Any]) -> Sampling:
-    """Defaults, under the file's section, under what the mode means, under the mode's own section.
+def sampling(
+    name: ModeName,
+    written: Mapping[str, Any],
+    device: Mapping[str, Any],
+    suite: Mapping[str, Any],
+    own: Mapping[str, Any],
+) -> Sampling:
+    """Defaults, under the file's section, that of a device, the suite's, what the mode means, the mode's own section.
 
     Where a lower limit ends up above its upper one (`max_time: 0.1` in the file, `min_time` by default), the one from
     the weaker layer is set to the other. Both from one layer are left for `mode_of` to complain of.
     """
-    layers = (dataclasses.asdict(Sampling()), written, SAMPLING[name], own)
+    layers = (dataclasses.asdict(Sampling()), written, device, suite, SAMPLING[name], own)
     values = {key: value for layer in layers for key, value in layer.items()}
     height = {key: index for index, layer in enumerate(layers) for key in layer}
     for low, high in (("min_time", "max_time"), ("min_rounds", "max_rounds")):

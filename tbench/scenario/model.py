@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,12 @@ from typing import Any
 
 from tbench import catalog
 from tbench.components.registry import Component, Impossible
+from tbench.errors import ScenarioError
 from tbench.records import Case, Sampling, Value
 from tbench.scenario.axes import ALIAS, Missing, kv_heads, resolve
 from tbench.yamlfile.source import folder_of
+
+KINDS = ("cpu", "cuda")  # of devices, each of which may have a section of its own in a scenario
 
 Given = dict[str, Value]  # what the scenario says at one point of the sweep, by the names it uses
 
@@ -50,6 +53,8 @@ class Scenario:
     `sweep`: values by axis; the last varies fastest. `include`: single points on top of `fixed`. `exclude`: a case
     that matches all of an entry is left out. `baseline`: values that make the case which others are compared with.
     A suite has `parts` and nothing of its own to measure. `lines` says where `sweep` and each axis stand in `path`.
+    `devices`: what is measured instead on a kind of device; `unfit`: why nothing can be (a `--set` that does not fit
+    there), told to whoever asks for it.
     """
 
     name: str
@@ -62,7 +67,9 @@ class Scenario:
     baseline: Mapping[str, Value] = field(default_factory=dict)
     sampling: Sampling = field(default_factory=Sampling)
     parts: tuple[Scenario, ...] = ()
+    devices: Mapping[str, Scenario] = field(default_factory=dict)
     description: str = ""
+    unfit: str = ""
     path: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
@@ -70,6 +77,40 @@ class Scenario:
     def folder(self) -> Path:
         """Where the paths of the user's own kernels start, those of a suite's parts too."""
         return folder_of(self.path)
+
+    def on(self, device: str) -> Scenario:
+        """What is measured on `device` (`cpu`, `cuda:0`): its kind's section applied, in a suite to every part.
+
+        Raises ScenarioError where a `--set` does not fit there.
+        """
+        chosen = self.devices.get(kind_of(device), self)
+        if chosen.unfit:
+            raise ScenarioError(chosen.unfit)
+        return chosen.alike(devices={}, parts=tuple(part.on(device) for part in chosen.parts))
+
+    def alike(self, **changes: Any) -> Scenario:
+        """The same with `changes` that leave the points as they are."""
+        made = dataclasses.replace(self, **changes)
+        if not made.parts and "points" in vars(self):
+            made.keep(self.points)
+        return made
+
+    def anywhere(self) -> Iterator[Scenario]:
+        """Everything with points of its own that may be measured on some device: itself, or of a suite the parts."""
+        for one in (self, *self.devices.values()):
+            if one.parts:
+                yield from itertools.chain.from_iterable(part.anywhere() for part in one.parts)
+            elif not one.unfit:
+                yield one
+
+    def sampled(self, change: Callable[[Sampling], Sampling]) -> Scenario:
+        """The same with another sampling, on every device and in every part of a suite."""
+        return dataclasses.replace(
+            self,
+            sampling=change(self.sampling),
+            parts=tuple(part.sampled(change) for part in self.parts),
+            devices={kind: one.sampled(change) for kind, one in self.devices.items()},
+        )
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -113,6 +154,9 @@ class Scenario:
 
         None without a baseline, and where there can be no such case. It need not be among the cases measured.
         """
+        here = self.devices.get(kind_of(case.device), self)
+        if here is not self:
+            return here.baseline_case(case)
         if self.parts:
             found = (part.baseline_case(case) for part in self.parts)
             return next((baseline for baseline in found if baseline), None)
@@ -123,11 +167,13 @@ class Scenario:
         return made.on(case.device) if isinstance(made, Point) else None
 
     def has(self, case: Case) -> bool:
-        return Point.of(case) in self.points
+        return Point.of(case) in self.devices.get(kind_of(case.device), self).points
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON values; not where the file lies."""
         data: dict[str, Any] = {"name": self.name, "title": self.title, "description": self.description}
+        if self.devices:
+            data["devices"] = {kind: one.to_dict() for kind, one in self.devices.items() if not one.unfit}
         if self.parts:
             return data | {"parts": [part.to_dict() for part in self.parts]}
         return data | {
@@ -156,7 +202,13 @@ class Scenario:
             baseline=dict(data.get("baseline", {})),
             sampling=Sampling(**data.get("sampling", {})),
             parts=tuple(Scenario.from_dict(part) for part in data.get("parts", ())),
+            devices={kind: Scenario.from_dict(one) for kind, one in data.get("devices", {}).items()},
         )
+
+
+def kind_of(device: str) -> str:
+    """`cuda` for `cuda:0`."""
+    return device.partition(":")[0]
 
 
 def overlaid(given: Mapping[str, Value], more: Mapping[str, Value]) -> Given:

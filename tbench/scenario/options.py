@@ -94,13 +94,14 @@ def expand(scenario: Scenario, device: str = "cpu", select: Sequence[str] = ()) 
 
     `select`: texts as after `-k`. Terms are joined by and, values by or; a case's whole identity selects that case.
     For a suite: the cases of its parts, each once. Raises UsageError for an axis or a value that no case could
-    have, NothingSelected where no case is left.
+    have, NothingSelected where no case is left, ScenarioError where a `--set` does not fit this device's section.
     """
     return [case for _, cases in by_part(scenario, device, select) for case in cases]
 
 
 def by_part(scenario: Scenario, device: str, select: Sequence[str] = ()) -> list[tuple[Scenario, list[Case]]]:
     """What `expand` gives, by the part (or the scenario itself) that each case is of."""
+    scenario = scenario.on(device)
     parts = scenario.parts or (scenario,)
     terms = parsed(select, parts)
     taken: set[Point] = set()

@@ -10,8 +10,8 @@ from typing import Any
 from tbench.errors import StoreError
 
 # Of the environment, what changes times: measurements before and after would not belong together.
-SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "driver", "allocator")
-MAY_DIFFER = ("environment", "counts", "command", "machines")
+SAME_MACHINE = ("device", "device_name", "cpu", "threads", "torch", "cuda", "cudnn", "driver", "allocator")
+MAY_DIFFER = ("environment", "counts", "command", "parts", "machines")
 ANY_NODE = ("device", "torch", "cuda")  # on a cluster, whose rows say which node they are from
 SHOWN_DIFFERENCES = 5
 

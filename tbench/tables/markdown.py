@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from tbench.tables.plain import plain
+from tbench.tables.printable import printable
 from tbench.tables.table import Table
 
 CODE = re.compile(r"(`[^`]+`)")
@@ -39,5 +39,5 @@ def bullets(items: Iterable[str]) -> str:
 
 def escaped(words: str) -> str:
     """Text of any origin on one line, in which Markdown sees no markup but `code`."""
-    parts = CODE.split(plain(" ".join(words.split())))
+    parts = CODE.split(printable(" ".join(words.split())))
     return "".join(part if odd % 2 else MARKUP.sub(r"\\\g<0>", part) for odd, part in enumerate(parts))

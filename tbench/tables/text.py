@@ -10,11 +10,12 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells
 
-from tbench.tables.plain import plain
+from tbench.tables.printable import printable
 from tbench.tables.table import Cell, Column, Table, Tone
 
 UNLIMITED = 400  # for a file or a pipe: no line is folded but the notes
@@ -37,7 +38,8 @@ class Sheet:
         if width is None:
             width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else wide
         self.width = max(width, 2 * LEAST)
-        self.colour = terminal and not os.environ.get("NO_COLOR") if colour is None else colour
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self.colour = terminal and not plain if colour is None else colour
         self.lines: list[str] = []
 
     def __str__(self) -> str:
@@ -45,10 +47,11 @@ class Sheet:
 
     def say(self, words: str = "", tone: Tone = "") -> None:
         """A line, folded where there is no room for it; an empty one without words."""
-        self.lines += [self._styled(line, tone) for line in wrapped(words, self.width)]
+        self.lines += [self._styled(line, tone) for line in wrapped(printable(words), self.width)]
 
     def note(self, words: str, tone: Tone = "") -> None:
         """A sentence no wider than can be read. Lines after the first stand behind its number, if it has one."""
+        words = printable(words)
         number, _, rest = words.partition(" ") if words.startswith("[") else ("", "", words)
         indent = cell_len(number) + 1 if number else 0
         for line in wrapped(rest, min(self.width, NOTES_WIDTH) - indent):
@@ -60,6 +63,7 @@ class Sheet:
 
         `elsewhere`: where those stand, as `, and so does results.csv`.
         """
+        table = cleaned(table)
         if table.caption:
             self.say(table.caption, caption)
         shown, left_out = fitted(table, self.width)
@@ -107,6 +111,12 @@ class Sheet:
         return f"\x1b[{STYLES[tone]}m{words}\x1b[0m" if self.colour and tone and words else words
 
 
+def cleaned(table: Table) -> Table:
+    """The table without characters that steer a terminal, so that widths are those of what is printed."""
+    lines = tuple(tuple(Cell(printable(cell.text), cell.tone) for cell in line) for line in table.lines)
+    return replace(table, lines=lines)
+
+
 def fitted(table: Table, width: int) -> tuple[Table, list[str]]:
     """The table without columns of the highest ranks until the rest needs no fold, and the names of those left out."""
     left_out: list[str] = []
@@ -137,8 +147,7 @@ def taken(sizes: Sequence[int]) -> int:
 
 
 def wrapped(words: str, width: int) -> list[str]:
-    """Lines of at most `width`, broken between words, or inside of one that is longer; nothing steers a terminal."""
-    words = plain(words)
+    """Lines of at most `width`, broken between words, or inside of one that is longer."""
     if cell_len(words) <= width and "\n" not in words:
         return [words]
     lines = [""]

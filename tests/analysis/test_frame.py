@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from tbench.analysis.derive import Row, derive, implausible
-from tbench.analysis.frame import RESULTS, frame
-from tbench.records import Case, Measurement, Memory, Turn, Work
+from tbench.analysis.frame import ON_A_GPU, RESULTS, frame
+from tbench.records import Case, Ceilings, Measurement, Memory, Turn, Work
 from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns, with_telemetry
 
 AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
@@ -295,3 +296,71 @@ def test_a_launch_bound_row_is_marked_and_has_no_speed_up() -> None:
 def test_throttling_is_told_with_its_reason() -> None:
     row = frame([with_telemetry(ok(attention("naive"), 42e-3, 1), throttled=["software power cap"])]).iloc[0]
     assert "the GPU was throttled (software power cap)" in row.reason
+
+
+def on_gpu(measurement: Measurement, host: float = 28e-6, **of_a_turn: Any) -> Measurement:
+    """The same on a GPU, with what a GPU's turns have."""
+    turns = [replace(turn, host_seconds=(host,) * len(turn.seconds), **of_a_turn) for turn in measurement.turns]
+    return replace(measurement, case=measurement.case.with_(device="cuda:0"), turns=tuple(turns))
+
+
+def test_a_short_kernel_queued_ahead_has_its_latency_and_the_hosts_time_beside_it() -> None:
+    naive = on_gpu(ok(attention("naive"), 42e-6, 1), clock="ahead", sm_mhz=1980.0)
+    flash = on_gpu(ok(attention("flash"), 8.1e-6, 2), clock="ahead", sm_mhz=1755.0)
+    flash = replace(flash, baseline=naive.case.id)
+    first, second = (row for _, row in frame([naive, flash]).iterrows())
+    assert second.speedup == pytest.approx(42 / 8.1, rel=0.05)
+    assert (second.clock, second.sm_mhz) == ("ahead", 1755)
+    assert second.host_us == pytest.approx(28)
+    assert "host 28.0 µs: without CUDA graphs a program sees the 28.0 µs" in second.reason
+    assert "launch-bound" not in second.reason
+    assert "without CUDA graphs" not in first.reason  # the device takes longer
+
+
+def test_rows_by_different_clocks_have_no_speed_up() -> None:
+    naive = on_gpu(ok(attention("naive"), 42e-6, 1), clock="eager", why="the call waits for the device itself")
+    flash = on_gpu(ok(attention("flash"), 8.1e-6, 2), clock="ahead")
+    flash = replace(flash, baseline=naive.case.id)
+    first, second = (row for _, row in frame([naive, flash]).iterrows())
+    assert first.clock == "host included"
+    assert "host included: the call waits for the device itself" in first.reason
+    assert math.isnan(second.speedup)
+    assert "no speed-up: different clocks: host included for the baseline, ahead for this row" in second.reason
+
+
+def test_of_turns_by_two_clocks_those_without_the_host_are_the_rows() -> None:
+    flash = on_gpu(ok(attention("flash"), 8.1e-6, 2), clock="ahead")
+    late, *others = flash.turns
+    slow = replace(late, clock="eager", seconds=(1.0,) * len(late.seconds), why="the host was in the way")
+    row = frame([replace(flash, turns=(slow, *others))]).iloc[0]
+    assert row.latency_ms == pytest.approx(8.1e-3, rel=0.05)
+    assert row.samples == sum(len(turn.seconds) for turn in others)
+
+
+def test_a_replayed_graph_says_what_it_saves() -> None:
+    row = frame([on_gpu(ok(attention("flash"), 7.5e-6, 2), clock="graph", eager_seconds=39e-6)]).iloc[0]
+    assert row.clock == "graph"
+    assert "called from Python 39.0 µs" in row.reason
+
+
+@pytest.mark.parametrize(("seconds", "marked"), [(0.3e-3, True), (41e-3, False)])
+def test_rows_of_the_clock_before_are_marked_where_the_host_matters(seconds: float, marked: bool) -> None:
+    row = frame([on_gpu(ok(attention("flash"), seconds, 2))]).iloc[0]
+    assert row.clock == "host included"
+    assert ("host included: measured by an earlier version" in row.reason) == marked
+
+
+def test_a_cpus_rows_have_none_of_a_gpus_columns() -> None:
+    assert not set(ON_A_GPU) & set(frame([ok(attention("flash"), 7e-3, 2)]).columns)
+
+
+@pytest.mark.parametrize(
+    ("of_a_turn", "rate"), [({"clock": "ahead"}, "memory"), ({"clock": "eager"}, "memory"), ({}, "cache")], ids=str
+)
+def test_the_limit_of_a_cold_row_on_a_gpu_is_memory(of_a_turn: dict[str, Any], rate: str) -> None:
+    """Its cache of keys and values would fit into the last-level cache, and came from memory."""
+    ceilings = Ceilings({"float32": 1e15}, ((2**20, 4e12), (2**30, 1e12)), "now", 2)
+    (row, *_) = frame([on_gpu(decode()[0], **of_a_turn)], ceilings).itertuples()
+    reached = decode()[0].work.bytes / (row.latency_ms * 1e-3)  # type: ignore[union-attr]
+    assert decode()[0].work.bytes < 2**30  # type: ignore[union-attr]
+    assert row.limit_fraction == pytest.approx(reached / (1e12 if rate == "memory" else 4e12))

@@ -25,7 +25,7 @@ def case(component: str, phase: str = "forward", /, **axes: Value) -> Case:
     return Case(component, phase, "cpu", "float32", tuple(axes.items()))
 
 
-def pair(seq_len: int, naive: float, flash: float, phase: str = "forward") -> list[Measurement]:
+def pair(seq_len: int, naive: float, flash: float, phase: str = "forward_backward") -> list[Measurement]:
     """Naive and flash attention of a length, in seconds."""
     return [
         ok(attention("naive", seq_len, phase=phase), naive, seq_len),

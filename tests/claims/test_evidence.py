@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
 from tbench.analysis.run import Run
 from tbench.claims import article
 from tbench.claims.assess import Judged, assess_claim
-from tbench.claims.evidence import HOST
+from tbench.claims.evidence import HOST, observe
 from tbench.claims.selection import takes, telling
 from tbench.claims.verdict import Verdict
-from tbench.claims.words import verdict_words
+from tbench.claims.words import amount, verdict_words
 from tbench.records import Case, Measurement, Memory, Value
 from tests.claims.runs import arm, case, found, judged, pair, run_of, verdicts
 from tests.synthetic import attention, decode, failed, ok, with_telemetry
@@ -48,22 +49,20 @@ def test_terms_of_a_selection(term: str, value: Value | None, taken: bool) -> No
 def test_flash_is_told_apart_by_length_and_phase() -> None:
     one = judged(
         "C9",
-        *pair(512, 1.5e-3, 1e-3),
-        *pair(1024, 3e-3, 1e-3),
-        *pair(2048, 8e-3, 1e-3),
+        *pair(512, 1.5e-3, 1e-3, "forward"),
+        *pair(1024, 3e-3, 1e-3, "forward"),
+        *pair(2048, 8e-3, 1e-3, "forward"),
         *pair(512, 3e-3, 1e-3, "forward_backward"),
         *pair(2048, 3e-3, 1e-3, "forward_backward"),
         *pair(1024, 0.7e-3, 1e-3, "decode"),
     )
     assert one.verdict is Verdict.PARTLY
     assert verdict_words(one, "en") == (
-        "confirmed above the range: forward at 2K tokens; confirmed: forward at 1K tokens, forward and backward; "
-        "partly: forward at 512 tokens; refuted: decode"
+        "confirmed above the range: prefill (best baseline) at 2K tokens, prefill (naive) at 2K tokens; confirmed: "
+        "training step (best baseline), training step (naive), prefill (best baseline) at 1K tokens, prefill (naive) "
+        "at 1K tokens; partly: prefill (best baseline) at 512 tokens, prefill (naive) at 512 tokens; refuted: decode"
     )
-    assert verdict_words(one, "zh") == (
-        "证实（高于声称范围）：前向（2K词元时）；证实：前向（1K词元时）、前向与反向；部分成立：前向（512词元时）；"
-        "不成立：解码"
-    )
+    assert verdict_words(one, "zh").startswith("证实（高于声称范围）：预填充（最快基线）（2K词元时）")
 
 
 def test_what_differs_at_one_length_is_told_by_what_sets_it_apart() -> None:
@@ -81,19 +80,18 @@ def test_what_differs_at_one_length_is_told_by_what_sets_it_apart() -> None:
     one = judged("C9", *at(2, 3e-3), *at(1, 0.5e-3))
     assert verdict_words(one, "en") == (
         "confirmed: decode with shared KV heads at kv_heads=2; refuted: decode with shared KV heads at kv_heads=1; "
-        "not measured: forward, forward and backward, decode"
+        "not measured: training step (best baseline), training step (naive), prefill (best baseline), decode"
     )
 
 
 def test_a_case_that_failed_keeps_its_regime_from_being_confirmed() -> None:
-    wrong = failed(attention("flash", 2048), "wrong", "differs from the oracle")
+    wrong = failed(attention("flash", 2048, phase="forward_backward"), "wrong", "differs from the oracle")
     one = judged("C9", *pair(1024, 3e-3, 1e-3), wrong, attention_naive := pair(2048, 3e-3, 1e-3)[0])
     assert attention_naive.status == "ok"
     assert one.results[0].verdict is Verdict.PARTLY
-    assert "forward 1 case, wrong" in verdict_words(one, "en") and "前向（1个用例，结果错误）" in verdict_words(
-        one, "zh"
-    )
-    too_large = failed(attention("naive", 2048), "oom", "needs 256 GiB")
+    assert "training step (naive) 1 case, wrong" in verdict_words(one, "en")
+    assert "训练一步（朴素实现）（1个用例，结果错误）" in verdict_words(one, "zh")
+    too_large = failed(attention("naive", 2048, phase="forward_backward"), "oom", "needs 256 GiB")
     assert judged("C9", *pair(1024, 3e-3, 1e-3), too_large).results[0].verdict is Verdict.CONFIRMED
 
 
@@ -121,7 +119,7 @@ def test_a_baseline_that_failed_or_is_not_there_is_no_verdict() -> None:
     alone = judged("C9", flash)
     assert alone.verdict is Verdict.NOT_MEASURED
     assert alone.results[0].missing[0].why.en == "no baseline among the cases"
-    beside = judged("C9", failed(attention("naive", 1024), "oom", "needs 256 GiB"), flash)
+    beside = judged("C9", failed(attention("naive", 1024, phase="forward_backward"), "oom", "needs 256 GiB"), flash)
     assert beside.results[0].missing[0].why.en == "its baseline is oom"
 
 
@@ -187,10 +185,58 @@ def test_growth_with_the_length() -> None:
     assert judged("C1", *pair(1024, 1e-3, 1e-3)).verdict is Verdict.NOT_MEASURED
 
 
+def test_growth_is_that_of_the_last_doubling_and_says_where_the_square_begins() -> None:
+    """A block: half of the time at 2048 tokens goes with the square."""
+    sizes = (512, 1024, 2048, 4096)
+    one = judged("C1", *(case for n in sizes for case in pair(n, 1e-6 * n + 1e-6 / 2048 * n**2, 1e-9 * n**2)))
+    naive, flash = (seen.observation for seen in one.results[0].judged)
+    assert naive.estimate.value == pytest.approx(math.log2(6 / 2), abs=0.05)
+    assert [note.en for note in naive.notes] == [
+        "seq_len 2048 to 4096",
+        "the square overtakes the multiple of seq_len at about 2e+03",
+    ]
+    assert flash.notes[1].en == "mostly the square already at 512"
+    assert len(naive.cases) == 2
+
+
+def compared(kernel: str, seconds: float, seed: int) -> Measurement:
+    naive = attention("naive", 1024, phase="forward_backward")
+    return ok(attention(kernel, 1024, phase="forward_backward"), seconds, seed, baseline=naive.id)
+
+
+def test_of_several_baselines_the_fastest_counts() -> None:
+    three = [compared("naive", 6e-3, 1), compared("naive-compiled", 3e-3, 2), compared("math", 9e-3, 3)]
+    one = judged("C9", *three, compared("flash", 1e-3, 4))
+    best, plain = one.results[0].judged[0].observation, one.results[1].judged[0].observation
+    assert best.estimate.value == pytest.approx(3, rel=0.05)
+    assert plain.estimate.value == pytest.approx(6, rel=0.05)
+    assert [note.en for note in best.notes] == ["against kernel=naive-compiled, the fastest of 3 baselines"]
+    assert best.in_turns and "kernel=naive-compiled" in best.cases[0]
+    broken = failed(attention("naive-compiled", 1024, phase="forward_backward"), "error", "broke")
+    without = judged("C9", three[0], broken, three[2], compared("flash", 1e-3, 4)).results[0].judged[0].observation
+    assert without.estimate.value == pytest.approx(6, rel=0.05)
+
+
 def test_sharing_is_compared_by_its_name() -> None:
     one = judged("C7", *decode())
-    assert verdicts(one) == {"decode with GQA": Verdict.CONFIRMED, "decode with MQA": Verdict.CONFIRMED}
+    assert verdicts(one) == {
+        "decode with GQA from a long cache": Verdict.CONFIRMED,
+        "decode with MQA": Verdict.CONFIRMED,
+    }
     assert one.verdict is Verdict.PARTLY  # prefill belongs to the claim and was not measured
+
+
+def test_a_speedup_beyond_the_bytes_leaves_the_claim_open() -> None:
+    """A quarter of the KV heads is a quarter of the bytes: 6.8 times as fast is a cache that was warm."""
+    mha, gqa, mqa = decode()
+    faster = tuple(dataclasses.replace(turn, seconds=tuple(s / 2 for s in turn.seconds)) for turn in gqa.turns)
+    guarded = judged("C7", mha, dataclasses.replace(gqa, turns=faster), mqa).results[0]
+    assert guarded.judged[0].observation.estimate.value == pytest.approx(6.8, rel=0.05)
+    assert guarded.verdict is Verdict.INCONCLUSIVE
+    guard = guarded.regime.guards[0].regime
+    (seen,) = observe(guard, [run_of([mha, gqa, mqa])]).observations
+    assert seen.estimate.value == pytest.approx(3.4 / 4, rel=0.05)
+    assert amount("beyond_bytes", seen.estimate).startswith("85% of the bytes' ratio")
 
 
 def sparse(kernel: str, seconds: float, seed: int) -> Measurement:
@@ -238,20 +284,42 @@ def test_norms_are_compared_like_for_like_and_the_default_pair_is_told_apart() -
     one = judged(
         "C13",
         *(norm("layernorm", kernel, 12e-3, 1) for kernel in ("naive", "compiled", "default")),
-        norm("rmsnorm", "naive", 8e-3, 2),
-        norm("rmsnorm", "compiled", 12e-3, 1),
+        norm("rmsnorm", "naive", 12e-3, 1),
+        norm("rmsnorm", "compiled", 8e-3, 2),
         norm("rmsnorm", "default", 36e-3, 4),
     )
     assert one.verdict is Verdict.PARTLY
     assert verdict_words(one, "en") == (
-        "confirmed: both unfused; no effect: both compiled; refuted: PyTorch's defaults"
+        "confirmed: both compiled; refuted: PyTorch's defaults; not measured: a block's training step"
     )
+
+
+def test_the_norms_share_of_a_blocks_training_step() -> None:
+    """Pairs that differ in the norm alone: early on the ladder, and at its end."""
+    step = {"batch": 1, "seq_len": 512, "hidden": 512, "norm_position": "pre", "activation": "relu", "kernel": "naive"}
+    last = {**step, "activation": "swiglu", "kernel": "flash"}
+
+    def block(design: str, norm: str, axes: dict[str, Value], seconds: float, seed: int) -> Measurement:
+        one = case("block", "forward_backward", **axes, norm=norm, design=design)
+        return dataclasses.replace(ok(attention("flash"), seconds, seed), case=one, baseline="2017", work=None)
+
+    one = judged(
+        "C13",
+        block("+pre-norm", "layernorm", step, 10e-3, 1),
+        block("+rmsnorm", "rmsnorm", step, 8e-3, 2),
+        block("-rmsnorm", "layernorm", last, 10e-3, 3),
+        block("2024", "rmsnorm", last, 10e-3, 4),
+        block("+swiglu", "rmsnorm", {**step, "activation": "swiglu"}, 5e-3, 5),
+    )
+    (found,) = (result for result in one.results if result.judged)
+    assert [seen.judgement.verdict for seen in found.judged] == [Verdict.CONFIRMED, Verdict.NO_EFFECT]
+    assert not found.missing
 
 
 def test_sizes_without_a_figure_are_named_beside_the_slope_of_the_others() -> None:
     sizes = [pair(size, 1e-6 * size**2, 1e-7 * size**2) for size in (1024, 2048)]
-    lost = failed(attention("naive", 4096), "oom", "no room")
-    wrong = failed(attention("naive", 4096), "wrong", "off")
+    lost = failed(attention("naive", 4096, phase="forward_backward"), "oom", "no room")
+    wrong = failed(attention("naive", 4096, phase="forward_backward"), "wrong", "off")
     host = with_telemetry(pair(4096, 1.0, 1.0)[1], launch_bound=True)
     one = judged("C1", *(case for both in sizes for case in both), lost, host).results[0]
     assert len(one.judged) == 2
@@ -265,7 +333,7 @@ def test_a_case_that_one_run_lacks_is_not_missing_where_another_has_it() -> None
     claim = article().claim("C9")
     assert claim is not None
     naive, flash = pair(1024, 3e-3, 1e-3)
-    without = run_of([naive, failed(attention("flash", 1024), "error", "broke")])
+    without = run_of([naive, failed(attention("flash", 1024, phase="forward_backward"), "error", "broke")])
     assert assess_claim(claim, [without]).results[0].missing
     assert not assess_claim(claim, [without, run_of([naive, flash])]).results[0].missing
     assert assess_claim(claim, [run_of([naive, flash]), without]).results[0].missing  # it has broken since

@@ -33,6 +33,9 @@ rows:
     improved: {en: i, zh: 新}
     benefit: {en: b, zh: 好}
     judged_by: [X1]
+    short: {en: c, zh: 组件}
+    promises:
+      - {claim: X1, change: {en: o → i, zh: 原 → 新}, claimed: {en: b, zh: 好}}
 """
 
 
@@ -111,7 +114,12 @@ def test_an_id_that_is_there_twice(tmp_path: Path) -> None:
 
 def test_a_row_that_is_judged_by_no_claim(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"table.yaml:9:16: norm: judged_by names X2"):
-        read(tmp_path, table=TABLE.replace("[X1]", "[X2]"))
+        read(tmp_path, table=TABLE.replace("X1", "X2"))
+
+
+def test_a_promise_is_of_a_claim_that_its_row_is_judged_by(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"table.yaml:12:17: claim is 'C9'; choose from X1"):
+        read(tmp_path, table=TABLE.replace("claim: X1", "claim: C9"))
 
 
 def test_a_claim_without_regimes(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_command_repeats_the_run_for_these_cases_alone(run: Run) -> None:
     words = shlex.split(command)
     assert words[:4] == ["tbench", "run", "scenarios/attention.yaml", "--quick"]
     assert "-o" not in words
-    assert words[4] == "-k" and "phase=forward" in words[5].split()
+    assert words[4] == "-k" and "phase=forward_backward" in words[5].split()
 
 
 @pytest.mark.parametrize("wanted", ["kernel=flash seq_len=1024,4096", "pattern=window:256", "seq_len=512 kernel=naive"])
@@ -195,6 +195,8 @@ def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where no run is found
     assert table([], "zh", "md") == 0
+    assert "| 注意力 | 全 → 稀疏 | 速度↑ | — |" in capsys.readouterr().out
+    assert table([], "zh", "md", details=True) == 0
     assert "| 注意力 | 全注意力 | 稀疏注意力/GQA | 速度↑，显存↓ |" in capsys.readouterr().out
     assert table([], explain="c9") == 0
     assert capsys.readouterr().out.startswith("C9  Flash Attention is 2 to 4 times as fast.")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tbench.claims.slopes import contrast, exact_slope, slope, unpaired_ratio
+from tbench.claims.slopes import contrast, exact_slope, overtakes, slope, unpaired_ratio
 
 SIZES = (512, 1024, 2048, 4096)
 
@@ -62,6 +62,32 @@ def test_the_interval_covers_the_true_slope() -> None:
         assert found.low is not None and found.high is not None
         inside += found.low <= 2 <= found.high
     assert inside >= 930, f"{inside / 10:.1f}% of intervals hold the true slope"
+
+
+@given(st.floats(1e-9, 1e-3), st.floats(30, 60_000))
+def test_the_square_overtakes_where_the_two_terms_are_equal(a: float, at: float) -> None:
+    times = [a * size + a / at * size**2 for size in SIZES]
+    assert overtakes(SIZES, times) == pytest.approx(at, rel=1e-4)
+
+
+def test_a_pure_line_is_never_overtaken_and_a_pure_square_from_the_start() -> None:
+    assert overtakes(SIZES, [1e-6 * size for size in SIZES]) > 1e6 * max(SIZES)
+    assert overtakes(SIZES, [1e-9 * size**2 for size in SIZES]) < 1e-6
+    assert overtakes(SIZES, [1e-9 * size**3 for size in SIZES]) == 0
+    assert overtakes(SIZES, [1e-3 * math.sqrt(size) for size in SIZES]) == math.inf
+
+
+def test_a_fit_weighs_relative_errors() -> None:
+    """10% off at the shortest length moves it as much as 10% at the longest."""
+    exact = [1e-6 * size + 1e-9 * size**2 for size in SIZES]
+    moved = [overtakes(SIZES, [t * (1.1 if index == at else 1) for index, t in enumerate(exact)]) for at in (0, 2)]
+    assert max(abs(math.log(one / 1000)) for one in moved) < 3 * min(abs(math.log(one / 1000)) for one in moved)
+
+
+@pytest.mark.parametrize(("sizes", "times"), [((512, 512), (1.0, 2.0)), ((512, 1024), (0.0, 1.0))])
+def test_what_has_no_fit(sizes: tuple[int, int], times: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="two different sizes, and positive times"):
+        overtakes(sizes, times)
 
 
 def test_a_ratio_without_turns_is_the_quotient() -> None:

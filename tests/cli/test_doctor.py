@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from tbench.analysis.statistics import Interval
 from tbench.cli import doctor as module
 from tbench.cli import exit_code
-from tbench.cli.doctor import Findings, attempted, ceiling_facts, gpu_facts, machine_facts, noise_facts, tables, to_fix
+from tbench.cli.checkup import Findings, ceiling_facts, gpu_facts, machine_facts, noise_facts, sections
+from tbench.cli.doctor import attempted
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.noise import Noise
 from tbench.measure.environment import OPTIONAL_KERNELS
@@ -43,6 +45,9 @@ CEILINGS = Ceilings({"float32": 5e13}, ((1 << 20, 3e12),), "2026-01-01T00:00:00+
 FOUND = Findings(
     HERE, (("cpu", "Some Processor"), ("cuda:0", "Fake GPU")), CEILINGS, Noise(CASE, 0.01, 1e-3, 8), None, None
 )
+
+
+ON_CPU = replace(FOUND, environment=replace(HERE, device="cpu"), devices=(("cpu", "Some Processor"),))
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +93,60 @@ def test_a_device_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixtu
     assert "cuda:99" in capsys.readouterr().err
 
 
+def test_each_section_has_a_verdict(printed: tuple[str, str]) -> None:
+    headings = [line for line in printed[0].splitlines() if line[:2] in ("✓ ", "! ")]
+    assert [line[2:].partition(":")[0] for line in headings] == [
+        "devices", "machine", "software", "kernels", "peak throughput", "noise",
+    ]  # fmt: skip
+    assert "A/A" in headings[-1] and "×" in headings[-1]
+
+
 # ---------------------------------------------------------------------- made-up machines
 
 
+def test_a_machine_without_a_gpu_is_told_so_in_a_word() -> None:
+    here, *_ = sections(ON_CPU)
+    assert (here.verdict, here.ok) == ("CPU only: no GPU here", True)
+    seen, *_ = sections(replace(ON_CPU, nvidia=True))
+    assert not seen.ok and "CUDA build" in seen.remedies[0]
+
+
+def test_kernels_that_cannot_run_say_why() -> None:
+    shown = flat(replace(ON_CPU, compiler_problem="no C++ compiler: install one"))
+    (attention,) = [line for line in shown.splitlines() if line.startswith("kernels: attention:")]
+    assert "naive" in attention and "flex" not in attention and "cudnn" not in attention
+    assert "kernels:   CUDA only: " in shown and "cudnn" in shown
+    (uncompiled,) = [line for line in shown.splitlines() if "no working C++ compiler" in line and "flex" in line]
+    assert "naive-compiled" in uncompiled
+
+
+def test_code_that_differs_from_itself_is_something_to_fix() -> None:
+    for low, well in ((0.98, True), (1.02, False)):
+        seen = Noise(CASE, 0.01, 1e-3, 8, Interval(1.04, low, 1.1, 0.04, 8, 16))
+        noise = next(one for one in sections(replace(FOUND, noise=seen)) if one.name == "noise")
+        assert noise.verdict.startswith("A/A 1.04× [") and noise.ok is well
+
+
+def test_json_has_the_sections_and_the_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = Noise(CASE, 0.25, 1e-3, 8, Interval(1.01, 0.98, 1.05, 0.03, 8, 16))
+    monkeypatch.setattr(module, "examine", lambda device, refresh: replace(ON_CPU, noise=seen))
+    assert exit_code(["doctor", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False and document["ceilings"]["flops"]["float32"] == 5e13
+    assert document["noise"]["aa_ratio"] == 1.01 and document["gpu"] is None
+    noise = next(one for one in document["sections"] if one["name"] == "noise")
+    assert not noise["ok"] and noise["remedies"][0].startswith("processes differ by 25%")
+    assert exit_code(["doctor", "--format", "yaml"]) == 2
+
+
 def flat(found: Findings) -> str:
-    return "\n".join(f"{title}: {label}: {value}" for title, facts in tables(found) for label, value in facts)
+    return "\n".join(f"{one.name}: {label}: {value}" for one in sections(found) for label, value in one.facts)
+
+
+def to_fix(found: Findings) -> list[str]:
+    return [remedy for one in sections(found) for remedy in one.remedies]
 
 
 def test_everything_that_is_missing_has_its_reason() -> None:
@@ -153,6 +207,7 @@ def test_every_warning_is_shown_with_its_remedy() -> None:
         compiler_problem="no C++ compiler: install one",
     )
     powersave, flex, noisy = to_fix(found)
+    assert [one.name for one in sections(found) if not one.ok] == ["machine", "software", "noise"]
     assert powersave == "the governor is powersave: change it"
     assert "flex" in flex
     assert "install one" in flex
@@ -164,7 +219,7 @@ def test_markup_in_a_name_is_printed_as_it_is(
 ) -> None:
     strange = replace(HERE, cpu="[bold]Processor[/bold]", warnings=("see [red]this[/red]: do that",))
     monkeypatch.setattr(module, "examine", lambda device, refresh: replace(FOUND, environment=strange, gpu=None))
-    module.doctor("cpu", False)
+    assert exit_code(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "[bold]Processor[/bold]" in out
     assert "see [red]this[/red]: do that" in out

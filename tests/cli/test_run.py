@@ -247,8 +247,12 @@ def test_a_suite_prints_the_table_and_judges_the_claims_once(
     out = capsys.readouterr().out
     assert len(judged) == 1
     assert (tmp_path / "run" / "table.md").exists()
+    assert len(out.splitlines()) <= 60 and "report: " in out
+    assert "Two kernels, small" not in out  # the part, case by case
     assert exit_code(["table", str(tmp_path / "run")]) == 0
-    assert out.endswith(capsys.readouterr().out)
+    assert out.startswith(capsys.readouterr().out)
+    assert exit_code(["report", str(tmp_path / "run")]) == 0
+    assert "Two kernels, small" in capsys.readouterr().out
 
 
 def test_a_failing_case_is_a_row_and_exit_code_4(
@@ -309,6 +313,8 @@ def test_interrupted_runs_keep_what_they_have_and_go_on(tiny: Path, tmp_path: Pa
         assert process.returncode == 130
         assert "--resume" in err
         assert "Traceback" not in err
+        assert "interrupted" in (run / "report.md").read_text()
+        assert len(pd.read_csv(run / "results.csv")) >= 4
     kept = (run / "measurements.jsonl").read_bytes()
     assert kept.count(b"\n") >= 4
     resumed = start(tiny, run, "--resume")

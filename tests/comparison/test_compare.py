@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbench.comparison.compare import compare
+from tbench.comparison.environment import between_runs
 from tbench.comparison.model import VERDICTS, Compared, grown, weighed
 from tbench.errors import UsageError
 from tbench.records import Case, Ceilings, Measurement, Turn
@@ -182,6 +184,22 @@ def test_the_time_of_a_host_decides_only_what_follows_for_the_device(bound: str,
     row = one(launch_bound(base), new) if bound == "base" else one(base, launch_bound(new))
     assert row.verdict == verdict
     assert ("launch-bound" in words(row)) == (verdict == "INCONCLUSIVE")
+
+
+def test_times_by_different_clocks_are_not_compared() -> None:
+    """A run from before the queue-ahead clock has the host in it; the same code, no change."""
+
+    def on_gpu(measurement: Measurement, **of_a_turn: Any) -> Measurement:
+        turns = tuple(replace(turn, **of_a_turn) for turn in measurement.turns)
+        return replace(measurement, case=measurement.case.with_(device="cuda:0"), turns=turns)
+
+    old, new = on_gpu(timed("flash", 30e-6, 1)), on_gpu(timed("flash", 8e-6, 2), clock="ahead")
+    row = one(old, new)
+    assert row.verdict == "INCONCLUSIVE"
+    assert "measured by different clocks: host included in the base, ahead now" in words(row)
+    assert one(new, new).verdict == "OK"
+    (difference,) = (found for found in between_runs(run_of([old]), run_of([new])) if found.name == "clock")
+    assert (difference.base, difference.new, difference.changes_times) == ("host included", "ahead", True)
 
 
 def test_experiments_are_not_timed_but_compared() -> None:

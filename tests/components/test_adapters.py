@@ -1,11 +1,13 @@
 """Kernels of other packages, with fakes in their place that compute the packages' conventions in plain PyTorch.
 
-What is tested is how they are called: layout, windows, causality, results. That the packages keep their conventions is
-checked by the oracle wherever they run.
+What is tested is how they are called: layout, windows, causality, results, and that every argument has the name and,
+where it is not given, the default of the published sources (`tests/contracts`). That the packages keep their
+conventions is checked by the oracle wherever they run.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from torch import Tensor
 from tbench.components.attention import ATTENTION
 from tbench.errors import Unsupported
 from tests.components.cases import attention, built
+from tests.contracts import signature
 
 Recorded = list[dict[str, Any]]
 SIZES: dict[str, Any] = {"batch": 2, "seq_len": 50, "heads": 4, "head_dim": 16, "kv_heads": 2}
@@ -52,6 +55,18 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             setattr(sys.modules[dotted], name, function)
 
     return put
+
+
+def published(module: str, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that takes what the package's takes; `body` gets every argument by name, defaults included."""
+    takes = signature(module, name)
+
+    def call(*args: Any, **more: Any) -> Any:
+        given = takes.bind(*args, **more)
+        given.apply_defaults()
+        return body(**given.arguments)
+
+    return call
 
 
 def agrees(kernel: str, **given: Any) -> None:
@@ -95,13 +110,19 @@ def test_flash_attention(
 ) -> None:
     calls: Recorded = []
 
-    def flash_attn_func(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_size: tuple[Any, Any]) -> Any:
-        calls.append({"q": q.shape, "k": k.shape, "causal": causal, "window_size": window_size})
+    def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_size: Any, **rest: Any) -> Any:
+        calls.append({"q": q.shape, "k": k.shape, "causal": causal, "window_size": window_size, **rest})
         left, right = (-1 if side is None else side for side in window_size)
         out = bnhd(q, k, v, left, 0 if causal else right)
         return (out, torch.zeros(())) if pair else out  # out and log-sum-exp
 
-    package(module, flash_attn_func=flash_attn_func)
+    def with_cache(q: Tensor, k_cache: Tensor, v_cache: Tensor, k: None, v: None, **rest: Any) -> Any:
+        return attend(q, k_cache, v_cache, **rest)
+
+    functions = {"flash_attn_func": published(module, "flash_attn_func", attend)}
+    if kernel != "flash-attn-4":
+        functions["flash_attn_with_kvcache"] = published(module, "flash_attn_with_kvcache", with_cache)
+    package(module, **functions)
     agrees(kernel, **given)
     (call,) = calls
     assert call["causal"] is causal
@@ -109,6 +130,8 @@ def test_flash_attention(
     decode, window = given.get("phase") == "decode", given.get("pattern")
     assert call["q"] == (2, 1 if decode else 50, 4, 16)
     assert call["k"] == (2, 8 if decode and window else 50, 2, 16)
+    if decode:  # 1, the default of generations 3 and 4, leaves most of a GPU idle
+        assert call["num_splits"] == 0
 
 
 @pytest.mark.parametrize(("pattern", "window"), [("full", None), ("window:8", 8), ("window:1", 1), ("window:99", 99)])
@@ -118,12 +141,12 @@ def test_fla_keeps_as_many_keys_as_it_is_told(
 ) -> None:
     windows = []
 
-    def parallel_attn(q: Tensor, k: Tensor, v: Tensor, window_size: int | None = None) -> Tensor:
+    def parallel_attn(q: Tensor, k: Tensor, v: Tensor, window_size: int | None, **rest: Any) -> Tensor:
         windows.append(window_size)
         assert (q.shape, k.shape) == ((2, 50, 4, 16), (2, 50, 2, 16))
         return bnhd(q, k, v, -1 if window_size is None else window_size - 1, 0)
 
-    package("fla.ops.attn.parallel", parallel_attn=parallel_attn)
+    package("fla.ops.attn.parallel", parallel_attn=published("fla.ops.attn.parallel", "parallel_attn", parallel_attn))
     agrees("fla", pattern=pattern, phase=phase)
     assert windows == [window]
 
@@ -141,24 +164,114 @@ def test_fla_keeps_as_many_keys_as_it_is_told(
 def test_flashinfer_prefill(package: Callable[..., None], given: dict[str, Any], causal: bool, left: int) -> None:
     calls: Recorded = []
 
-    def single_prefill_with_kv_cache(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_left: int) -> Tensor:
+    def prefill(q: Tensor, k: Tensor, v: Tensor, causal: bool, window_left: int, kv_layout: str, **rest: Any) -> Tensor:
+        assert kv_layout == "NHD"
         calls.append({"causal": causal, "window_left": window_left})
         assert (q.shape, k.shape) == ((50, 4, 16), (50, 2, 16))
         return bnhd(q[None], k[None], v[None], window_left, 0 if causal else -1)[0]
 
-    package("flashinfer", single_prefill_with_kv_cache=single_prefill_with_kv_cache)
+    called = published("flashinfer.prefill", "single_prefill_with_kv_cache", prefill)
+    package("flashinfer", single_prefill_with_kv_cache=called)
     agrees("flashinfer", batch=1, **given)
     assert calls == [{"causal": causal, "window_left": left}]
 
 
 @pytest.mark.parametrize(("pattern", "keys"), [("full", 50), ("window:8", 8)])
-def test_flashinfer_decode(package: Callable[..., None], pattern: str, keys: int) -> None:
-    def single_decode_with_kv_cache(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        assert (q.shape, k.shape) == ((4, 16), (keys, 2, 16))
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_flashinfer_decode(package: Callable[..., None], pattern: str, keys: int, kv_heads: int) -> None:
+    def decode(q: Tensor, k: Tensor, v: Tensor, use_tensor_cores: bool, **rest: Any) -> Tensor:
+        assert (q.shape, k.shape) == ((4, 16), (keys, kv_heads, 16))
+        assert use_tensor_cores == (kv_heads < 4)
         return bnhd(q[None, None], k[None], v[None], -1, -1)[0, 0]
 
-    package("flashinfer", single_decode_with_kv_cache=single_decode_with_kv_cache)
-    agrees("flashinfer", phase="decode", batch=1, pattern=pattern)
+    name = "single_decode_with_kv_cache"
+    package("flashinfer", **{name: published("flashinfer", name, decode)})
+    agrees("flashinfer", phase="decode", batch=1, pattern=pattern, kv_heads=kv_heads)
+
+
+def test_flashinfer_paged_decode(package: Callable[..., None]) -> None:
+    """Pages are looked up, as the package does: 3 sequences of 4 pages of 16 keys."""
+    wrapper = "BatchDecodeWithPagedKVCacheWrapper"
+    planned: dict[str, Any] = {}
+
+    def run(q: Tensor, paged_kv_cache: tuple[Tensor, Tensor], **rest: Any) -> Tensor:
+        table = planned["indices"].view(3, -1)
+        k, v = (pages[table].flatten(1, 2) for pages in paged_kv_cache)
+        assert k.shape == (3, 64, 2, 16)
+        return bnhd(q[:, None], k, v, -1, -1)[:, 0]
+
+    class Wrapper:
+        def __init__(self, *args: Any, **more: Any) -> None:
+            signature("flashinfer", f"{wrapper}.__init__").bind(self, *args, **more)
+
+        def plan(self, *args: Any, **more: Any) -> None:
+            given = signature("flashinfer", f"{wrapper}.plan").bind(self, *args, **more)
+            planned.update(given.arguments)
+
+        def run(self, *args: Any, **more: Any) -> Tensor:
+            return published("flashinfer", f"{wrapper}.run", lambda self, **given: run(**given))(self, *args, **more)
+
+    package("flashinfer", **{wrapper: Wrapper})
+    agrees("flashinfer-paged", phase="decode", batch=3, seq_len=64)
+    assert planned["indptr"].tolist() == [0, 4, 8, 12]
+    assert planned["last_page_len"].tolist() == [16, 16, 16]
+    assert [planned[name] for name in ("num_qo_heads", "num_kv_heads", "head_dim", "page_size")] == [4, 2, 16, 16]
+    assert planned["kwargs"] == {"q_data_type": torch.float32, "kv_data_type": torch.float32}
+
+
+def test_varlen_on_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this PyTorch has no varlen_attn")
+    takes = inspect.signature(varlen.varlen_attn)
+    if "block_table" not in takes.parameters:
+        pytest.skip("this PyTorch's varlen_attn has no block_table")
+
+    def varlen_attn(*args: Any, **more: Any) -> Tensor:
+        given = takes.bind(*args, **more).arguments
+        k, v = (given[name][given["block_table"]].flatten(1, 2) for name in ("key", "value"))
+        assert (given["max_q"], given["max_k"]) == (1, 512)
+        assert given["seqused_k"].tolist() == [512, 512]
+        assert "num_splits" not in given  # None lets the kernel choose
+        return bnhd(given["query"][:, None], k, v, -1, -1)[:, 0]
+
+    monkeypatch.setattr(varlen, "varlen_attn", varlen_attn)
+    varlen_attn.__signature__ = takes  # type: ignore[attr-defined]
+    agrees("varlen-paged", phase="decode", seq_len=512)
+
+
+@pytest.mark.parametrize(("kernel", "name"), [("flash-fa3", "FA3"), ("flash-fa4", "FA4")])
+def test_another_generation_is_activated_for_as_long_as_the_workload_lives(
+    monkeypatch: pytest.MonkeyPatch, kernel: str, name: str
+) -> None:
+    attention_module = torch.nn.attention
+    if not hasattr(attention_module, "activate_flash_attention_impl"):
+        pytest.skip("this PyTorch has one FlashAttention only")
+    log: list[str] = []
+    monkeypatch.setattr(attention_module, "activate_flash_attention_impl", log.append)
+    monkeypatch.setattr(attention_module, "restore_flash_attention_impl", lambda: log.append("restored"))
+    agrees(kernel)
+    assert log == [name, "restored"]
+
+
+def test_a_generation_that_is_not_installed_is_a_reason() -> None:
+    if not hasattr(torch.nn.attention, "activate_flash_attention_impl"):
+        pytest.skip("this PyTorch has one FlashAttention only")
+    with pytest.raises(Unsupported, match="FA4 cannot be activated: "), built(attention("flash-fa4", **SIZES)):
+        pass
+
+
+@pytest.mark.parametrize(("kernel", "backend"), [("flex-flash", "FLASH"), ("flex-decode", "TRITON_DECODE")])
+def test_flex_is_told_its_backend(monkeypatch: pytest.MonkeyPatch, kernel: str, backend: str) -> None:
+    from tbench.components.attention.kernels import flex
+
+    told: Recorded = []
+
+    def flex_attention(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+        told.append(options)
+        return bnhd(*(x.transpose(1, 2) for x in (q, k, v)), -1, -1).transpose(1, 2)
+
+    monkeypatch.setattr(flex, "compiled", lambda device, kernel: flex_attention)
+    agrees(kernel, phase="decode")
+    assert told[0]["kernel_options"] == {"BACKEND": backend}
 
 
 @pytest.mark.parametrize(("given", "causal", "sides"), CASES, ids=str)

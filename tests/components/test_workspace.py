@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tbench.catalog import get
 from tbench.components.attention import ATTENTION, workspace
+from tbench.execution.plan import CONTEXT_BYTES
 from tbench.measure import memory
 from tbench.measure.device import open_device
-from tbench.records import Case
+from tbench.records import Case, Measurement
 from tbench.threads import worker_threads
 from tests.components.cases import attention, built
 
@@ -99,3 +103,32 @@ def test_keys_are_packed_where_the_processor_has_a_matrix_unit_for_them(
     assert (predicted(flag) > predicted("avx512f")) == (dtype != "float32")
     assert predicted() == predicted("avx512f")
     assert predicted(flag, phase="decode") == predicted(phase="decode")  # one query is not worth it
+
+
+H100 = Path(__file__).parents[2] / "results/gpu-h100/document/measurements.jsonl"
+WEIGHED = [
+    measurement
+    for measurement in map(Measurement.from_dict, map(json.loads, H100.read_text(encoding="utf-8").splitlines()))
+    if measurement.memory is not None and measurement.memory.peak_bytes is not None
+]
+WITHIN = {"naive": 0.02, "flash": 0.04, "flex": 0.1}  # the rest: 15%
+
+
+@pytest.mark.parametrize("measurement", WEIGHED, ids=lambda one: one.case.id)
+def test_what_a_gpu_weighed_is_what_is_planned_for(measurement: Measurement) -> None:
+    """Committed measurements are the only GPU that tests always have."""
+    assert measurement.memory is not None
+    peak = measurement.memory.peak_bytes
+    predicted = get(measurement.case.component).predict_bytes(measurement.case)
+    assert predicted == pytest.approx(peak, rel=WITHIN.get(str(measurement.case["kernel"]), 0.15))
+
+
+def test_a_context_on_a_gpu_is_what_is_planned_for() -> None:
+    """What a process held of the GPU beside what its allocator had taken."""
+    held = [
+        measurement.memory.process_peak_bytes - measurement.memory.reserved_bytes
+        for measurement in WEIGHED
+        if measurement.memory and measurement.memory.process_peak_bytes and measurement.memory.reserved_bytes
+    ]
+    assert len(held) > 40
+    assert max(held) <= CONTEXT_BYTES <= 1.1 * max(held)

@@ -13,7 +13,8 @@ import torch
 from tbench.components.attention import ATTENTION
 from tbench.execution.sets import count
 from tbench.measure import ceilings, memory
-from tbench.measure.device import CudaDevice, open_device, resolve
+from tbench.measure.cuda import CudaDevice
+from tbench.measure.device import open_device, resolve
 from tbench.measure.environment import capture
 from tbench.measure.nvml import FIGURES
 from tbench.measure.sampler import Ring, calibrate, take_turn, warm_up

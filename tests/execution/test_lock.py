@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -83,3 +84,24 @@ def test_a_folder_for_locks_that_is_not_there_is_refused(tmp_path: Path, monkeyp
         lock.lock_path("cpu")
     with pytest.raises(StoreError, match="make it"), device_lock("cpu", print):
         pass
+
+
+def test_gpus_are_locked_by_uuid_whatever_they_are_called_here() -> None:
+    """`cuda:0` under two masks is two GPUs, and one GPU may be `cuda:0` here and `cuda:1` there."""
+    mine, theirs = "1d569442-f6f4-af9f-e6c5-e5d5d1f8eb60", "2e569442-f6f4-af9f-e6c5-e5d5d1f8eb60"
+    said: list[str] = []
+    with device_lock("cuda:0", said.append, uuid=mine), device_lock("cuda:0", said.append, uuid=theirs):
+        assert said == []
+    assert lock.lock_path(mine) != lock.lock_path(theirs)
+
+    def try_here() -> None:
+        with device_lock("cuda:1", said.append, poll_seconds=0.02, uuid=mine):
+            pass
+
+    with device_lock("cuda:0", print, uuid=mine):
+        waiting = threading.Thread(target=try_here)
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+    waiting.join()
+    assert said == [f"another tbench run (process {os.getpid()}) is measuring on cuda:1; waiting for it to end"]

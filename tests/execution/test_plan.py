@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tbench.components.attention import ATTENTION
 from tbench.execution import plan
-from tbench.execution.plan import NOT_TOGETHER, Group, Plan
+from tbench.execution.plan import ALONE, NOT_TOGETHER, Group, Plan
 from tbench.records import Case, Ceilings, Sampling
 from tests.components.cases import attention
 
@@ -228,3 +229,44 @@ def test_every_case_ends_up_exactly_once(cases: list[Case], baseline: str | None
     for one in planned.left_out:
         assert one.reason
         assert (one.status == "oom") == (ATTENTION.unsupported(one.case) is None)
+
+
+def test_contexts_of_processes_that_wait_are_part_of_the_plan() -> None:
+    """Fifteen processes on a GPU: their tensors fit side by side, their contexts do not."""
+    cases = [attention(kernel, seq_len=n) for n in (64,) for kernel in ("naive", "flash", "math")]
+    pairs = [(case, cases[0]) for case in cases]
+    free = 2 * plan.CONTEXT_BYTES + 100 * 2**20
+    alone = plan.make(pairs, Sampling(), free, None, context_bytes=0)
+    beside = plan.make(pairs, Sampling(), int(free / 0.9), None, context_bytes=plan.CONTEXT_BYTES)
+    assert [len(group.cases) for group in alone.groups] == [3]
+    assert [len(group.cases) for group in beside.groups] == [2, 1]
+    (row, *_) = plan.make(pairs, Sampling(), plan.CONTEXT_BYTES, None, context_bytes=plan.CONTEXT_BYTES).left_out
+    assert row.status == "oom"
+
+
+def test_a_gpu_for_one_process_at_a_time_has_no_turns_and_says_so() -> None:
+    cases = [attention(kernel) for kernel in ("naive", "flash")]
+    baselines = dict.fromkeys(cases, cases[0])
+    planned = plan.make(baselines.items(), Sampling(), PLENTY, None, exclusive=True)
+    assert [group.cases for group in planned.groups] == [(cases[0],), (cases[1],)]
+    naive, flash = (plan.drafts(group, planned, dict(baselines))[group.cases[0]] for group in planned.groups)
+    assert (naive.notes, naive.baseline) == ((), cases[0].id)
+    assert (flash.notes, flash.baseline) == ((ALONE,), None)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "condition", "says"),
+    [
+        ("cpu", "float32", ("launch", "graph"), "the launch axis is for GPUs"),
+        ("cpu", "float32", ("fp32_precision", "tf32"), "it changes no other dtype and no CPU"),
+        ("cuda:0", "bfloat16", ("fp32_precision", "tf32"), "it changes no other dtype and no CPU"),
+        ("cuda:0", "float32", ("fp32_precision", "tf32"), None),
+        ("cuda:0", "float32", ("launch", "graph"), None),
+    ],
+)
+def test_conditions_of_another_device_are_refused(
+    device: str, dtype: str, condition: tuple[str, str], says: str | None
+) -> None:
+    case = attention("naive", device=device, dtype=dtype)
+    found = plan.condition(replace(case, axes=(*case.axes, condition)))
+    assert found is None if says is None else says in str(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -102,6 +104,23 @@ def test_a_comparison_that_stands_ends_sampling_for_both() -> None:
     assert {len({turn.round for turn in one.turns}) for one in measured.values()} <= {5, 8}
     same = measure("ab", FakeExecutor({"a": 0.001, "b": 0.001}, noise=0.3), sampling)
     assert {one.stopped for one in same.values()} == {"max_rounds"}
+
+
+def test_what_a_case_was_to_show_ends_its_sampling_before_it_is_precise() -> None:
+    """And nothing else does, where that is known: the comparison with `a` stands after three rounds."""
+    noisy = {"a": 0.01, "b": 0.02}
+    asked: list[tuple[str, int, int]] = []
+
+    def stands(one: Case, measured: Mapping[Case, Measurement], times: int) -> bool:
+        rounds = len({turn.round for turn in measured[one].turns})
+        asked.append((str(one["kernel"]), rounds, times))
+        return rounds >= 5
+
+    sampling = replace(QUICK, target=1e-6, min_rounds=3, max_rounds=12)
+    measured = measure("ab", FakeExecutor(noisy, noise=0.02), sampling, stands=stands)
+    assert {one.stopped for one in measured.values()} == {"decision"}
+    assert {len({turn.round for turn in one.turns}) for one in measured.values()} == {5}
+    assert {times for _, _, times in asked} == {len(looks(3, 12))}
 
 
 def test_precision_is_asked_at_looks_only() -> None:

@@ -55,6 +55,8 @@ def test_an_exception_that_cannot_be_told_in_words(raised: BaseException) -> Non
         (MemoryError(), "oom"),
         (torch.OutOfMemoryError("CUDA out of memory"), "oom"),
         (RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: you tried 4 TB"), "oom"),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"), "oom"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), "oom"),
         (TbenchError("no such component"), "error"),
         (KeyboardInterrupt(), "error"),
     ],
@@ -63,6 +65,11 @@ def test_every_failure_has_its_status(problem: BaseException, status: str) -> No
     found, reason = described(problem)
     assert found == status
     assert reason
+
+
+def test_an_error_that_cuda_reports_late_says_how_to_find_the_kernel() -> None:
+    _, reason = described(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert reason.endswith("CUDA reports errors late: CUDA_LAUNCH_BLOCKING=1 finds the kernel")
 
 
 def test_results_are_compared_as_they_were_when_the_call_returned() -> None:

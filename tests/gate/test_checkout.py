@@ -11,6 +11,7 @@ import pytest
 
 from tbench.components.own import roots
 from tbench.errors import UsageError
+from tbench.gate import checkout
 from tbench.gate.checkout import COPY, MOST_COPIED, OWNER, PREFIX, Repository, copied, files_below, shortened
 from tbench.gate.sides import check_out_twice
 
@@ -49,6 +50,41 @@ def test_the_worktree_goes_away_after_an_error_too(repository: Path) -> None:
     here = Repository.around(repository)
     with pytest.raises(KeyboardInterrupt), here.at(here.commit("main")):
         raise KeyboardInterrupt
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_hooks_of_the_repository_do_not_run(repository: Path) -> None:
+    hook = repository / ".git/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    here = Repository.around(repository)
+    with here.at(here.commit("HEAD~1")) as tree:
+        assert (tree / "a.txt").read_text() == "old\n"
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+@pytest.mark.parametrize("smudge", ["false", "sleep 600"])
+def test_a_filter_that_fails_or_hangs_is_done_without(
+    repository: Path, smudge: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / ".gitattributes").write_text("*.txt filter=odd\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "--quiet", "-m", "a filter")
+    git(repository, "config", "filter.odd.smudge", smudge)
+    git(repository, "config", "filter.odd.required", "true")
+    monkeypatch.setattr(checkout, "GIT_SECONDS", 1.0)
+    here = Repository.around(repository)
+    with here.at(here.commit("HEAD")) as tree:
+        assert (tree / "a.txt").read_text() == "new\n"
+    assert "without the filters odd" in capsys.readouterr().err
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_a_checkout_that_cannot_be_made_leaves_no_worktree(repository: Path) -> None:
+    here = Repository.around(repository)
+    with pytest.raises(UsageError, match="could not check out"), here.at("0" * 40):
+        pass
     assert git(repository, "worktree", "list").count("\n") == 0
 
 

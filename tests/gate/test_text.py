@@ -71,6 +71,32 @@ def test_github_is_told_of_failures_at_the_scenarios_line() -> None:
     assert open_.startswith("::warning ")
 
 
+def test_github_is_told_of_ten_cases_the_worst_first_and_how_many_there_are_besides() -> None:
+    failing = [outcome("INCONCLUSIVE")] * 4 + [outcome("SLOWER", ratio=RATIO)] * 5 + [outcome("BROKEN")] * 3
+    commands = list(workflow_commands(result(*failing)))
+    assert len(commands) == 10
+    assert [one.split(" ")[0] for one in commands] == ["::error"] * 8 + ["::warning"] * 2
+    assert "BROKEN" in commands[0] and "3 more: see the step's summary" in commands[-1]
+    assert len(list(workflow_commands(result(*failing[:10])))) == 10
+    assert not any("more:" in one for one in workflow_commands(result(*failing[:10])))
+
+
+def test_the_summary_stays_below_what_github_takes_and_the_worst_cases_are_in_it() -> None:
+    many = [replace(outcome("OK", reason="x" * 2000), case=f"{CASE} n={number}") for number in range(800)]
+    text = markdown(result(*many, outcome("SLOWER", ratio=RATIO)), 10**6)
+    assert 900_000 < len(text.encode()) <= 10**6
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert "SLOWER" in rows[2]
+    assert f"{len(many) + 1 - (len(rows) - 2)} more cases in the gate's folder, gate.md" in text
+    assert markdown(result(outcome("OK")), 10**6) == markdown(result(outcome("OK")))
+
+
+def test_control_characters_reach_no_log() -> None:
+    evil = outcome("BROKEN", reason="a\x1b[31m\x07b\nc")
+    for text in (line(evil), markdown(result(evil)), *workflow_commands(result(evil))):
+        assert "\x1b" not in text and "\x07" not in text and "\\x1b[31m" in text.replace("\\\\", "\\")
+
+
 def test_nothing_is_announced_where_nobody_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     announce(result(outcome("SLOWER")), {})

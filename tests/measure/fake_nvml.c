@@ -11,12 +11,14 @@ static char gpu, slice;
 static struct { char name[64]; int code; } refusals[64];
 static int refused;
 static unsigned processes[8][2]; /* pid, MiB; all ones for "not told" */
-static unsigned process_count, mig_mode, persistence;
+static unsigned process_count, mig_mode, persistence, compute_mode;
+static unsigned long long capped[2]; /* ns, by power and by temperature */
 static unsigned long long reasons;
 
 void fake_reset(void) {
     refused = 0;
-    process_count = mig_mode = persistence = 0;
+    process_count = mig_mode = persistence = compute_mode = 0;
+    capped[0] = capped[1] = 0;
     reasons = 0;
 }
 void fake_refuse(const char *name, int code) {
@@ -29,6 +31,8 @@ void fake_process(unsigned pid, unsigned mib) {
 }
 void fake_mig(unsigned mode) { mig_mode = mode; }
 void fake_persistence(unsigned mode) { persistence = mode; }
+void fake_compute_mode(unsigned mode) { compute_mode = mode; }
+void fake_capped(unsigned policy, unsigned long long ns) { capped[policy] = ns; }
 void fake_reasons(unsigned long long bits) { reasons = bits; }
 
 static int refusal(const char *name) {
@@ -97,6 +101,14 @@ int nvmlDeviceGetTemperature(device_t device, int sensor, unsigned *celsius) {
 }
 int nvmlDeviceGetPersistenceMode(device_t device, unsigned *mode) { ASKED(device); *mode = persistence; return 0; }
 
+int nvmlDeviceGetComputeMode(device_t device, unsigned *mode) { ASKED(device); *mode = compute_mode; return 0; }
+typedef struct { unsigned long long reference_us, violation_ns; } violation_t;
+int nvmlDeviceGetViolationStatus(device_t device, int policy, violation_t *status) {
+    ASKED(device);
+    if (policy > 1) return 3; /* not supported */
+    *status = (violation_t){1000000, capped[policy]};
+    return 0;
+}
 typedef struct { unsigned gpu, memory; } utilization_t;
 int nvmlDeviceGetUtilizationRates(device_t device, utilization_t *rates) {
     ASKED(device);

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
-from tbench.measure.device import Timed
+from tbench.measure.timed import Timed
 
 Call = Callable[[], Any]
 
@@ -49,7 +50,7 @@ class ScriptedDevice:
     def synchronize(self) -> None:
         self.log.append("synchronize")
 
-    def time(self, fn: Call, calls: int) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
         self.log.append(f"time {calls}")
         began = self.clock
         result = None
@@ -81,26 +82,47 @@ class ScriptedDevice:
 class FakeCuda:
     """What `CudaDevice` uses of `torch.cuda`: a host and two streams, each with the time at which it will be idle.
 
-    `launch` submits a kernel. `idle_seconds`: what waiting for an idle device costs the host.
+    `launch` submits a kernel, `launch_seconds` (a number, or what gives one) is what that costs the host; at most
+    `depth` of them pend on a stream, the next one blocks. `idle_seconds`: what waiting for an idle device costs the
+    host. `hz`: cycles of the device in a second.
     """
 
-    def __init__(self, launch_seconds: float = 10e-6, idle_seconds: float = 5e-6) -> None:
-        self.launch_seconds, self.idle_seconds = launch_seconds, idle_seconds
+    def __init__(
+        self,
+        launch_seconds: float | Callable[[], float] = 10e-6,
+        idle_seconds: float = 5e-6,
+        depth: int = 1024,
+        hz: float = 1.98e9,
+    ) -> None:
+        self.launch_seconds, self.idle_seconds, self.depth, self.hz = launch_seconds, idle_seconds, depth, hz
         self.host = 0.0
         self.free_at = {"current": 0.0, "other": 0.0}
+        self.pending: deque[float] = deque()  # ends of what is still queued on the current stream
+        self.spun = 0.0
         self.stats: list[dict[str, int]] = []
         self.reserved, self.in_use = 0, 0
         self.log: list[str] = []
 
     def launch(self, seconds: float, stream: str = "current") -> None:
-        self.host += self.launch_seconds
+        self.host += self.launch_seconds() if callable(self.launch_seconds) else self.launch_seconds
+        if stream == "current":
+            while self.pending and self.pending[0] <= self.host:
+                self.pending.popleft()
+            if len(self.pending) >= self.depth:
+                self.host = max(self.host, self.pending[-self.depth])
         self.free_at[stream] = max(self.free_at[stream], self.host) + seconds
+        if stream == "current":
+            self.pending.append(self.free_at[stream])
+
+    def _sleep(self, cycles: int) -> None:
+        self.spun += cycles / self.hz
+        self.launch(cycles / self.hz)
 
     def Event(self, enable_timing: bool) -> FakeEvent:
         assert enable_timing
         return FakeEvent(self)
 
-    def synchronize(self, index: int) -> None:
+    def synchronize(self, index: int = 0) -> None:
         self.host = max(self.host, *self.free_at.values()) + self.idle_seconds
 
     def set_device(self, index: int) -> None:
@@ -131,8 +153,12 @@ class FakeEvent:
         self.cuda = cuda
 
     def record(self) -> None:
+        self.cuda.host += 1e-6
         self.at = max(self.cuda.free_at["current"], self.cuda.host)
         self.cuda.free_at["current"] = self.at
+
+    def query(self) -> bool:
+        return self.at <= self.cuda.host
 
     def synchronize(self) -> None:
         self.cuda.host = max(self.cuda.host, self.at)

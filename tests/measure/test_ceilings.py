@@ -13,7 +13,7 @@ import torch
 
 from tbench.measure import cache, ceilings, machine
 from tbench.measure.ceilings import best_of, load_or_measure, measure, reads
-from tbench.measure.device import Timed
+from tbench.measure.timed import Timed
 from tbench.records import Ceilings
 from tests.measure.fakes import Call, ScriptedDevice
 
@@ -26,7 +26,7 @@ class SteadyDevice(ScriptedDevice):
 
     seconds = 1e-3
 
-    def time(self, fn: Call, calls: int) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
         result = fn()
         self.clock += self.seconds * calls
         return Timed(self.seconds, None, 0, result)
@@ -95,7 +95,8 @@ def test_a_gpus_float32_ceiling_knows_of_three_tf32_products(monkeypatch: pytest
     monkeypatch.setattr(ceilings, "fastest_product", lambda *_: rates[torch.get_float32_matmul_precision()])
     device = ScriptedDevice()
     device.name = "cuda:0"
-    assert ceilings.product_rate(device, "float32") == 150e12
+    assert ceilings.product_rates(device)["float32"] == 150e12
+    assert ceilings.product_rates(device)["tf32"] == 450e12
     assert ceilings.product_rate(device, "bfloat16") == 50e12
     assert torch.get_float32_matmul_precision() == "highest"
 

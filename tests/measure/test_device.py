@@ -16,18 +16,9 @@ from tbench.errors import UsageError
 from tbench.measure import allocator, machine
 from tbench.measure import device as device_module
 from tbench.measure.allocations import CpuWatch, CudaWatch
-from tbench.measure.device import (
-    LONGEST_REST,
-    REST_STEP,
-    STRAY_SECONDS,
-    UNKNOWN_CACHE_BYTES,
-    CpuDevice,
-    CudaDevice,
-    no_garbage_collection,
-    open_device,
-    resolve,
-    running,
-)
+from tbench.measure.cuda import UNKNOWN_CACHE_BYTES, CudaDevice
+from tbench.measure.device import LONGEST_REST, REST_STEP, CpuDevice, open_device, resolve, running
+from tbench.measure.timed import STRAY_SECONDS, no_garbage_collection
 from tests.measure.fakes import FakeCuda
 
 

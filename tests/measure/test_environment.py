@@ -44,12 +44,24 @@ def test_a_quiet_machine_has_no_warning(situation: Situation) -> None:
         (replace(QUIET_GPU, throttled=("power brake",)), "already throttled (power brake)", "let it cool down"),
         (replace(QUIET_GPU, other_gpu_processes=2), "2 other process(es) use cuda:0", "end them"),
         (replace(QUIET_GPU, mig=True), "MIG slice", "turn MIG off"),
+        (replace(QUIET_GPU, compute_mode="exclusive process"), "one process at a time", "sudo nvidia-smi -c 0"),
+        (
+            replace(QUIET_GPU, visible_gpus=("H100", "L4")),
+            "2 GPUs are visible, cuda:0 (H100), cuda:1 (L4); this run uses cuda:0 only",
+            "--device names another",
+        ),
     ],
 )
 def test_what_spoils_measurements_is_said_with_a_remedy(situation: Situation, what: str, remedy: str) -> None:
     (sentence,) = said(situation)
     assert what in sentence
     assert remedy in sentence
+
+
+def test_a_container_that_forces_tf32_is_told() -> None:
+    (sentence,) = said(QUIET_GPU, NVIDIA_TF32_OVERRIDE="1")
+    assert "fp32_precision: tf32" in sentence
+    assert said(QUIET_GPU, NVIDIA_TF32_OVERRIDE="0", TORCH_ALLOW_TF32_CUBLAS_OVERRIDE="1") == []
 
 
 def test_the_remedy_changes_when_the_user_has_set_the_threads() -> None:

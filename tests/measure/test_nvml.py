@@ -45,6 +45,7 @@ def libraries(build: Callable[..., ctypes.CDLL]) -> dict[str, ctypes.CDLL]:
 
 def use(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
     library.fake_reasons.argtypes = [ctypes.c_ulonglong]
+    library.fake_capped.argtypes = [ctypes.c_uint, ctypes.c_ulonglong]
     library.fake_reset()
     monkeypatch.setattr(pynvml, "nvmlLib", library)
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
@@ -66,6 +67,9 @@ def test_every_figure_in_the_unit_of_its_name(nvml: ctypes.CDLL) -> None:
     nvml.fake_process(os.getpid(), 500)
     nvml.fake_reasons(0x4 | 0x1)
     nvml.fake_persistence(1)
+    nvml.fake_compute_mode(3)
+    nvml.fake_capped(0, 1_500_000_000)
+    nvml.fake_capped(1, 250_000_000)
     seen = Telemetry(UUID).snapshot()
     assert seen.pop("time") > 0
     assert seen == {
@@ -87,6 +91,9 @@ def test_every_figure_in_the_unit_of_its_name(nvml: ctypes.CDLL) -> None:
         "process_bytes": 500 << 20,
         "other_processes": 0,
         "persistence_mode": True,
+        "compute_mode": "exclusive process",
+        "power_capped_seconds": 1.5,
+        "thermally_capped_seconds": 0.25,
         "utilisation_percent": 97,
         "memory_utilisation_percent": 42,
     }
@@ -111,6 +118,9 @@ FUNCTIONS = {
     "process_bytes": "nvmlDeviceGetComputeRunningProcesses_v3",
     "other_processes": "nvmlDeviceGetComputeRunningProcesses_v3",
     "persistence_mode": "nvmlDeviceGetPersistenceMode",
+    "compute_mode": "nvmlDeviceGetComputeMode",
+    "power_capped_seconds": "nvmlDeviceGetViolationStatus",
+    "thermally_capped_seconds": "nvmlDeviceGetViolationStatus",
     "utilisation_percent": "nvmlDeviceGetUtilizationRates",
     "memory_utilisation_percent": "nvmlDeviceGetUtilizationRates",
 }

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbench.measure.device import Call, Timed
 from tbench.measure.sampler import (
     LONGEST_FRESH,
     MOST_CALLS,
@@ -25,6 +24,7 @@ from tbench.measure.sampler import (
     take_turn,
     warm_up,
 )
+from tbench.measure.timed import Call, Timed
 from tbench.records import Sampling
 from tests.measure.fakes import ScriptedDevice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.measure.nvml import CLOCK_REASONS, FIGURES, THROTTLING
-from tbench.measure.telemetry import ENERGY_SECONDS, OF_A_BLOCK, difference
+from tbench.measure.telemetry import OF_A_BLOCK, difference
 
 
 def snapshot(time: float, **figures: Any) -> dict[str, Any]:
@@ -29,12 +29,18 @@ def test_a_block_has_the_worst_of_both_ends() -> None:
     }
 
 
-def test_energy_needs_a_long_block() -> None:
-    before = snapshot(0.0, energy_joules=1000.0)
-    assert difference(before, snapshot(ENERGY_SECONDS, energy_joules=1700.0))["energy_joules"] == 700.0
-    short = difference(before, snapshot(0.05, energy_joules=1700.0))
-    assert "energy_joules" not in short
-    assert short["unavailable"]["energy_joules"] == "the block lasted 0.05 s; the counter needs 2 s"
+def test_a_neighbours_power_cap_is_not_this_blocks() -> None:
+    """The moment's reason is still the neighbour's; the counter of capped time has not moved."""
+    capped = {"clock_reasons": ["software power cap"], "thermally_capped_seconds": 0.0}
+    before = snapshot(0.0, power_capped_seconds=12.5, **capped)
+    assert difference(before, snapshot(0.05, power_capped_seconds=12.5, **capped))["throttled"] == []
+    assert difference(before, snapshot(0.05, power_capped_seconds=12.53, **capped))["throttled"] == ["power limit"]
+    hot = {**capped, "thermally_capped_seconds": 0.04}
+    assert difference(before, snapshot(0.05, power_capped_seconds=12.5, **hot))["throttled"] == ["temperature limit"]
+
+
+def test_without_either_throttling_is_not_known() -> None:
+    assert "throttled" not in difference(snapshot(0.0), snapshot(0.1))
 
 
 def test_a_figure_refused_once_is_taken_from_the_other_end_and_the_reason_kept() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
+from tbench.report import live
 from tbench.report.live import Progress, clock_time, labels
 from tests.synthetic import attention, every_status, failed, ok
 
@@ -50,9 +51,9 @@ def test_elsewhere_than_on_a_terminal_a_line_per_finished_case(clock: Clock) -> 
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("[0/3] attention/forward") and lines[0].endswith(
-        "kernel=flex: unsupported: needs a C++ compiler: install g++"
+        "kernel=flex: unsupported: needs a C++ compiler: install g++ (about 0:30 left)"
     )
-    assert lines[1].startswith("[1/3]") and "36.1 ms ±" in lines[1] and lines[1].endswith("baseline")
+    assert lines[1].startswith("[1/3]") and "36.1 ms ±" in lines[1] and "baseline (about " in lines[1]
     assert lines[2].startswith("[2/3]") and "× [" in lines[2]
     assert "\x1b" not in out.getvalue()
 
@@ -84,6 +85,48 @@ def test_on_a_terminal_the_table_fills_in(clock: Clock) -> None:
     progress.finish()
     progress.finish()
     assert "\x1b[?25h" in out.getvalue()  # the cursor is back
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal", "redraws"),
+    [
+        ({"TERM": "xterm-256color"}, True, True),
+        ({"TERM": "xterm-256color", "FORCE_COLOR": "1"}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({}, True, False),
+    ],
+)
+def test_only_a_terminal_that_can_redraw_is_redrawn(
+    environment: dict[str, str], terminal: bool, redraws: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    for name in ("TERM", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr", out := Stream())
+    played(Progress())
+    assert ("\x1b" in out.getvalue()) is redraws
+    assert ("[2/3] attention/forward" in out.getvalue()) is not redraws
+
+
+def test_labels_are_worked_out_when_there_are_new_cases_and_not_at_every_redraw(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[int] = []
+    monkeypatch.setattr(live, "labels", lambda cases: worked.append(len(cases)) or labels(cases))
+    progress = Progress(console(terminal=True)[0], clock=clock)
+    progress.start(4, None)
+    progress.begin([attention("naive"), attention("flash")])
+    for turn in range(20):
+        clock.now += 1
+        progress.update(attention("naive"), f"turn {turn}")
+    progress.begin([attention("math")])
+    progress.finish()
+    assert worked == [2, 3]
 
 
 def test_nothing_draws_by_itself_and_not_more_often_than_a_reader_needs(clock: Clock) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tbench.catalog import get
 from tbench.model.presets import PRESETS
 from tbench.records import Sampling, text
+from tbench.scenario import expand
 from tbench.scenario.axes import axis_fields
 from tbench.scenario.form import top_keys
 from tbench.scenario.mode import SAMPLING
@@ -38,10 +39,19 @@ def test_examples_load(loads: Loads, example: str) -> None:
 
 
 def test_what_the_example_of_modes_says(loads: Loads) -> None:
-    (example,) = (example for example in EXAMPLES if "quick:" in example)
+    (example,) = (example for example in EXAMPLES if "rigorous:" in example)
     assert loads(example).sampling.max_time == 8
     assert loads(example, quick=True).sampling.max_time == 1
     assert {point.get("seq_len") for point in loads(example, quick=True).points} == {512, 1024}
+
+
+def test_what_the_example_of_devices_says(loads: Loads) -> None:
+    (example,) = (example for example in EXAMPLES if "cuda:" in example)
+    there = expand(loads(example), "cuda:0")
+    assert {(case.dtype, case["heads"], case["head_dim"]) for case in there} == {("bfloat16", 16, 64)}
+    assert [case["kernel"] for case in there if case["seq_len"] == 16384] == ["flash", "cudnn"]
+    assert {case["seq_len"] for case in expand(loads(example, quick=True), "cuda:0")} == {4096}
+    assert {case["seq_len"] for case in expand(loads(example, quick=True))} == {1024, 4096}
 
 
 def test_every_key() -> None:

@@ -59,19 +59,25 @@ def test_quick_is_shorter_and_rigorous_the_same_cases(name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [{}, {"quick": True}, {"rigorous": True}], ids=["plain", "quick", "rigorous"])
-@pytest.mark.parametrize("path", sorted((FOLDER / "gpu").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_case_for_a_gpu_may_run_on_one_and_has_its_baseline(path: Path, mode: dict[str, bool]) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "allocator"])  # which is for CPUs
+def test_every_case_for_a_gpu_may_run_on_one_and_has_its_baseline(name: str, mode: dict[str, bool]) -> None:
     """But for what needs a package that is not installed."""
-    scenario = load(path, **mode)
+    scenario = load(FOLDER / f"{name}.yaml", **mode)
     cases = expand(scenario, "cuda:0")
-    assert scenario.name == f"gpu-{path.stem.replace('_', '-')}"
-    assert len(scenario.description) > 40
     for case in cases:
         reason = get(case.component).unsupported(case)
         assert reason is None or "not installed" in reason, case.id
         baseline = scenario.baseline_case(case)
         assert baseline is not None
         assert baseline in cases, case.id
+
+
+@pytest.mark.parametrize("name", ["attention", "sparse", "reads", "kv_sharing", "norm", "activation", "evolution"])
+def test_a_gpu_has_its_own_sizes_in_halves(name: str) -> None:
+    _, here = shipped(name)
+    there = expand(shipped(name)[0], "cuda:0")
+    assert {case.dtype for case in there} == {"bfloat16"} and {case.dtype for case in here} == {"float32"}
+    assert max(case["seq_len"] for case in there) >= max(case["seq_len"] for case in here)
 
 
 def test_what_is_promised_can_be_seen_in_quick() -> None:

@@ -139,3 +139,20 @@ def test_two_suites_that_hold_each_other(tmp_path: Path) -> None:
 def test_a_suite_measures_nothing_of_its_own(suite: Path) -> None:
     suite.write_text(SUITE + "sweep: {seq_len: [1]}\n")
     assert "5:1: 'sweep' cannot stand next to parts; write it in one of the parts" in refused(suite)
+
+
+def test_a_suites_sampling_is_that_of_its_parts_and_a_mode_wins_over_it(suite: Path) -> None:
+    (suite.parent / "one.yaml").write_text(SCENARIO + "sampling: {max_rounds: 20, max_time: 9}\n")
+    suite.write_text(SUITE + "sampling: {max_rounds: 8}\n")
+    one, two = load(suite).parts
+    assert (one.sampling.max_rounds, one.sampling.max_time, two.sampling.max_rounds) == (8, 9, 8)
+    assert {part.sampling.max_rounds for part in load(suite, rigorous=True).parts} == {60}
+    assert load(suite.parent / "one.yaml").sampling.max_rounds == 20
+    (suite.parent / "around.yaml").write_text(
+        "version: 1\nname: around\nparts: [suite.yaml]\nsampling: {max_rounds: 6}\n"
+    )
+    assert {part.sampling.max_rounds for part in load(suite.parent / "around.yaml").parts} == {6}
+    suite.write_text(SUITE + "sampling: {min_rounds: 9, max_rounds: 8}\n")
+    assert refused(suite).endswith(
+        "suite.yaml:5:24: min_rounds (9) is above max_rounds (8); lower it or raise max_rounds"
+    )

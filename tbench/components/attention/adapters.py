@@ -10,7 +10,7 @@ from typing import Any
 
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import AttentionProblem
-from tbench.components.attention.variants import HALF, each_layer, full_or_window, small_heads
+from tbench.components.attention.variants import HALF, each_layer, full_or_window, pages_of, small_heads
 from tbench.components.attention.workspace import flash_tiles
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
@@ -29,6 +29,9 @@ def one_sequence(problem: AttentionProblem) -> str | None:
     return None if problem.batch == 1 else "takes one sequence at a time: batch 1"
 
 
+BY_HEURISTIC = 0  # how FlashAttention 2, 3 and 4 write "as many splits as it takes"; 3 and 4 do not split by default
+PAGE = 16  # keys of a page
+PLAN_BYTES = 128 * 2**20  # flashinfer's own advice for its workspace
 PACKAGE: dict[str, Any] = {
     "devices": ("cuda",),
     "dtypes": HALF,
@@ -42,6 +45,8 @@ PACKAGE: dict[str, Any] = {
     "flash-attn-2", about="FlashAttention 2 (flash-attn package)", requires=(("flash_attn", "flash-attn"),), **PACKAGE
 )
 def flash_attn_2(problem: AttentionProblem) -> Kernel:
+    if problem.decode:
+        return with_cache(problem, "flash_attn")
     return windowed(problem, "flash_attn", "flash_attn_func")
 
 
@@ -52,6 +57,8 @@ def flash_attn_2(problem: AttentionProblem) -> Kernel:
     **PACKAGE,
 )
 def flash_attn_3(problem: AttentionProblem) -> Kernel:
+    if problem.decode:
+        return with_cache(problem, "flash_attn_interface")
     return windowed(problem, "flash_attn_interface", "flash_attn_func")
 
 
@@ -62,7 +69,8 @@ def flash_attn_3(problem: AttentionProblem) -> Kernel:
     **PACKAGE,
 )
 def flash_attn_4(problem: AttentionProblem) -> Kernel:
-    return windowed(problem, "flash_attn.cute", "flash_attn_func", unlimited=None)
+    splits = {"num_splits": BY_HEURISTIC} if problem.decode else {}
+    return windowed(problem, "flash_attn.cute", "flash_attn_func", unlimited=None, **splits)
 
 
 @ATTENTION.variant(
@@ -93,21 +101,63 @@ def fla(problem: AttentionProblem) -> Kernel:
 def flashinfer(problem: AttentionProblem) -> Kernel:
     if problem.decode:
         step = function("flashinfer", "single_decode_with_kv_cache")
-        return lambda q, k, v: step(q[0, 0], k[0], v[0])[None, None]
+        shared = problem.group > 1  # without tensor cores, only some sizes of groups are compiled
+        return lambda q, k, v: step(q[0, 0], k[0], v[0], use_tensor_cores=shared)[None, None]
     left, _ = problem.window_sides
     prefill = function("flashinfer", "single_prefill_with_kv_cache")
     return lambda q, k, v: prefill(q[0], k[0], v[0], causal=problem.causal, window_left=left)[None]
 
 
-def windowed(problem: AttentionProblem, module: str, name: str, unlimited: int | None = -1) -> Kernel:
+@ATTENTION.variant(
+    "flashinfer-paged",
+    about="flashinfer's batch decode on a paged KV cache",
+    requires=(("flashinfer", "flashinfer-python"),),
+    phases=("decode",),
+    **PACKAGE | {"limits": each_layer(full_or_window, pages_of(PAGE), small_heads(256))},
+)
+def flashinfer_paged(problem: AttentionProblem) -> Kernel:
+    """Planned once, as a server does for the layers of a step; what is timed is `run`."""
+    import torch
+
+    p = problem
+    workspace = p.hold(torch.empty(PLAN_BYTES, dtype=torch.uint8, device=p.device))
+    wrapper = function("flashinfer", "BatchDecodeWithPagedKVCacheWrapper")(workspace, use_tensor_cores=p.group > 1)
+    pages = p.keys // PAGE
+    starts = torch.arange(p.batch + 1, dtype=torch.int32, device=p.device) * pages
+    dtype = getattr(torch, p.dtype)
+    wrapper.plan(
+        starts,
+        torch.arange(p.batch * pages, dtype=torch.int32, device=p.device),
+        torch.full((p.batch,), PAGE, dtype=torch.int32, device=p.device),
+        p.heads,
+        p.kv_heads,
+        p.head_dim,
+        PAGE,
+        q_data_type=dtype,
+        kv_data_type=dtype,
+    )
+
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        return wrapper.run(q[:, 0], tuple(x.view(-1, PAGE, *x.shape[2:]) for x in (k, v)))[:, None]
+
+    return attend
+
+
+def windowed(problem: AttentionProblem, module: str, name: str, unlimited: int | None = -1, **more: Any) -> Kernel:
     """The call all FlashAttention packages share; `unlimited` is how they write "no window"."""
     attention = function(module, name)
     sides = tuple(unlimited if side < 0 else side for side in problem.window_sides)
 
     def attend(q: Any, k: Any, v: Any) -> Any:
-        return first(attention(q, k, v, causal=problem.causal, window_size=sides))
+        return first(attention(q, k, v, causal=problem.causal, window_size=sides, **more))
 
     return attend
+
+
+def with_cache(problem: AttentionProblem, module: str) -> Kernel:
+    """A decode step as FlashAttention's own: keys are divided among blocks where there are few heads."""
+    attention = function(module, "flash_attn_with_kvcache")
+    return lambda q, k, v: first(attention(q, k, v, num_splits=BY_HEURISTIC))
 
 
 def function(module: str, name: str) -> Any:

@@ -88,7 +88,7 @@ class Expected:
                     found = found[batch, head]
                 else:
                     found = found[batch, group_of(self.problem, head)][:, self.sample.rows].flatten(0, 1)
-                checks.append(right.compare(found, self.problem.dtype))
+                checks.append(right.compare(found, self.problem.case.arithmetic))
         return worst(checks)
 
 

@@ -16,6 +16,7 @@ from tbench.components.attention.workspace import (
     flash_tiles,
     flex_tiles,
     repeated_scores,
+    split_results,
     whole_scores,
 )
 from tbench.components.registry import Kernel
@@ -67,6 +68,13 @@ def small_heads(largest: int) -> Callable[[AttentionProblem], str | None]:
     def rule(problem: AttentionProblem) -> str | None:
         fits = problem.device == "cpu" or problem.head_dim <= largest
         return None if fits else f"takes head_dim up to {largest} on CUDA, not {problem.head_dim}"
+
+    return rule
+
+
+def pages_of(keys: int) -> Callable[[AttentionProblem], str | None]:
+    def rule(problem: AttentionProblem) -> str | None:
+        return f"takes whole pages of {keys} keys, not {problem.keys}" if problem.keys % keys else None
 
     return rule
 
@@ -199,6 +207,81 @@ def varlen(problem: AttentionProblem) -> Kernel:
     from tbench.components.attention.kernels import varlen as kernels
 
     return kernels.varlen(problem)
+
+
+@ATTENTION.variant(
+    "varlen-paged",
+    about="PyTorch's packed FlashAttention on a paged KV cache",
+    devices=("cuda",),
+    phases=("decode",),
+    dtypes=HALF,
+    layout="bnhd",
+    limits=each_layer(full_or_window, pages_of(256), small_heads(256)),
+    workspace=split_results,
+)
+def varlen_paged(problem: AttentionProblem) -> Kernel:
+    from tbench.components.attention.kernels import varlen as kernels
+
+    return kernels.paged(problem)
+
+
+@ATTENTION.variant(
+    "flash-fa3",
+    about="SDPA's FlashAttention, activated as FlashAttention 3",
+    devices=("cuda",),
+    dtypes=HALF,
+    requires=(("flash_attn_interface", "flash-attn-3"),),
+    limits=each_layer(full_only, small_heads(256)),
+    workspace=flash_scratch,
+)
+def flash_fa3(problem: AttentionProblem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.activated(problem, "FA3")
+
+
+@ATTENTION.variant(
+    "flash-fa4",
+    about="SDPA's FlashAttention, activated as FlashAttention 4",
+    devices=("cuda",),
+    dtypes=HALF,
+    requires=(("flash_attn", "flash-attn-4"),),
+    limits=each_layer(full_only, small_heads(256)),
+    workspace=flash_scratch,
+)
+def flash_fa4(problem: AttentionProblem) -> Kernel:
+    from tbench.components.attention.kernels import sdpa
+
+    return sdpa.activated(problem, "FA4")
+
+
+@ATTENTION.variant(
+    "flex-flash",
+    about="FlexAttention on FlashAttention 4",
+    devices=("cuda",),
+    dtypes=HALF,
+    requires=(("flash_attn", "flash-attn-4"),),
+    workspace=flex_tiles,
+    preload=COMPILER,
+)
+def flex_flash(problem: AttentionProblem) -> Kernel:
+    from tbench.components.attention.kernels import flex as kernels
+
+    return kernels.flex(problem, "FLASH")
+
+
+@ATTENTION.variant(
+    "flex-decode",
+    about="FlexAttention's split-KV kernel for one query",
+    devices=("cuda",),
+    phases=("decode",),
+    workspace=split_results,
+    preload=COMPILER,
+)
+def flex_decode(problem: AttentionProblem) -> Kernel:
+    from tbench.components.attention.kernels import flex as kernels
+
+    return kernels.flex(problem, "TRITON_DECODE")
 
 
 @ATTENTION.variant("auto", about="the best of the above that can run; reports which")

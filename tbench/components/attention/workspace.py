@@ -14,15 +14,17 @@ from tbench.components.attention.formulas import cache_bytes, gradient_bytes, qu
 from tbench.components.attention.problem import AttentionProblem
 from tbench.threads import worker_threads
 
+MULTIPROCESSORS = 132  # an H100's; others differ too little for a plan
 ON_MATRIX_UNIT = {"bfloat16": "amx_bf16", "float16": "amx_fp16"}  # number format to the processor's flag
 
 
 def whole_scores(problem: AttentionProblem) -> int:
-    """The textbook's score matrices: two at a time forward, three backward, when dq and dk do not exist yet."""
+    """The textbook's score matrices: two at a time forward, three backward (on CUDA four: masking there does not reuse
+    the one it reads), when dq and dk do not exist yet."""
     p = problem
     mask = 0 if p.dense else p.queries * p.keys
     if p.backward:
-        return mask + 3 * score_bytes(p) - (query_bytes(p) + cache_bytes(p) // 2)
+        return mask + (3 if p.device == "cpu" else 4) * score_bytes(p) - (query_bytes(p) + cache_bytes(p) // 2)
     return mask + 2 * score_bytes(p)
 
 
@@ -87,14 +89,25 @@ def flash_scratch(problem: AttentionProblem) -> int:
     """
     p = problem
     if p.device == "cpu" or not p.backward:
-        return flash_tiles(p)
+        return flash_tiles(p) + (split_results(p) if p.decode else 0)
     spread = p.group * cache_bytes(p) if p.group > 1 else 0
     return flash_tiles(p) + 4 * p.batch * p.heads * p.queries + 2 * query_bytes(p) + spread
 
 
+def split_results(problem: AttentionProblem) -> int:
+    """Partial outputs and log-sum-exps in float32 of a decode step on a GPU, which divides the keys among blocks where
+    there are too few KV heads to keep all multiprocessors busy (flash_attn/flash_api.cpp, `num_splits_heuristic`)."""
+    p = problem
+    if p.device == "cpu":
+        return 0
+    keys_of_a_block = 256 if p.head_dim <= 64 else 128 if p.head_dim <= 128 else 64
+    splits = min(-(-p.keys // keys_of_a_block), 2 * MULTIPROCESSORS // (p.batch * p.kv_heads))
+    return 4 * splits * p.batch * p.heads * (p.head_dim + 1) if splits > 1 else 0
+
+
 def flex_tiles(problem: AttentionProblem) -> int:
-    """Tiles as in flash, and q and the result once more in the layout of the compiled kernel."""
-    return flash_tiles(problem) + 2 * query_bytes(problem)
+    """Tiles as in flash; on a CPU also q and the result once more, in the layout of the compiled kernel."""
+    return flash_tiles(problem) + (2 * query_bytes(problem) if problem.device == "cpu" else 0)
 
 
 def dense_mask(problem: AttentionProblem) -> int:

@@ -15,16 +15,18 @@ from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
-def flex(problem: AttentionProblem) -> Kernel:
-    """Compiled flex_attention (Dong et al. 2024). Raises Unsupported without a compiler, or AVX2 on a CPU."""
+def flex(problem: AttentionProblem, backend: str | None = None) -> Kernel:
+    """Compiled flex_attention (Dong et al. 2024), on CUDA with a backend of its own choice or a given one (`FLASH`,
+    `TRITON_DECODE`). Raises Unsupported without a compiler, or AVX2 on a CPU."""
     p = problem
     if p.device == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
         raise Unsupported("needs a processor with AVX2")
     kernel = compiled(p.device, flex_attention)
     mask = None if p.dense else block_mask(p)
+    options: dict[str, Any] = {} if backend is None else {"kernel_options": {"BACKEND": backend}}
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        out: Tensor = kernel(q, k, v, block_mask=mask, enable_gqa=p.group > 1)
+        out: Tensor = kernel(q, k, v, block_mask=mask, enable_gqa=p.group > 1, **options)
         return out
 
     return attend

@@ -30,6 +30,22 @@ def backend(problem: AttentionProblem, name: str) -> Kernel:
     return attend
 
 
+def activated(problem: AttentionProblem, name: str) -> Kernel:
+    """SDPA's FlashAttention with another generation of it in place of PyTorch's own, from the package that has it."""
+    from torch.nn import attention
+
+    try:
+        activate, undo = attention.activate_flash_attention_impl, attention.restore_flash_attention_impl
+    except AttributeError:
+        raise Unsupported(f"PyTorch {torch.__version__} has no activate_flash_attention_impl") from None
+    try:
+        activate(name)
+    except (ValueError, RuntimeError, ImportError) as refused:
+        raise Unsupported(f"{name} cannot be activated: {refused}") from None
+    problem.contexts.callback(undo)
+    return backend(problem, "FLASH_ATTENTION")
+
+
 def unmasked(problem: AttentionProblem, native_gqa: bool) -> Kernel:
     """Full attention, causal or not, with KV heads shared by the backend or through views."""
     p = problem

@@ -48,3 +48,34 @@ def varlen(problem: AttentionProblem) -> Kernel:
         return out
 
     return attend
+
+
+PAGE = 256  # keys; FlashAttention 2, which this is, takes multiples of it
+
+
+def paged(problem: AttentionProblem) -> Kernel:
+    """A decode step on a KV cache in pages, found through a block table, by `varlen_attn` of PyTorch 2.13 and later.
+
+    q, k, v: (batch, length, heads, head_dim); the cache's pages are its own memory, in order.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    if "block_table" not in inspect.signature(varlen_attn).parameters:
+        raise Unsupported(f"varlen_attn of PyTorch {torch.__version__} has no block_table")
+    p, pages = problem, problem.keys // PAGE
+    whole: dict[str, Any] = {"dtype": torch.int32, "device": p.device}
+    starts = p.hold(torch.arange(p.batch + 1, **whole))
+    k_starts = p.hold(starts * p.keys)
+    table = p.hold(torch.arange(p.batch * pages, **whole).view(p.batch, pages))
+    used = p.hold(torch.full((p.batch,), p.keys, **whole))
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k_pages, v_pages = (x.view(p.batch * pages, PAGE, p.kv_heads, p.head_dim) for x in (k, v))
+        out: Any = varlen_attn(
+            q.flatten(0, 1), k_pages, v_pages, starts, k_starts, 1, p.keys,
+            enable_gqa=p.group > 1, seqused_k=used, block_table=table,
+        )  # fmt: skip
+        found: Tensor = out.view(p.batch, 1, p.heads, p.head_dim)
+        return found
+
+    return attend

@@ -1,0 +1,69 @@
+"""Modules that use CUDA when imported keep it from forked workers: the server then does without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tbench.execution.local import LocalExecutor
+from tbench.measure.state import set_fp32_precision
+
+# Stands in for a compiler that asks the CUDA runtime for devices: from then on children say that they are bad forks.
+POISON = """
+import os
+import torch
+
+torch.version.cuda = "13.0"
+server = os.getpid()
+torch.cuda._is_in_bad_fork = lambda: os.getpid() != server
+open(os.environ["TBENCH_TEST_LOG"], "a").write("imported\\n")
+"""
+HARMLESS = """
+import os
+import torch
+
+torch.version.cuda = "13.0"
+torch.cuda._is_in_bad_fork = lambda: False
+open(os.environ["TBENCH_TEST_LOG"], "a").write("imported\\n")
+"""
+
+
+@pytest.mark.parametrize(("module", "kept"), [(POISON, False), (HARMLESS, True)])
+def test_a_server_whose_forks_could_not_use_a_gpu_starts_again_without_preloading(
+    module: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "looks_for_gpus.py").write_text(module)
+    monkeypatch.setenv("TBENCH_TEST_LOG", str(log))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")
+    with LocalExecutor(modules=["looks_for_gpus"]) as executor:
+        worker = executor.start()
+        try:
+            # The version is only changed where the module was imported, before the fork.
+            assert worker.ask("resolve", 30, device="cpu") == "cpu"
+            changed = "built without CUDA" not in str(asked(worker))
+        finally:
+            worker.close()
+    assert log.read_text() == "imported\n"
+    assert changed == kept
+
+
+def asked(worker: object) -> str:
+    try:
+        return str(worker.ask("resolve", 30, device="cuda"))  # type: ignore[attr-defined]
+    except Exception as refused:
+        return str(refused)
+
+
+def test_float32_is_what_is_asked_for_whatever_the_container_says() -> None:
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("high")  # as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE has it
+        set_fp32_precision("ieee")
+        assert torch.get_float32_matmul_precision() == "highest"
+        set_fp32_precision("tf32")
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
