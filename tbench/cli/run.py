@@ -73,7 +73,7 @@ def read(path: str, request: Request) -> Scenario:
 
 def refuse_user_code(scenario: Scenario, path: str) -> None:
     """Raises UsageError where a case would run code that the scenario brings."""
-    for case in (point.on("cpu") for point in scenario.points):
+    for case in (point.on("cpu") for part in scenario.anywhere() for point in part.points):
         component = get_component(case.component)
         if component.is_own(case):
             named = case[component.variant_axis]

@@ -271,7 +271,7 @@ def cluster(
     asked = device.strip().lower()
     if asked not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {device}: a cluster hands out its devices itself; write auto, cpu or cuda")
-    cases = [point.on("cpu") for point in scenario.points]
+    cases = [point.on("cpu") for part in scenario.anywhere() for point in part.points]
     root = own.roots(scenario.folder)[-1] if has_own(cases) else None
     ray = connected(address, root)
     nodes: Nodes | None = None
@@ -285,7 +285,7 @@ def cluster(
         assert largest.environment is not None
         every = [case for _, compared in shares for case in compared]
         missing = dict(zip(every, ray.get(largest.actor.unsupported.remote(every)), strict=True))
-        yield planned(shares, largest.environment, largest.free_bytes, missing.get), nodes
+        yield planned(shares, largest.environment, largest.free_bytes, missing.get, bool(scenario.parts)), nodes
     except ray.exceptions.RayError as problem:
         raise UsageError(
             f"the cluster does not answer: {reason(problem)}; results so far are saved: continue with --resume"

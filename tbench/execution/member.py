@@ -74,7 +74,8 @@ class Member:
         executor: Executor = LocalExecutor(threads=self.threads, modules=self.modules, templates=True)
         machine = Machine(executor)
         device = machine.resolve(self.device)
-        with device_lock(lock, lambda sentence: None, shared=self.shared):
+        self.uuid = machine.uuid(device)
+        with device_lock(lock, lambda sentence: None, uuid=self.uuid, shared=self.shared):
             environment = machine.environment(device)
         if self.home is not None:
             here = Path.cwd()
@@ -91,7 +92,7 @@ class Member:
 
     def work(self, job: Job) -> Iterator[bytes]:
         """Do a job, alone on the device; every event as JSON."""
-        with device_lock(self.lock, lambda sentence: None, shared=self.shared):
+        with device_lock(self.lock, lambda sentence: None, uuid=self.uuid, shared=self.shared):
             for event in self.workplace.work(job):
                 yield encoded(event)
 
