@@ -45,7 +45,7 @@ def programme(folder: Path) -> list[Step]:
     def run(name: str, seconds: float, scenario: str, *more: str) -> Step:
         where = folder / name
         device = ("--device", "cuda", "-o", str(where), "--resume")
-        return Step(name, seconds, (*TBENCH, "run", f"scenarios/gpu/{scenario}.yaml", "--quick", *device, *more), name)
+        return Step(name, seconds, (*TBENCH, "run", f"scenarios/{scenario}.yaml", "--quick", *device, *more), name)
 
     tests = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     results = f"--junitxml={folder}"
@@ -58,7 +58,7 @@ def programme(folder: Path) -> list[Step]:
         Step("prove", 480, (*TBENCH, "prove", "--device", "cuda", "-o", str(folder / "proof.json"))),
         run("document", 600, "document"),
         Step("workers", 180, (*tests, "tests/cuda/test_run.py", f"{results}/workers.xml")),
-        Step("plan", 60, (*TBENCH, "run", "scenarios/gpu/attention.yaml", "--dry-run", "--device", "cuda")),
+        Step("plan", 60, (*TBENCH, "run", "scenarios/attention.yaml", "--dry-run", "--device", "cuda")),
         Step("rest", 600, (*tests, "tests/cuda", f"{results}/rest.xml")),
     ]
 

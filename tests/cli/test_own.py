@@ -112,7 +112,7 @@ def test_list_shows_what_packages_offer_and_what_is_left_out(installed: dict[str
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("fast ")]
     assert len(rows) == 2
-    assert all("of" in row and row[-1] == "yes" for row in rows)
+    assert all("of" in row and "yes" in row for row in rows)
     assert "SDPA's FlashAttention" in done.stdout
     said = sorted(done.stderr.splitlines())
     for word in (

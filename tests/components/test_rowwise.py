@@ -213,7 +213,7 @@ def test_a_run_of_all_three_from_the_command_line(tmp_path: Path, capsys: pytest
     suite = tmp_path / "suite.yaml"
     suite.write_text("version: 1\nname: suite\nparts: [norm.yaml, feedforward.yaml, position.yaml]\n")
     out = tmp_path / "run"
-    assert exit_code(["run", str(suite), "-o", str(out), "--device", "cpu"]) == 0
+    assert exit_code(["run", str(suite), "-o", str(out), "--device", "cpu", "--cases"]) == 0
     assert "swiglu" in capsys.readouterr().out
     measured = [Measurement.from_dict(json.loads(line)) for line in (out / "measurements.jsonl").open()]
     assert {(m.case.component, m.case.phase) for m in measured} == {
