@@ -81,7 +81,7 @@ def test_the_others_are_predicted_well_enough_to_plan(given: dict[str, Any]) -> 
     """Never more than planned for by half: what is told to fit would not. On processors without bfloat16 units oneDNN
     keeps a copy as large as the scores where all heads share one KV head: 1.40 there."""
     for kv_heads in SHARING:
-        unit = given.get("dtype") != "bfloat16" or processor_flags() & {"avx512_bf16", "amx_bf16"}
+        unit = given.get("dtype") != "bfloat16" or workspace.processor_flags() & {"avx512_bf16", "amx_bf16"}
         most = 1.25 if unit or kv_heads > 1 else 1.5
         assert 0.6 <= ratio(attention(kv_heads=kv_heads, head_dim=64, seq_len=700, **given)) <= most, kv_heads
 
