@@ -264,7 +264,9 @@ def _at_the_edge(rows: Sequence[Row]) -> Iterator[Words]:
     found = [(row.measurement.case, row.measurement.findings) for row in rows]
     tuned = [(case, one, one.get("tried_rates") or one.get("tuning_rates") or ()) for case, one in found]
     for which, pick in ((Words("smallest", "最小"), min), (Words("largest", "最大"), max)):
-        arms = dict.fromkeys(str(case["arm"]) for case, one, rates in tuned if rates[1:] and one["rate"] == pick(rates))
+        arms = dict.fromkeys(
+            str(case["arm"]) for case, one, rates in tuned if rates[1:] and one.get("rate") == pick(rates)
+        )
         if arms:
             yield Words(
                 f"the best learning rate is the {which.en} one tried for {', '.join(arms)}: the optimum may lie beyond",
