@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.evidence import observe
-from tbench.claims.family import stands
+from tbench.claims.family import UNDECIDED, enough, stands
 from tbench.claims.model import Article, Claim, Equivalent, Regime, Superior, Words
 from tbench.claims.observation import Missing, Observation
 from tbench.claims.quality import equivalent, superior
-from tbench.claims.verdict import Judgement, Verdict, combine, judge
+from tbench.claims.verdict import Judgement, Verdict, combine, judge, undecided
 from tbench.records import Value
 
-DISAGREE = Words("the points disagree", "各点结论不一致")
+DISAGREE = Judgement(Verdict.INCONCLUSIVE, Words("the points disagree", "各点结论不一致"))
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Judged:
     judgement: Judgement
     label: tuple[tuple[str, Value], ...]
 
-    def opened(self, why: Words, guarded: bool = False) -> Judged:
-        """The same without a verdict, unless it had none."""
-        if self.judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) and not guarded:
+    def opened(self, judgement: Judgement) -> Judged:
+        """The same without a verdict. What is open keeps its own reason, but where a guard has one."""
+        if self.judgement.verdict in UNDECIDED and not judgement.guarded:
             return self
-        return replace(self, judgement=Judgement(Verdict.INCONCLUSIVE, why, guarded=guarded))
+        return replace(self, judgement=judgement)
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class RegimeResult:
     judged: tuple[Judged, ...]
     missing: tuple[Missing, ...]
 
-    def open(self, why: Words, guarded: bool = False) -> RegimeResult:
-        """The same with nothing decided, and why."""
-        return replace(self, judged=tuple(one.opened(why, guarded) for one in self.judged))
+    def open(self, judgement: Judgement) -> RegimeResult:
+        """The same with nothing decided."""
+        return replace(self, judged=tuple(one.opened(judgement) for one in self.judged))
 
     @property
     def verdict(self) -> Verdict:
@@ -105,7 +105,7 @@ def _guarded(result: RegimeResult, runs: Sequence[Run]) -> RegimeResult:
         if not said or any(verdict is not Verdict.CONFIRMED for verdict in said):
             name, lifts = guard.regime.name, guard.lifts
             why = Words(f"not seen: {name.en}; {lifts.en}", f"未满足：{name.zh}；{lifts.zh}")
-            return result.open(why, guarded=True)
+            return result.open(Judgement(Verdict.INCONCLUSIVE, why, guarded=True))
     return result
 
 
@@ -116,7 +116,8 @@ def _agreeing(result: RegimeResult) -> RegimeResult:
 
 
 def corrected(assessments: Sequence[Assessment]) -> list[Assessment]:
-    """Headline verdicts that do not stand once it is counted how many are asked for are open (Holm, `family`)."""
+    """Headline verdicts that do not stand once it is counted how many are asked for are open (Holm, `family`), with how
+    many more replicates would make them stand."""
     asked = [
         (result.regime.rule, one)
         for assessment in assessments
@@ -125,21 +126,24 @@ def corrected(assessments: Sequence[Assessment]) -> list[Assessment]:
         if not one.observation.estimate.exact
     ]
     kept = stands([(rule, one.judgement.verdict, one.observation) for rule, one in asked])
-    fallen = {id(one) for (_, one), stood in zip(asked, kept, strict=True) if not stood}
+    left = len(asked) - sum(
+        stood and one.judgement.verdict not in UNDECIDED for (_, one), stood in zip(asked, kept, strict=True)
+    )
     note = Words(
         f"clear by itself, not as one of {len(asked)} headline results",
         f"单独看成立，但作为{len(asked)}个主要结果之一不够显著",
     )
-    return [
-        replace(
-            assessment,
-            results=tuple(
-                replace(result, judged=tuple(one.opened(note) if id(one) in fallen else one for one in result.judged))
-                for result in assessment.results
-            ),
-        )
-        for assessment in assessments
-    ]
+    fallen = {
+        id(one): undecided(enough(rule, one.judgement.verdict, one.observation, left), one.observation.estimate.n, note)
+        for (rule, one), stood in zip(asked, kept, strict=True)
+        if not stood
+    }
+
+    def after(result: RegimeResult) -> RegimeResult:
+        judged = tuple(replace(one, judgement=fallen.get(id(one), one.judgement)) for one in result.judged)
+        return _agreeing(replace(result, judged=judged))
+
+    return [replace(one, results=tuple(map(after, one.results))) for one in assessments]
 
 
 def _judgements(observations: Sequence[tuple[Regime, Observation]]) -> Iterator[Judgement]:

@@ -15,7 +15,7 @@ from tbench.analysis.statistics import t_quantile, t_survival
 from tbench.claims.model import AtLeast, AtMost, Equivalent, Exact, Range, Rule, Superior
 from tbench.claims.observation import Observation
 from tbench.claims.quality import holm
-from tbench.claims.verdict import NARROW, Estimate, Verdict
+from tbench.claims.verdict import NARROW, Estimate, Verdict, needed
 
 FAMILY_ALPHA = 0.05
 UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED)
@@ -24,7 +24,7 @@ UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED)
 def stands(results: Sequence[tuple[Rule, Verdict, Observation]]) -> list[bool]:
     """Which verdicts stand; those that are open do, for there is nothing to take back."""
     p_values = [
-        1.0 if verdict in UNDECIDED else p_value(one.estimate, list(borders(rule, verdict, one))) / sides(rule)
+        1.0 if verdict in UNDECIDED else p_value(one.estimate, list(borders(rule, verdict, one))) / sides(rule, verdict)
         for rule, verdict, one in results
     ]
     return [
@@ -32,9 +32,20 @@ def stands(results: Sequence[tuple[Rule, Verdict, Observation]]) -> list[bool]:
     ]
 
 
-def sides(rule: Rule) -> int:
-    """Equivalence is two tests of which each has one side."""
-    return 2 if isinstance(rule, Equivalent) else 1
+def enough(rule: Rule, verdict: Verdict, one: Observation, family: int) -> float:
+    """With how many replicates a verdict would stand as the clearest of `family`, if more of them narrow the interval
+    and leave the estimate where it is; infinite where no sensible number would do. Twice as many where the interval is
+    not closed: nothing says by how much."""
+    if not math.isfinite(one.estimate.high or math.inf):
+        return 2 * one.estimate.n
+    away = distance(one.estimate, list(borders(rule, verdict, one)))
+    return needed(one.estimate.n, 1.0, away, sides(rule, verdict) * FAMILY_ALPHA / family)
+
+
+def sides(rule: Rule, verdict: Verdict) -> int:
+    """That two arms are equal is shown by two tests of which each has one side (`quality`)."""
+    equal = (Equivalent, Verdict.CONFIRMED), (Superior, Verdict.NO_EFFECT)
+    return 2 if (type(rule), verdict) in equal else 1
 
 
 def borders(rule: Rule, verdict: Verdict, one: Observation) -> Iterator[float]:
@@ -42,7 +53,12 @@ def borders(rule: Rule, verdict: Verdict, one: Observation) -> Iterator[float]:
     if isinstance(rule, Superior):
         assert one.paired is not None
         effect = rule.effect * statistics.fmean(one.paired.base)
-        yield from (0.0, effect) if verdict is not Verdict.NO_EFFECT else (-effect, effect)
+        if verdict is Verdict.NO_EFFECT:
+            yield -effect
+        else:
+            yield 0.0
+        if verdict is not Verdict.PARTLY or one.paired.tested_diverged <= one.paired.base_diverged:
+            yield effect  # better, but diverging more often, is not about how much better
     elif isinstance(rule, Equivalent):
         yield -rule.margin
         if not rule.better_is_fine:
@@ -61,26 +77,28 @@ def borders(rule: Rule, verdict: Verdict, one: Observation) -> Iterator[float]:
 def p_value(estimate: Estimate, borders: Sequence[float]) -> float:
     """Two-sided p-value of the border that is nearest in standard errors, on either side of the estimate.
 
-    The error comes from the 95% interval: t(n − 1) of them are its half-width on that side, in logarithms where the
-    interval is longer above than below, as ratios' are.
+    The error comes from the 95% interval: its half-width on that side is t(n − 1) of them.
     """
     if estimate.low is None or estimate.high is None or estimate.n < 2:
         return 1.0
     if estimate.low == estimate.high:
         return 0.0
     df = estimate.n - 1
-    ratio = estimate.low > 0 and estimate.high - estimate.value > estimate.value - estimate.low
-    distances = [_distance(estimate, border, ratio) for border in borders]
-    return min(1.0, 2 * t_survival(t_quantile(0.975, df) * min(distances), df))
+    return min(1.0, 2 * t_survival(t_quantile(0.975, df) * distance(estimate, borders), df))
 
 
-def _distance(estimate: Estimate, border: float, ratio: bool) -> float:
-    """How many half-widths of the interval the border is away."""
-    assert estimate.low is not None and estimate.high is not None
+def distance(estimate: Estimate, borders: Sequence[float]) -> float:
+    """How many half-widths of its interval the nearest border is away; 0 where the interval is not closed.
+
+    In logarithms where the interval is symmetric there, as those of ratios are.
+    """
     value, low, high = estimate.value, estimate.low, estimate.high
-    if ratio and border <= 0:
-        return math.inf
+    assert low is not None and high is not None
+    if not all(map(math.isfinite, (value, low, high))):
+        return 0.0
+    ratio = low > 0 and abs(math.sqrt(low * high) - value) < abs((low + high) / 2 - value)
     if ratio:
-        value, low, high, border = (math.log(x) for x in (value, low, high, border))
-    width = value - low if border < value else high - value
-    return abs(value - border) / width if width > 0 else math.inf
+        value, low, high = (math.log(x) for x in (value, low, high))
+        borders = [math.log(border) if border > 0 else -math.inf for border in borders]
+    pairs = [(abs(value - border), value - low if border < value else high - value) for border in borders]
+    return min(away / width if width > 0 else math.inf for away, width in pairs)

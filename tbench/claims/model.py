@@ -118,7 +118,7 @@ class Regime:
     the axis to tell results by ("from 1K up"). `of`: which figure. `at`: multiples of the trained length; of
     `effort`, the shares of the way from byte frequencies to the loss at which the worse arm ended. `last`: how many
     of the largest sizes a slope is taken over; 0 is all. `headline`: the claim stands or falls with it. `tell`: it
-    does not, but is told beside the verdict. `guards`: what must be seen before it may be judged. `agree`: it has a
+    does not, but is reported beside the verdict. `guards`: what must be seen before it may be judged. `agree`: it has a
     verdict only where all its points have the same. `changes`: pairs of arms (tested, baseline) that differ by one
     and the same change; their gains are averaged seed by seed. `equal_rates`: runs of both arms at the same learning
     rate are compared, not each arm's at its own. `short`: its name in the headline

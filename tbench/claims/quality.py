@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tbench.analysis.statistics import t_quantile, t_survival
 from tbench.claims.model import NOTHING, Equivalent, Superior, Words
 from tbench.claims.trial import Trial
-from tbench.claims.verdict import Estimate, Judgement, Verdict, further, needed
+from tbench.claims.verdict import Estimate, Judgement, Verdict, needed, undecided
 
 ALPHA = 0.05  # of equivalence, and of no effect
 ONE_SIDED = 0.025  # of superiority, in either direction: what an interval of 95% leaves on a side
@@ -156,7 +156,7 @@ def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgem
             return Judgement(Verdict.PARTLY, Words(f"better, by less than {least}", f"更好，但不到{least}"))
         enough = needed(n, mean - low, abs(mean - threshold))
         unsure = Words(f"better, but unclear whether by {least}", f"更好，但不确定是否达到{least}")
-        return Judgement(Verdict.INCONCLUSIVE, unsure, more=further(enough, n))
+        return undecided(enough, n, unsure)
     if p_down < ONE_SIDED:
         return Judgement(Verdict.REFUTED)
     spread = statistics.stdev(gains)
@@ -164,7 +164,7 @@ def _superior(arm: Paired, rule: Superior, p_up: float, p_down: float) -> Judgem
         return Judgement(Verdict.NO_EFFECT)
     sought = max(abs(mean), threshold)
     seeds = ((_z(n, ONE_SIDED) + POWER_Z) * spread / sought) ** 2 if sought > 0 else math.inf
-    return Judgement(Verdict.INCONCLUSIVE, more=further(seeds, n))
+    return undecided(seeds, n)
 
 
 def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
@@ -196,7 +196,7 @@ def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
     room = abs(rule.margin - abs(estimate.value))
     seeds = ((_z(n, ALPHA) + POWER_Z) * spread / room) ** 2 if room > 0 else math.inf
     why = Words("diverges more often", "更常发散") if failing else NOTHING
-    return Judgement(Verdict.INCONCLUSIVE, why, more=further(seeds, n))
+    return undecided(seeds, n, why)
 
 
 def _within(gains: Sequence[float], margin: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
 from tbench.records import Value
 
@@ -30,7 +31,7 @@ class Condition:
         seen = point.get(self.axis)
         if self.below is None:
             return seen is not None and type(seen) is type(self.value) and seen == self.value
-        return number(seen) and float(seen) >= float(self.value)  # type: ignore[arg-type]
+        return number(seen) and number(self.value) and seen >= self.value
 
 
 Way = tuple[tuple[Condition, bool], ...]  # conditions on the way to a leaf, and whether they are met there
@@ -127,5 +128,5 @@ def conditions(points: Sequence[Point], axes: Sequence[str]) -> Iterator[Conditi
             yield from (Condition(axis, value) for _, value in kinds)
 
 
-def number(value: Value | None) -> bool:
+def number(value: Value | None) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -22,10 +22,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import NormalDist
 
 from tbench.analysis.statistics import Interval, t_quantile
 from tbench.claims.model import NOTHING, AtLeast, AtMost, Exact, Range, Words
 
+LEVEL = 0.05  # how often a 95% interval misses the true value
 NARROW = 0.05
 ABOVE = Words("above the range", "高于声称范围")
 BELOW = Words("but below the claimed range", "但低于声称范围")
@@ -89,11 +91,13 @@ class Estimate:
 @dataclass(frozen=True)
 class Judgement:
     """A verdict on one observation. `note` adds to it; `more`: how many further replicates would decide, if known.
-    `guarded`: something that must be seen before there may be a verdict is not; `note` says what would lift that."""
+    `close`: no sensible number would. `guarded`: something that must be seen before there may be a verdict is not;
+    `note` says what would lift that."""
 
     verdict: Verdict
     note: Words = NOTHING
     more: int | None = None
+    close: bool = False
     guarded: bool = False
 
 
@@ -172,36 +176,43 @@ def _undecided(estimate: Estimate, half_width: float, note: Words = NOTHING) -> 
     if math.isinf(estimate.high):  # nothing to size by: twice as many, and six at least
         return Judgement(Verdict.INCONCLUSIVE, OPEN, more=max(6 - estimate.n, estimate.n))
     now = max(estimate.high - estimate.value, estimate.value - estimate.low)
-    return Judgement(Verdict.INCONCLUSIVE, note, more=further(needed(estimate.n, now, half_width), estimate.n))
+    return undecided(needed(estimate.n, now, half_width), estimate.n, note)
 
 
-def needed(n: int, now: float, wanted: float) -> float:
+def undecided(needed: float, n: int, note: Words = NOTHING) -> Judgement:
+    """Inconclusive with `n` replicates, where `needed` would do; beyond `MOST` it is too close to call."""
+    if needed > MOST:
+        return Judgement(Verdict.INCONCLUSIVE, note, close=True)
+    return Judgement(Verdict.INCONCLUSIVE, note, more=max(1, math.ceil(needed) - n))
+
+
+def needed(n: int, now: float, wanted: float, level: float = LEVEL) -> float:
     """How many replicates bring a half-width of `now` with `n` of them down to `wanted`; infinite beyond `MOST`.
+
+    `now` is that of a 95% interval, `wanted` that of one which misses the true value in `level` of all cases.
 
     The half-width goes with t(n − 1) / √n, of which t falls fast while n is small: 3 replicates whose interval is twice
     too wide need 5, where 1/√n alone would ask for 12. The least number is found by bisection.
     """
-    if n < 2 or wanted <= 0 or _per_spread(MOST) * now > wanted * _per_spread(n):
+    if n < 2 or wanted <= 0 or _per_spread(MOST, level) * now > wanted * _per_spread(n):
         return math.inf
     low, high = n, MOST  # too few, or n itself; enough
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _per_spread(middle) * now <= wanted * _per_spread(n) else (middle, high)
+        low, high = (low, middle) if _per_spread(middle, level) * now <= wanted * _per_spread(n) else (middle, high)
     return high
 
 
-def _per_spread(n: int) -> float:
-    """Half-width of a 95% interval over the standard deviation: t(n − 1) / √n, t from its expansion in 1/df beyond 100.
+def _per_spread(n: int, level: float = LEVEL) -> float:
+    """Half-width of an interval over the standard deviation: t(n − 1) / √n, t from its expansion in 1/df beyond 100.
 
-    Abramowitz & Stegun 26.7.5: z + (z³ + z) / 4df + (5z⁵ + 16z³ + 3z) / 96df², exact to five digits there.
+    Abramowitz & Stegun 26.7.5: z + (z³ + z) / 4df + (5z⁵ + 16z³ + 3z) / 96df², exact to four digits there.
     """
     df = n - 1
-    return (t_quantile(0.975, df) if df <= 100 else 1.95996 + 2.37227 / df + 2.8225 / df**2) / math.sqrt(n)
-
-
-def further(needed: float, n: int) -> int | None:
-    """How many more than `n` replicates; None where no sensible number would tell."""
-    return max(1, math.ceil(needed) - n) if needed <= MOST else None
+    if df <= 100:
+        return t_quantile(1 - level / 2, df) / math.sqrt(n)
+    z = NormalDist().inv_cdf(1 - level / 2)
+    return (z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)) / math.sqrt(n)
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:

@@ -253,12 +253,10 @@ def note_words(judgement: Judgement, estimate: Estimate, language: Language) -> 
     note = judgement.note[language]
     if judgement.verdict is not Verdict.INCONCLUSIVE:
         return note
-    unit = UNITS.get(estimate.unit)
-    if unit is None:
-        needs = ""
-    elif judgement.more is None:
+    unit, needs = UNITS.get(estimate.unit), ""
+    if judgement.close:
         needs = "too close to the threshold to call" if language == "en" else "过于接近界限，无法分辨"
-    else:
+    elif judgement.more is not None and unit is not None:
         about = f"about {judgement.more} {unit.en} needed"
         needs = about if language == "en" else f"约需再测{judgement.more}{unit.zh}"
     return ("; " if language == "en" else "；").join(part for part in (note, needs) if part)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbench.claims.family import borders, p_value, stands
+from tbench.analysis.statistics import t_quantile
+from tbench.claims.family import borders, enough, p_value, stands
 from tbench.claims.model import AtLeast, Equivalent, Range, Rule, Superior
 from tbench.claims.observation import Observation
 from tbench.claims.quality import Paired, equivalent, log_ratio_estimate, superior
@@ -50,6 +51,17 @@ def test_a_small_p_needs_less_where_others_have_fallen_to_it() -> None:
     clear = (Range(1.05), Verdict.CONFIRMED, seen(Estimate(3.0, 2.9, 3.1, 8, "rounds")))
     just = (Range(1.05), Verdict.CONFIRMED, seen(Estimate(1.2, 1.06, 1.36, 8, "rounds")))
     assert stands([*[clear] * 20, just]) == [True] * 21
+
+
+def test_what_falls_among_many_says_how_many_would_let_it_stand() -> None:
+    just = seen(Estimate(1.2, 1.06, 1.36, 8, "rounds"))
+    among = {size: enough(Range(1.05), Verdict.CONFIRMED, just, size) for size in (5, 100)}
+    assert 8 < among[5] < among[100] < 100
+    n, spread = int(among[100]), math.log(1.36 / 1.2) / t_quantile(0.975, 7) * math.sqrt(8)
+    narrower = math.exp(t_quantile(0.975, n - 1) * spread / math.sqrt(n))
+    assert p_value(Estimate(1.2, 1.2 / narrower, 1.2 * narrower, n, "rounds"), [1.05]) == pytest.approx(0.0005, rel=0.3)
+    unbounded = seen(Estimate(math.inf, 1.4, math.inf, 6, "seeds"))
+    assert enough(Range(1.05), Verdict.CONFIRMED, unbounded, 100) == 12
 
 
 @pytest.mark.parametrize("rule", [Superior(0.005), Equivalent(0.02), AtLeast(1.0)])
