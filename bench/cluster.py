@@ -25,6 +25,7 @@ os.environ["PYTHONPATH"] = str(ROOT)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 sys.path.insert(0, str(ROOT))
 
+# Imported late: Ray reads the two variables above when it is imported.
 from tbench import api  # noqa: E402
 from tbench.listener import Listener  # noqa: E402
 

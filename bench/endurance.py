@@ -34,6 +34,7 @@ from tbench.store import RunFolder, jsonfile
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+# Imported late: `tests` is found through the path above.
 from tests.synthetic import ENVIRONMENT, header  # noqa: E402
 from tests.synthetic import ok as measured  # noqa: E402
 

@@ -1,11 +1,11 @@
-"""The programme for a GPU that is lent for half an hour: the shortest and most telling first, everything kept.
+"""Half an hour with a borrowed GPU: the shortest and most informative steps first, every result kept.
 
     python bench/gpu_session.py FOLDER [--minutes 28] [--from STEP]
 
-Needs a checkout with PyTorch for CUDA, pytest and tbench's own dependencies; installs nothing. Every step is a process
-with a time limit, writes into FOLDER as it goes, and `session.json` says after each what became of it; a session that
-ends early keeps what it has, and `--from` goes on. `host_time.json`: how much of each row's time goes with the host's
-(R² and slope of turn medians on host time): both should be near zero by the queue-ahead clock.
+Needs a checkout with a CUDA build of PyTorch, pytest and tbench's dependencies; installs nothing. Every step is a
+process with a time limit that writes into FOLDER. `session.json` records how each step ended, so a session that is cut
+short keeps its results and continues with `--from`. `host_time.json` has the slope and R² of each row's turn medians
+against host time; with the queue-ahead clock both should be near zero.
 """
 
 from __future__ import annotations

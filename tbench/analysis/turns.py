@@ -11,13 +11,13 @@ from tbench.records import Clock, Turn
 
 
 def clock_of(turns: Iterable[Turn]) -> Clock:
-    """The clock a case is told by: one without the host in it where any turn has such; "" on a CPU and where no clock
-    was recorded, "eager" too is that."""
+    """The clock whose times are reported for a case: one that excludes the host, if any turn was measured by such a
+    clock; otherwise "" (a CPU, an eager launch, a run from before clocks were recorded)."""
     return next((turn.clock for turn in turns if turn.host_excluded), "")
 
 
 def of_one_clock(turns: Iterable[Turn]) -> Sequence[Turn]:
-    """The turns a case is told by: times with the host in them and times without it have no median in common."""
+    """The turns measured by the clock that is reported. Times with and without the host must not be pooled."""
     turns = list(turns)
     clock = clock_of(turns)
     return [turn for turn in turns if turn.clock == clock] if clock else turns

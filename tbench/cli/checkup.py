@@ -22,7 +22,7 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found. A text in place of a figure is the reason it could not be had. `devices`: what --device may name;
+    """What was found. A string in place of a figure is the reason it is missing. `devices`: values of --device;
     `nvidia`: whether the system shows an NVIDIA device, whatever torch makes of it."""
 
     environment: Environment

@@ -47,7 +47,8 @@ def compare(base: Run, new: Run, tolerance: float = TOLERANCE, alpha: float = AL
 
 
 def same_device(one: Row, other: Row) -> bool:
-    """Whether two rows are from devices of one type; unknown where a run has one machine, which is told beside."""
+    """Whether two rows were measured on the same type of device. Rows of a run on one machine do not name theirs and
+    count as the same; the environments of the two runs are compared elsewhere."""
     names = {one.measurement.device_name, other.measurement.device_name} - {""}
     return len(names) < 2
 

@@ -302,7 +302,7 @@ class LocalWorker:
             raise self._nonsense(do) from None
         try:
             outcome, *answer = pickle.loads(message)
-        except Exception:
+        except Exception:  # a kernel may have written anything into the channel
             raise self._nonsense(do) from None
         if outcome == "failed":
             raise WorkerFailed(*answer)

@@ -32,8 +32,12 @@ GPU_SETUP_ALLOWANCE = 12.0
 # Of a case, the measurements of its group so far, and the number of looks: whether all that it was to show is decided,
 # each time with the error of one of so many looks. None: nothing is known to depend on it.
 Stands = Callable[[Case, Mapping[Case, Measurement], int], bool | None]
-UNKNOWN: Stands = lambda case, measured, looks: None  # noqa: E731
 FEWEST_ROUNDS = 5  # of two turns where they are slow: 3 × 4 turns take as long, for an interval 1.7 times as wide
+
+
+def unknown(case: Case, measured: Mapping[Case, Measurement], looks: int) -> bool | None:
+    """`Stands` where nothing is known to depend on a case."""
+    return None
 
 
 class Visit:
@@ -98,7 +102,7 @@ def measure_group(
     memory_limit: int | None = None,
     update: Callable[[Case, str], None] = lambda case, state: None,
     after_round: Callable[[Sequence[Measurement]], None] = lambda measurements: None,
-    stands: Stands = UNKNOWN,
+    stands: Stands = unknown,
 ) -> list[Measurement]:
     """Measure until every case is finished. `after_round` gets everything so far, to be saved. `stands`: as in `judge`.
 
@@ -119,7 +123,7 @@ def in_rounds(
     *,
     memory_limit: int | None = None,
     update: Callable[[Case, str], None] = lambda case, state: None,
-    stands: Stands = UNKNOWN,
+    stands: Stands = unknown,
 ) -> Iterator[list[Measurement]]:
     """`measure_group` round by round: yields what there is of the cases after each, to be saved."""
     number = 1 + max((turn.round for draft in drafts.values() for turn in draft.turns), default=-1)

@@ -16,7 +16,7 @@ from tbench.errors import UsageError
 from tbench.execution import plan as planning
 from tbench.execution.plan import Plan
 from tbench.execution.prepare import Prepared, prepared
-from tbench.execution.rounds import UNKNOWN, Stands
+from tbench.execution.rounds import Stands, unknown
 from tbench.execution.schedule import Here, Machines, carry_through
 from tbench.execution.workplace import Job, Workplace
 from tbench.listener import Listener
@@ -117,7 +117,7 @@ def machines(
             yield ready, nodes, {"executor": "ray", "machines": nodes.described()}
         return
     with prepared(scenario, device, select, listener.warn, alone) as (ready, executor):
-        stands = standing(ready.cases) if standing else UNKNOWN
+        stands = standing(ready.cases) if standing else unknown
         workplace = Workplace(executor, ready.environment, worker_threads(), stands=stands)
         here = Here(workplace, listener.update, enough)
         with closing(here):

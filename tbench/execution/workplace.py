@@ -11,7 +11,7 @@ from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.plan import Draft, Group
-from tbench.execution.rounds import UNKNOWN, Stands, in_rounds, result
+from tbench.execution.rounds import Stands, in_rounds, result, unknown
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement, Sampling
 
@@ -86,7 +86,7 @@ class Workplace:
     run side by side on a CPU. `stands`: whether enough has been measured of a case, as for `rounds.judge`."""
 
     def __init__(
-        self, executor: Executor, environment: Environment, threads: int, host: str = "", stands: Stands = UNKNOWN
+        self, executor: Executor, environment: Environment, threads: int, host: str = "", stands: Stands = unknown
     ) -> None:
         self.executor, self.environment, self.threads, self.host = executor, environment, threads, host
         self.stands = stands

@@ -72,7 +72,7 @@ def captured(device: CudaDevice, inner: Workload, calls: int) -> Replayed:
         with cuda.graph(graph, stream=cuda.current_stream(device.index), capture_error_mode="thread_local"):
             for index in range(unrolled):
                 results = inner.calls[index % sets]()
-    except Exception as problem:
+    except Exception as problem:  # whatever CUDA or the kernel raises under capture
         said = str(problem).strip().splitlines()
         raise Unsupported(
             f"cannot be captured as a CUDA graph: {said[0] if said else type(problem).__name__}"
