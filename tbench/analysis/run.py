@@ -42,15 +42,15 @@ class Run:
         try:
             environment = Environment.from_dict(header.pop("environment"))
             machines = {name: Environment.from_dict(one) for name, one in header.pop("machines", {}).items()}
+            cases = header.pop("cases", ())
+            parts = by_part(cases, header.get("parts") or ())
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise StoreError(
-                f"{stored.path / HEADER}: environment cannot be read ({problem}): restore the file, or run again into "
-                "another folder"
+                f"{stored.path / HEADER}: environment or parts cannot be read ({problem}): restore the file, or run "
+                "again into another folder"
             ) from problem
-        cases = header.pop("cases", ())
         place = {case: i for i, case in enumerate(cases)}
         measurements = sorted(stored.measurements(), key=lambda one: place.get(one.case.id, len(place)))
-        parts = by_part(cases, header.get("parts") or {})
         return Run(stored.path, header, environment, tuple(measurements), parts, machines)
 
     @cached_property
@@ -76,10 +76,16 @@ class Run:
         return words if words and "-" not in words else None
 
 
-def by_part(cases: Sequence[str], counts: Mapping[str, int]) -> dict[str, str]:
-    """The part of each case, from how many of them in a row each part has."""
-    names = [name for name, count in counts.items() for _ in range(count)]
-    return dict(zip(cases, names, strict=False))
+def by_part(cases: Sequence[str], counts: Sequence[tuple[str, int]] | Mapping[str, int]) -> dict[str, str]:
+    """The part of each case, from how many of them in a row each part has; a mapping in older runs.
+
+    Nothing where they do not add up: such a mapping lost the cases of a part that was listed twice.
+    """
+    pairs = counts.items() if isinstance(counts, Mapping) else counts
+    if sum(count for _, count in pairs) != len(cases):
+        return {}
+    names = [name for name, count in pairs for _ in range(count)]
+    return dict(zip(cases, names, strict=True))
 
 
 def repeated(words: Sequence[str]) -> list[str]:

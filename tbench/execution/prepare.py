@@ -29,7 +29,7 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
-    parts: dict[str, int] = field(default_factory=dict)  # cases of each part of a suite, in the same order
+    parts: list[tuple[str, int]] = field(default_factory=list)  # of a suite: names, with their cases in the same order
 
     @property
     def left_out(self) -> list[Measurement]:
@@ -111,7 +111,7 @@ def planned(
             )
         )
         baselines |= compared
-    parts = {part.name: len(compared) for part, compared in shares if suite}
+    parts = [(part.name, len(compared)) for part, compared in shares if suite and compared]
     return Prepared(environment.device, environment, plans, baselines, parts)
 
 

@@ -77,9 +77,9 @@ class RunFolder:
             refuse_differences(folder, stored, _plain(header))
             jsonfile.cut_torn_line(folder / FINISHED)
             run = cls(folder, stored, lock)
-            run._write_header(
-                {**stored, "status": "running", "ended": None, "resumed": [*stored.get("resumed", ()), _now()]}
-            )
+            resumed = [*stored.get("resumed", ()), _now()]
+            parts = {key: _plain(header)[key] for key in ("parts",) if key in header}  # how the same cases are grouped
+            run._write_header({**stored, **parts, "status": "running", "ended": None, "resumed": resumed})
         except BaseException:
             os.close(lock)
             raise

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from tbench.analysis.run import FOLDER, RESUME, Run, repeated
+from tbench.analysis.run import FOLDER, RESUME, Run, by_part, repeated
 from tbench.cli.app import app
 from tbench.report import facts
 from tests.synthetic import ENVIRONMENT
@@ -63,3 +63,12 @@ def test_there_is_no_command_where_none_was_recorded_or_standard_input_is_gone()
     assert run_of("run", "-", "-o", "x").again() is None
     assert facts.command(run_of("run", "-")) is None
     assert facts.command(run_of("run", "a b.yaml", "--output=x")) == "tbench run 'a b.yaml'"
+
+
+def test_cases_belong_to_parts_as_they_were_counted() -> None:
+    counts = [("one", 1), ("two", 2), ("one", 1)]
+    assert by_part(list("abcd"), counts) == {"a": "one", "b": "two", "c": "two", "d": "one"}
+    assert by_part(list("abc"), {"one": 1, "two": 2}) == {"a": "one", "b": "two", "c": "two"}
+    assert by_part(list("abcd"), {"one": 0, "two": 2}) == {}  # an older run, of a part that was listed twice
+    with pytest.raises(ValueError, match="zip"):
+        by_part(list("ab"), [("one", 3), ("two", -1)])

@@ -173,5 +173,5 @@ def test_a_folder_that_cannot_be_locked_says_so(tmp_path: Path, monkeypatch: pyt
 
 def test_a_run_without_a_readable_environment_is_refused(tmp_path: Path) -> None:
     RunFolder.create(tmp_path, {**HEADER_GIVEN, "environment": {"device": "cpu"}}).close()
-    with pytest.raises(StoreError, match="environment cannot be read"):
+    with pytest.raises(StoreError, match="environment or parts cannot be read"):
         Run.read(tmp_path)
