@@ -10,6 +10,7 @@ from tbench.catalog import get as get_component
 from tbench.cli.request import Request
 from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
+from tbench.execution.plan import Plan
 from tbench.execution.prepare import Prepared, prepared
 from tbench.records import Case, Value, text
 from tbench.scenario import Scenario
@@ -31,25 +32,30 @@ def dry_run(scenario: Scenario, request: Request) -> None:
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         sheet = Sheet(wide=PROSE)
         sheet.say(f"{scenario.title}: {units.counted(len(ready.baselines), 'case')} on {ready.environment.device_name}")
-        sheet.table(planned(ready, outlook), caption="")
+        titles = {part.name: part.title for part in scenario.on(ready.device).parts}
+        plans = [plan for plan in ready.plans if plan.predicted_bytes]
+        for (name, count), plan in zip(ready.parts or [("", 0)], plans, strict=True):
+            if name:
+                sheet.say()
+                sheet.say(f"{titles[name]}: {units.counted(count, 'case')}", "loud")
+            sheet.table(planned(plan, outlook), caption="")
         total = ready.predicted_seconds()
         if total is not None:
             sheet.say(f"about {total:.0f} s in total, estimated from this machine's peaks; compilation is extra")
         print(sheet, end="")
 
 
-def planned(ready: Prepared, outlook: Mapping[Case, str]) -> Table:
+def planned(plan: Plan, outlook: Mapping[Case, str]) -> Table:
     """One line per case: the axes that vary, what it takes, and whether it runs."""
-    cases = list(ready.baselines)
+    cases = list(plan.predicted_bytes)
     apart = varying(cases)
     shared = [(name, value) for name in names(cases) if name not in apart and (value := cases[0].get(name)) is not None]
     lines = []
-    for plan in ready.plans:
-        for case in plan.predicted_bytes:
-            seconds = plan.predicted_seconds(case)
-            words = ["" if (value := case.get(name)) is None else text(value) for name in apart]
-            words += [units.size(plan.predicted_bytes[case]), "" if seconds is None else f"{seconds:.1f} s"]
-            lines.append(tuple(map(Cell, [*words, outlook[case]])))
+    for case in cases:
+        seconds = plan.predicted_seconds(case)
+        words = ["" if (value := case.get(name)) is None else text(value) for name in apart]
+        words += [units.size(plan.predicted_bytes[case]), "" if seconds is None else f"{seconds:.1f} s"]
+        lines.append(tuple(map(Cell, [*words, outlook[case]])))
     columns = [Column(name, right=False) for name in apart] + [Column("peak memory"), Column("time")]
     return Table(
         (*columns, Column("outlook", right=False)),

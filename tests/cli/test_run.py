@@ -206,8 +206,11 @@ def test_dry_run_measures_nothing_and_tells_everything(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert exit_code(["run", str(tiny), "--dry-run", "--device", "cpu", "--set", "kernel=naive,cudnn"]) == 0
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("version: 1\nname: suite\nparts: [tiny.yaml]\n")
+    assert exit_code(["run", str(suite), "--dry-run", "--device", "cpu", "--set", "kernel=naive,cudnn"]) == 0
     out = capsys.readouterr().out
+    assert "Two kernels, small: 4 cases" in out
     assert "runs" in out
     assert "cudnn" in out
     assert "unsupported" in out
