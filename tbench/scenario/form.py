@@ -161,8 +161,10 @@ def suite_model() -> type[Section]:
     """A scenario file that lists others."""
     file = value_type(part, {"type": "string"})
     parts = list_of(file, min_length=1, description="scenario files, relative to this one")
-    on_device = create_model("SuiteOnDevice", __base__=Section, parts=(parts, ...))
-    fields: dict[str, Any] = {**HEAD, "parts": (parts, ...)}
+    quick = {"quick": optional(create_model("SuiteMode", __base__=Section, parts=(parts, ...)), "the parts of --quick")}
+    listed: dict[str, Any] = {"parts": (parts, ...), **quick}
+    on_device = create_model("SuiteOnDevice", __base__=Section, **listed)
+    fields: dict[str, Any] = {**HEAD, **listed}
     fields["sampling"] = optional(sampling_model(), "when to stop measuring a case, in place of what the parts say")
     fields |= {kind: optional(on_device, f"the parts on a {kind} device") for kind in KINDS}
     return create_model("Suite", __base__=Section, **fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,10 @@ class Loader:
         own = form.get("sampling", {})
         crossed(sampling("", {}, {}, own, {}), [(("sampling",), own)], mistakes)
         around, self.sampling = self.sampling, {**own, **self.sampling}
-        listed = {"": self.parts(("parts",), form.get("parts", []), path, (*within, here), mistakes)}
+        listed = {"": self.parts((), form, path, (*within, here), mistakes)}
         for kind in KINDS:
             if kind in form:
-                listed[kind] = self.parts((kind, "parts"), form[kind]["parts"], path, (*within, here), mistakes)
+                listed[kind] = self.parts((kind,), form[kind], path, (*within, here), mistakes)
             elif any(part.parts and kind in part.devices for part in listed[""]):
                 listed[kind] = listed[""]
         self.sampling = around
@@ -83,12 +83,24 @@ class Loader:
         return replace(whole, devices={kind: replace(whole, parts=parts) for kind, parts in flat.items()})
 
     def parts(
-        self, loc: Loc, names: Sequence[str], path: str, within: tuple[Path, ...], mistakes: Mistakes
+        self, at: Loc, section: Mapping[str, Any], path: str, within: tuple[Path, ...], mistakes: Mistakes
     ) -> list[Scenario]:
-        """The files of a suite's list. `within`: the suites around it, and itself."""
+        """The files that a suite lists, in this mode. `section`: the suite or what it says of a device, at `at`.
+
+        `within`: the suites around it, and itself.
+        """
         here = within[-1]
+        names = section.get("parts", [])
+        quick = section.get("quick", {}).get("parts", names)
+        for index, name in enumerate(quick):
+            if name not in names:
+                mistakes.add(
+                    (*at, "quick", "parts", index),
+                    f"{shown(name)} is not one of the parts{did_you_mean(name, names)}",
+                )
         parts: list[Scenario] = []
         for index, name in enumerate(names):
+            loc = (*at, "parts")
             file = here.parent / name
             if not is_file(file):
                 mistakes.add((*loc, index), f"{shown(name)}: there is no such file{nearby(file)}")
@@ -100,7 +112,7 @@ class Loader:
                 mistakes.add(
                     (*loc, index), f"suites in suites, more than {DEEPEST_SUITE} deep; list {shown(name)} above"
                 )
-            else:
+            elif self.mode != "quick" or name in quick:
                 try:
                     parts.append(self.load(str(Path(path).parent / name if path != STDIN else name), within))
                 except ScenarioError as error:

@@ -156,3 +156,15 @@ def test_a_suites_sampling_is_that_of_its_parts_and_a_mode_wins_over_it(suite: P
     assert refused(suite).endswith(
         "suite.yaml:5:24: min_rounds (9) is above max_rounds (8); lower it or raise max_rounds"
     )
+
+
+def test_quick_may_leave_parts_out(suite: Path) -> None:
+    suite.write_text(SUITE + "quick: {parts: [sub/two.yaml]}\ncuda: {parts: [one.yaml, sub/two.yaml]}\n")
+    assert len(load(suite).parts) == len(load(suite, rigorous=True).parts) == 2
+    quick = load(suite, quick=True)
+    assert [Path(part.path).name for part in quick.parts] == ["two.yaml"]
+    assert len(quick.devices["cuda"].parts) == 2  # a device's own list has a quick one of its own
+    suite.write_text(SUITE + "cuda: {parts: [one.yaml, sub/two.yaml], quick: {parts: [one.yaml]}}\n")
+    assert len(load(suite, quick=True).devices["cuda"].parts) == 1
+    suite.write_text(SUITE + "quick: {parts: [two.yaml]}\n")
+    assert "suite.yaml:5:17: 'two.yaml' is not one of the parts; did you mean 'sub/two.yaml'?" in refused(suite)
