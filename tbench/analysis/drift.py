@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from tbench.analysis.statistics import t_survival
+from tbench.analysis.statistics import deviation, t_survival
 
 MIN_ROUNDS = 8  # for wander; below, z is far from normal and the power is nil
 FEWEST_FOR_FIRST = 5
@@ -70,7 +70,7 @@ def _first(medians: Sequence[float]) -> Drift | None:
         return None
     others = medians[1:]
     away = medians[0] - statistics.fmean(others)
-    error = statistics.stdev(others) * math.sqrt(1 + 1 / (count - 1))
+    error = deviation(others) * math.sqrt(1 + 1 / (count - 1))
     nearest = min(abs(medians[0] - other) for other in others)
     if nearest <= max(others) - min(others):
         return None

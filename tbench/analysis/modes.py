@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from tbench.analysis.statistics import MEDIAN_EFFICIENCY, Interval, Rounds
+from tbench.analysis.statistics import MEDIAN_EFFICIENCY, Interval, Rounds, deviation
 
 MIN_SAMPLES = 20  # below, chance alone often looks like two groups
 MIN_SHARE = 0.1  # a smaller group is outliers, not a mode
@@ -112,7 +112,7 @@ def two_groups_of_processes(rounds: Rounds) -> Modes | None:
     slow, fast = medians[split:], medians[:split]
     low, high = statistics.fmean(fast), statistics.fmean(slow)
     spread = math.sqrt((_squares(fast) + _squares(slow)) / (count - 2))
-    turns = statistics.median(statistics.stdev(values) / math.sqrt(len(values)) for values in filled)
+    turns = statistics.median(deviation(values) / math.sqrt(len(values)) for values in filled)
     distance, middle = high - low, (low + high) / 2
     own = sum(value < middle for values in ordered[:split] for value in values) + sum(
         value > middle for values in ordered[split:] for value in values

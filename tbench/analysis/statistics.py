@@ -60,7 +60,7 @@ def interval(rounds: Rounds, confidence: float = 0.95) -> Interval:
     count = len(replicates)
     if count < 2:
         return Interval(math.exp(centre), None, None, None, len(filled), len(values))
-    spread = statistics.stdev(replicates)
+    spread = deviation(replicates)
     half = t_quantile((1 + confidence) / 2, count - 1) * MEDIAN_EFFICIENCY * spread / math.sqrt(count)
     return Interval(
         estimate=math.exp(centre),
@@ -70,6 +70,14 @@ def interval(rounds: Rounds, confidence: float = 0.95) -> Interval:
         n_rounds=len(filled),
         n=len(values),
     )
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Standard deviation of a sample of two or more, in floats: logarithms do not need the exact fractions that make
+    `statistics.stdev` ten times slower."""
+    moved = [value - values[0] for value in values]  # exactly 0 where all are equal
+    mean = statistics.fmean(moved)
+    return math.sqrt(math.fsum([(value - mean) ** 2 for value in moved]) / (len(moved) - 1))
 
 
 def ratio(base: Rounds, case: Rounds, confidence: float = 0.95) -> Interval:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -25,7 +23,7 @@ def of_one_clock(turns: Iterable[Turn]) -> Sequence[Turn]:
 
 def log_medians(turns: Iterable[Turn]) -> dict[tuple[int, int], float]:
     """Logarithm of each turn's median seconds, by (round, turn), by one clock."""
-    return {(turn.round, turn.turn): math.log(statistics.median(turn.seconds)) for turn in of_one_clock(turns)}
+    return {(turn.round, turn.turn): turn.log_median for turn in of_one_clock(turns)}
 
 
 def by_round(turns: Iterable[Turn]) -> list[list[float]]:
