@@ -42,6 +42,7 @@ WORDS: Mapping[Word, Words] = {
     Word.FAILS: Words("fails", "不成立"),
     Word.OPEN: Words("open", "未定"),
 }
+EVERYWHERE = Words("all settings", "所有设置")
 MARKS: Mapping[Word, str] = {Word.HOLDS: "✓", Word.PARTLY: "~", Word.FAILS: "✗", Word.OPEN: "?"}
 WORD_OF: Mapping[Verdict, Word] = {
     Verdict.CONFIRMED: Word.HOLDS,
@@ -104,7 +105,8 @@ def headline(row: TableRow, promise: Promise, assessment: Assessment, language: 
         measured=text,
         published=published(assessment.claim, measure),
         word=word,
-        when=tuple(clauses(assessment, promise, regimes, word, language)),
+        when=tuple(clauses(assessment, promise, regimes, word, language))
+        or ((EVERYWHERE[language],) if word is Word.HOLDS else ()),
     )
 
 
@@ -171,12 +173,13 @@ def clauses(
         if wrong:
             yield f"{points - wrong} of {points}" if english else f"{points}处中{points - wrong}处"
     elif own:
-        yield _own(own, language)
+        yield _own(own, word, language)
     elif word is Word.PARTLY and (decided := [one for one in regimes if _decided(one) not in OPEN]) != regimes:
         yield ", ".join((one.regime.short or one.regime.name)[language] for one in decided)
     yield from _against(assessment, promise, word, language)
-    if undecided := sum(one.judgement.verdict in OPEN for result in whole for one in result.judged):
-        yield f"{undecided} open" if english else f"{undecided}处未定"
+    every = [one.judgement.verdict for result in whole for one in result.judged]
+    if undecided := sum(verdict in OPEN for verdict in every):
+        yield f"{undecided}/{len(every)} open" if english else f"{undecided}/{len(every)}未定"
     if len(leaves) <= 1 and not own:
         yield from _extent(regimes, language)
 
@@ -198,9 +201,11 @@ def _names(regimes: Sequence[RegimeResult]) -> dict[Value, Words]:
     return {place: one.regime.short or one.regime.name for place, one in enumerate(regimes)}
 
 
-def _own(own: Mapping[str, tuple[str, ...]], language: Language) -> str:
-    places = [f"{','.join(terms)}{when.TIMES.get(axis, NOTHING)[language]}" for axis, terms in own.items()]
-    return f"at {' '.join(places)}" if language == "en" else f"{' '.join(places)}处"
+def _own(own: Mapping[str, tuple[str, ...]], word: Word, language: Language) -> str:
+    place = " ".join(f"{','.join(terms)}{when.TIMES.get(axis, NOTHING)[language]}" for axis, terms in own.items())
+    if word is Word.FAILS:
+        return f"not at {place}" if language == "en" else f"{place}处不成立"
+    return f"at {place}" if language == "en" else f"{place}处"
 
 
 def _against(assessment: Assessment, promise: Promise, word: Word, language: Language) -> Iterator[str]:
@@ -209,9 +214,9 @@ def _against(assessment: Assessment, promise: Promise, word: Word, language: Lan
     for result in chosen([one for one in assessment.told if not one.regime.headline], promise):
         name, theirs = (result.regime.short or result.regime.name)[language], word_of([result])
         if word is Word.FAILS and theirs is Word.HOLDS:
-            yield f"holds {name}" if english else f"{name}成立"
+            yield f"only {name}" if english else f"仅{name}"
         elif word in (Word.HOLDS, Word.PARTLY) and theirs is Word.FAILS:
-            yield f"not {name}" if english else f"除{name}"
+            yield f"not {name}" if english else f"{name}除外"
         elif word is Word.HOLDS and theirs is Word.PARTLY:
             place = when.holding(split([result]), _names([result]), language)
             yield (
@@ -231,10 +236,13 @@ def _why_open(regimes: Sequence[RegimeResult], language: Language) -> Iterator[s
     unit = seen[0].observation.estimate.unit
     if more and unit in COUNTED:
         words = {"rounds": "rounds", "seeds": "seeds", "runs": "runs"}[unit] if english else COUNTED[unit].zh
-        yield f"{max(more)} more {words}" if english else f"再测{max(more)}{words}"
+        yield f"needs {max(more)} {words}" if english else f"还需{max(more)}{words}"
     if note := next((one.judgement.note[language] for one in seen if one.judgement.note), ""):
         yield note
-    yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
+    if any(one.judgement.guarded for one in seen):
+        yield "guard not met" if english else "前提未满足"
+    else:
+        yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
 
 
 def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str]:
@@ -247,7 +255,7 @@ def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str
             return
     parameters = {value for one in judged for value in _findings(one, "parameters")}
     if len(parameters) == 1 and (value := parameters.pop()) >= 1000:
-        yield f"{value / 1000:.0f}K params" if language == "en" else f"{value / 1000:.0f}K参数"
+        yield f"{value / 1e6:.2g}M params" if language == "en" else f"{value / 1e4:.2g}万参数"
     estimates = [one.observation.estimate for one in judged]
     if len(estimates) == 1 and estimates[0].unit in ("seeds", "runs"):
         n, unit = estimates[0].n, estimates[0].unit

@@ -23,11 +23,11 @@ LEAST_WHEN = 12
 HEADINGS: Sequence[tuple[Words, int]] = (  # with the rank of the column: where there is no room, high ranks go first
     (Words("component", "组件"), 0),
     (Words("2017 → 2024", "2017 → 2024"), 2),
-    (Words("claimed", "声称"), 0),
+    (Words("claimed", "论断"), 0),
     (Words("measured", "实测"), 0),
     (Words("published", "文献"), 3),
     (Words("verdict", "判定"), 0),
-    (Words("when", "条件"), 1),
+    (Words("holds for", "成立条件"), 1),
 )
 TONES: Mapping[Word, Tone] = {Word.HOLDS: "good", Word.PARTLY: "", Word.FAILS: "bad", Word.OPEN: "quiet"}
 COLUMNS = (
@@ -35,8 +35,8 @@ COLUMNS = (
     *("measured", "published", "verdict", "when"),
 )
 MORE = Words(
-    "K: 1,024 tokens. Published: other hardware. Why: --explain reads (or C9). All claims: --details",
-    "K为1,024个词元；文献数字来自其他硬件。依据：--explain reads（或C9）；全部论断：--details",
+    "( ) range over settings, [ ] 95% interval; K = 1,024 tokens; published: elsewhere. Why: --explain C9",
+    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain C9",
 )
 
 

@@ -21,7 +21,7 @@ TIMES: Mapping[str, Words] = {"at": Words("×", "倍")}
 
 
 def holding(leaves: Sequence[Leaf], names: Mapping[Value, Words], language: Language) -> str:
-    """`from 1K, not decode`: where it holds; of alternatives each, `decode; from 4K`. `names`: of the regimes."""
+    """`≥1K, not decode`: where it holds; of alternatives each, `decode; ≥4K`. `names`: of the regimes."""
     places = [_place(leaf, names, language) for leaf in leaves if leaf.holds]
     return ("; " if language == "en" else "；").join(places)
 
@@ -40,19 +40,16 @@ def _words(one: Condition, met: bool, names: Mapping[Value, Words], language: La
     name = value_words(one.axis, one.value, names, language)
     if met:
         return name
-    return f"not {name}" if language == "en" else f"除{name}"
+    return f"not {name}" if language == "en" else f"{name}除外"
 
 
 def bound(axis: str, value: Value, at_least: bool, language: Language) -> str:
-    """`from 1K`, `up to 1.5×`, `head_dim ≥ 128`."""
+    """`≥1K`, `≤1.5×`, `head_dim ≥ 128`."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     read = f"{size(value)}{TIMES.get(axis, NOTHING)[language]}"
-    if axis not in LENGTHS:
-        return f"{axis} {'≥' if at_least else '≤'} {read}"
-    if language == "zh":
-        return f"{read}起" if at_least else f"至{read}"
-    return f"from {read}" if at_least else f"up to {read}"
+    sign = "≥" if at_least else "≤"
+    return f"{sign}{read}" if axis in LENGTHS else f"{axis} {sign} {read}"
 
 
 def value_words(axis: str, value: Value, names: Mapping[Value, Words], language: Language) -> str:

@@ -158,7 +158,7 @@ def table(
         list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest below results/].")
     ] = None,
     lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of the table.")] = "en",
-    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json", help="What to print.")] = "text",
+    format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json|html", help="What to print.")] = "text",
     explain: Annotated[
         str | None,
         typer.Option(

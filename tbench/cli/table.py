@@ -8,13 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from tbench.analysis.run import Run
-from tbench.claims import article, assess
+from tbench.claims import Assessment, article, assess
 from tbench.claims.formats import DETAILED, FORMATS
-from tbench.claims.model import LANGUAGES
+from tbench.claims.model import LANGUAGES, Article, Language
 from tbench.claims.render import explain as explained
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
 from tbench.tables.formats import chosen
+
+HTML = "html"
 
 
 def table(
@@ -29,7 +31,7 @@ def table(
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: unknown language (choose from {', '.join(LANGUAGES)})")
-    made = chosen(format, DETAILED if details else FORMATS)
+    made = chosen(format, {**(DETAILED if details else FORMATS), HTML: html})
     known = article()
     asked = [] if explain is None else [one for one in known.claims if explain.lower() in (one.id.lower(), one.row)]
     if explain is not None and not asked:
@@ -45,6 +47,13 @@ def table(
     else:
         sys.stdout.write(made(known, assessments, language, read))
     return 0
+
+
+def html(known: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run]) -> str:
+    """As a page; its library is imported only when it is asked for."""
+    from tbench.page import headline
+
+    return headline.render(known, assessments, language, runs)
 
 
 def newest(results: Path) -> list[str]:

@@ -110,7 +110,7 @@ class Document:
 
 def html(document: Document) -> str:
     """The page. Raises UsageError where a library it is made with is not installed."""
-    script, style = _read("page.js"), _read("page.css")
+    script, style = read("page.js"), read("page.css")
     library = bundle().replace("</script", "<\\/script").replace("<!--", "<\\!--")
     policy = "; ".join(
         (
@@ -122,7 +122,7 @@ def html(document: Document) -> str:
             "form-action 'none'",
         )
     )
-    made: str = _template().render(
+    made: str = template("page.html.j2").render(
         document=document,
         interface=SimpleNamespace(**INTERFACE),
         policy=policy,
@@ -135,21 +135,27 @@ def html(document: Document) -> str:
     return made
 
 
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of this folder, whose texts are escaped. Raises UsageError without Jinja2."""
     try:
         import jinja2
         from markupsafe import Markup
     except ImportError as problem:
         raise UsageError(f"--format html needs Jinja2: pip install 'jinja2>=3.1' ({problem})") from problem
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("tbench", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["raw"] = Markup  # for what is of the package itself, and for JSON that is escaped already
-    return environment.from_string(_read("page.html.j2"))
+    return environment.get_template(name)
 
 
 @cache
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """A file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

@@ -28,12 +28,12 @@ def words(leaves: tuple[Leaf, ...], language: str = "en") -> str:
     ("rule", "en", "zh"),
     [
         (lambda p: p["phase"] == "decode", "decode", "解码"),
-        (lambda p: p["phase"] != "decode", "not decode", "除解码"),
-        (lambda p: p["seq_len"] >= 1024, "from 1K", "1K起"),
-        (lambda p: p["seq_len"] < 1024, "up to 512", "至512"),
+        (lambda p: p["phase"] != "decode", "not decode", "解码除外"),
+        (lambda p: p["seq_len"] >= 1024, "≥1K", "≥1K"),
+        (lambda p: p["seq_len"] < 1024, "≤512", "≤512"),
         (lambda p: p["head_dim"] > 64, "head_dim ≥ 128", "head_dim ≥ 128"),
-        (lambda p: p["seq_len"] >= 1024 and p["phase"] != "decode", "from 1K, not decode", "1K起，除解码"),
-        (lambda p: p["seq_len"] >= 1024 or p["phase"] == "decode", "decode; from 1K, not decode", "解码；1K起，除解码"),
+        (lambda p: p["seq_len"] >= 1024 and p["phase"] != "decode", "≥1K, not decode", "≥1K，解码除外"),
+        (lambda p: p["seq_len"] >= 1024 or p["phase"] == "decode", "decode; ≥1K, not decode", "解码；≥1K，解码除外"),
     ],
 )
 def test_the_rule_that_made_the_data_is_found(rule: object, en: str, zh: str) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 
 from tbench.analysis.run import Run
+from tbench.claims import article, assess
+from tbench.claims.model import LANGUAGES, Language
 from tbench.cli import exit_code
-from tbench.page import document, run
+from tbench.page import document, headline, run
 from tbench.report import render as rendered
 from tests.page.runs import NAMES, hostile, large, modern, run_of
 from tests.synthetic import every_status
@@ -168,3 +171,18 @@ def test_a_page_is_written_beside_the_report(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
     assert run.write(here).startswith("no report.html: charts need vl-convert-python")
     draw.converter.cache_clear()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_articles_table_is_a_page_of_its_own_without_scripts(language: Language) -> None:
+    known = article()
+    one = modern()
+    attacked = Run(one.folder, one.header, replace(one.environment, device_name=NAMES[0]), one.measurements)
+    page = Reader(headline.render(known, assess(known, [attacked]), language, [attacked]))
+    assert page.of("html") == [{"lang": language}]
+    assert not page.of("script") and not page.of("link") and not page.of("img")
+    words = " ".join(page.words)
+    assert NAMES[0] in words and known.title[language] in words
+    for claim in known.claims:
+        assert claim.says[language] in words
+    assert len(page.of("table")) == 2
