@@ -203,7 +203,7 @@ def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
     with pytest.raises(UsageError, match="--lang fr: unknown language"):
         table([], "fr")
     with pytest.raises(UsageError, match="--format pdf: unknown format; choose from text, md, csv, json"):
-        table([], format="html")
+        table([], format="pdf")
     with pytest.raises(UsageError, match=r"--explain C99: no such claim \(choose from C1, C2"):
         table([], explain="C99")
     with pytest.raises(StoreError):
