@@ -125,14 +125,19 @@ class RunFolder:
 
     def unfinished(self) -> dict[str, Measurement]:
         """The cases in flight at the last checkpoint that have not been appended since."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[dict[str, Measurement], dict[str, Measurement]]:
+        """The finished cases, and those in flight: read first, or one that is being finished would be in neither."""
+        found = [*_read_lines(self.path / UNFINISHED)] if (self.path / UNFINISHED).exists() else []
         done = self.finished()
-        found = _read_lines(self.path / UNFINISHED) if (self.path / UNFINISHED).exists() else ()
-        return {measurement.case.id: measurement for measurement in found if measurement.case.id not in done}
+        return done, {measurement.case.id: measurement for measurement in found if measurement.case.id not in done}
 
     def measurements(self) -> list[Measurement]:
         """Everything measured: finished cases, then those in flight, as `interrupted`."""
-        in_flight = [replace(one, stopped=one.stopped or "interrupted") for one in self.unfinished().values()]
-        return [*self.finished().values(), *in_flight]
+        finished, in_flight = self._read()
+        cut = (replace(one, stopped=one.stopped or "interrupted") for one in in_flight.values())
+        return [*finished.values(), *cut]
 
     def close(self) -> None:
         """Release the folder. Closing twice is harmless."""
