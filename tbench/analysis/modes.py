@@ -45,7 +45,7 @@ def two_modes(samples: Iterable[float]) -> Modes | None:
     count = len(logs)
     if count < MIN_SAMPLES:
         return None
-    if logs[-1] - logs[0] < math.log1p(MIN_DISTANCE):
+    if logs[-1] - logs[0] < math.log1p(MIN_DISTANCE):  # means cannot be further apart than that
         return None
     origin = logs[count // 2]
     logs = [value - origin for value in logs]  # small numbers: the sums of squares below keep their digits

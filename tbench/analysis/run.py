@@ -79,13 +79,16 @@ class Run:
 def by_part(cases: Sequence[str], counts: Sequence[tuple[str, int]] | Mapping[str, int]) -> dict[str, str]:
     """The part of each case, from how many of them in a row each part has; a mapping in older runs.
 
-    Nothing where they do not add up: such a mapping lost the cases of a part that was listed twice.
+    Nothing where a mapping does not add up: it lost the cases of a part that was listed twice. Raises ValueError where
+    pairs do not.
     """
     pairs = counts.items() if isinstance(counts, Mapping) else counts
-    if sum(count for _, count in pairs) != len(cases):
-        return {}
+    if counts and (sum(count for _, count in pairs) != len(cases) or any(count < 0 for _, count in pairs)):
+        if isinstance(counts, Mapping):
+            return {}
+        raise ValueError("parts do not add up to the cases")
     names = [name for name, count in pairs for _ in range(count)]
-    return dict(zip(cases, names, strict=True))
+    return dict(zip(cases, names, strict=False))
 
 
 def repeated(words: Sequence[str]) -> list[str]:

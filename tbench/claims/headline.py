@@ -7,7 +7,8 @@ regimes that have the promise's measure:
              with the least and the greatest; of a single point its 95% interval
     word     holds: all decided points are confirmed; partly: some hold, or fall short of the claim; fails: none does;
              open: nothing is decided
-    when     the shortest split between points that are confirmed and points that are not; open points do not count
+    when     the shortest split between points that are confirmed and points that are not; open points do not count. Of
+             a claim that nothing decides, what is needed. Printed below the heading "holds for"
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tbench.records import Value
 
 OPEN = (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED)
 FIRST_AXES = ("phase", "kernel", "pattern")  # told first, for they have names of their own
+SMALL_MODEL = 10_000  # parameters: below, nobody counts them in millions
 NO_PLACES = ("budget", "device", "dtype")  # where these differ, the claim is not about them
 
 
@@ -42,7 +44,7 @@ WORDS: Mapping[Word, Words] = {
     Word.FAILS: Words("fails", "不成立"),
     Word.OPEN: Words("open", "未定"),
 }
-EVERYWHERE = Words("all settings", "所有设置")
+EVERYWHERE = Words("all measured", "所有实测设置")
 MARKS: Mapping[Word, str] = {Word.HOLDS: "✓", Word.PARTLY: "~", Word.FAILS: "✗", Word.OPEN: "?"}
 WORD_OF: Mapping[Verdict, Word] = {
     Verdict.CONFIRMED: Word.HOLDS,
@@ -58,7 +60,8 @@ WORD_OF: Mapping[Verdict, Word] = {
 class Headline:
     """One line of the headline table in one language. `figure` is None where nothing was measured.
 
-    `when`: where it holds and what else limits it, the most important first; a layout prints as many as fit.
+    `when`: where it holds and what else limits it, or what is needed to decide, the most important first; a layout
+    prints as many as fit.
     """
 
     row: str
@@ -105,8 +108,7 @@ def headline(row: TableRow, promise: Promise, assessment: Assessment, language: 
         measured=text,
         published=published(assessment.claim, measure),
         word=word,
-        when=tuple(clauses(assessment, promise, regimes, word, language))
-        or ((EVERYWHERE[language],) if word is Word.HOLDS else ()),
+        when=tuple(clauses(assessment, promise, regimes, word, language)),
     )
 
 
@@ -174,14 +176,15 @@ def clauses(
             yield f"{points - wrong} of {points}" if english else f"{points}处中{points - wrong}处"
     elif own:
         yield _own(own, word, language)
-    elif word is Word.PARTLY and (decided := [one for one in regimes if _decided(one) not in OPEN]) != regimes:
-        yield ", ".join((one.regime.short or one.regime.name)[language] for one in decided)
+    elif word is Word.PARTLY:
+        confirmed = [_name(one, language) for one in regimes if _decided(one) is Verdict.CONFIRMED]
+        yield (", " if english else "、").join(confirmed) or ("nowhere in full" if english else "均未完全达到")
     yield from _against(assessment, promise, word, language)
     every = [one.judgement.verdict for result in whole for one in result.judged]
     if undecided := sum(verdict in OPEN for verdict in every):
         yield f"{undecided}/{len(every)} open" if english else f"{undecided}/{len(every)}未定"
-    if len(leaves) <= 1 and not own:
-        yield from _extent(regimes, language)
+    if word is Word.HOLDS and len(leaves) <= 1 and not own:
+        yield from [*_extent(regimes, language)] or ([EVERYWHERE[language]] if len(every) > 1 else [])
 
 
 def split(regimes: Sequence[RegimeResult]) -> tuple[stump.Leaf, ...]:
@@ -201,6 +204,10 @@ def _names(regimes: Sequence[RegimeResult]) -> dict[Value, Words]:
     return {place: one.regime.short or one.regime.name for place, one in enumerate(regimes)}
 
 
+def _name(result: RegimeResult, language: Language) -> str:
+    return (result.regime.short or result.regime.name)[language]
+
+
 def _own(own: Mapping[str, tuple[str, ...]], word: Word, language: Language) -> str:
     place = " ".join(f"{','.join(terms)}{when.TIMES.get(axis, NOTHING)[language]}" for axis, terms in own.items())
     if word is Word.FAILS:
@@ -211,11 +218,17 @@ def _own(own: Mapping[str, tuple[str, ...]], word: Word, language: Language) -> 
 def _against(assessment: Assessment, promise: Promise, word: Word, language: Language) -> Iterator[str]:
     """What is reported beside the verdict and contradicts its word."""
     english = language == "en"
-    for result in chosen([one for one in assessment.told if not one.regime.headline], promise):
-        name, theirs = (result.regime.short or result.regime.name)[language], word_of([result])
-        if word is Word.FAILS and theirs is Word.HOLDS:
-            yield f"only {name}" if english else f"仅{name}"
-        elif word in (Word.HOLDS, Word.PARTLY) and theirs is Word.FAILS:
+    beside = [
+        (one, word_of([one])) for one in chosen([one for one in assessment.told if not one.regime.headline], promise)
+    ]
+    if word is Word.FAILS and (held := [_name(one, language) for one, theirs in beside if theirs is Word.HOLDS]):
+        if len(held) == 1 and not assessment.claim.own:
+            yield f"only {held[0]}" if english else f"仅{held[0]}"
+        else:
+            yield f"but {', '.join(held)}" if english else f"但{'、'.join(held)}成立"
+    for result, theirs in beside:
+        name = _name(result, language)
+        if word in (Word.HOLDS, Word.PARTLY) and theirs is Word.FAILS:
             yield f"not {name}" if english else f"{name}除外"
         elif word is Word.HOLDS and theirs is Word.PARTLY:
             place = when.holding(split([result]), _names([result]), language)
@@ -232,17 +245,17 @@ def _why_open(regimes: Sequence[RegimeResult], language: Language) -> Iterator[s
     if not seen:
         yield "not measured" if english else "未测量"
         return
+    guarded = any(one.judgement.guarded for one in seen)
     more = [one.judgement.more for one in seen if one.judgement.more is not None]
     unit = seen[0].observation.estimate.unit
-    if more and unit in COUNTED:
-        words = {"rounds": "rounds", "seeds": "seeds", "runs": "runs"}[unit] if english else COUNTED[unit].zh
-        yield f"needs {max(more)} {words}" if english else f"还需{max(more)}{words}"
+    if guarded:
+        yield "guard not met" if english else "前提未满足"
+    elif more and unit in COUNTED:
+        words = unit.removesuffix("s") if max(more) == 1 else unit
+        yield f"needs +{max(more)} {words}" if english else f"还需{max(more)}{COUNTED[unit].zh}"
     if note := next((one.judgement.note[language] for one in seen if one.judgement.note), ""):
         yield note
-    if any(one.judgement.guarded for one in seen):
-        yield "guard not met" if english else "前提未满足"
-    else:
-        yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
+    yield f"{len(seen)} open" if english else f"{len(seen)}处未定"
 
 
 def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str]:
@@ -254,12 +267,17 @@ def _extent(regimes: Sequence[RegimeResult], language: Language) -> Iterator[str
             yield sizes
             return
     parameters = {value for one in judged for value in _findings(one, "parameters")}
-    if len(parameters) == 1 and (value := parameters.pop()) >= 1000:
-        yield f"{value / 1e6:.2g}M params" if language == "en" else f"{value / 1e4:.2g}万参数"
+    if len(parameters) == 1 and (value := parameters.pop()) >= SMALL_MODEL:
+        yield f"{_two_digits(value / 1e6)}M params" if language == "en" else f"{_two_digits(value / 1e4)}万参数"
     estimates = [one.observation.estimate for one in judged]
     if len(estimates) == 1 and estimates[0].unit in ("seeds", "runs"):
         n, unit = estimates[0].n, estimates[0].unit
         yield f"{n} {unit}" if language == "en" else f"{n}{'个种子' if unit == 'seeds' else '次训练'}"
+
+
+def _two_digits(value: float) -> str:
+    """`0.13`, `25`, `130`: never with an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _findings(one: Judged, name: str) -> Iterator[float]:

@@ -35,8 +35,8 @@ COLUMNS = (
     *("measured", "published", "verdict", "when"),
 )
 MORE = Words(
-    "( ) range over settings, [ ] 95% interval; K = 1,024 tokens; published: elsewhere. Why: --explain C9",
-    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain C9",
+    "( ) range, [ ] 95% interval; K = 1,024; published: other hardware. Why: --explain C9. All: --details",
+    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain C9；--details",
 )
 
 

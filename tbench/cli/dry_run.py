@@ -32,13 +32,16 @@ def dry_run(scenario: Scenario, request: Request) -> None:
         outlook = {row.case: f"{row.status}: {row.reason}" for row in ready.left_out} | tried(ready, executor)
         sheet = Sheet(wide=PROSE)
         sheet.say(f"{scenario.title}: {units.counted(len(ready.baselines), 'case')} on {ready.environment.device_name}")
-        titles = {part.name: part.title for part in scenario.on(ready.device).parts}
-        plans = [plan for plan in ready.plans if plan.predicted_bytes]
-        for (name, count), plan in zip(ready.parts or [("", 0)], plans, strict=True):
-            if name:
+        parts = scenario.on(ready.device).parts
+        for title, plan in zip([part.title for part in parts] or [""], ready.plans, strict=True):
+            cases = plan.predicted_bytes
+            if cases and title:
                 sheet.say()
-                sheet.say(f"{titles[name]}: {units.counted(count, 'case')}", "loud")
-            sheet.table(planned(plan, outlook), caption="")
+                sheet.say(f"{title}: {units.counted(len(cases), 'case')}", "loud")
+            if cases:
+                sheet.table(planned(plan, outlook), caption="")
+        if parts:
+            sheet.say()
         total = ready.predicted_seconds()
         if total is not None:
             sheet.say(f"about {total:.0f} s in total, estimated from this machine's peaks; compilation is extra")

@@ -31,7 +31,7 @@ def table(
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: unknown language (choose from {', '.join(LANGUAGES)})")
-    made = chosen(format, {**(DETAILED if details else FORMATS), HTML: html})
+    made = chosen(format, DETAILED if details else {**FORMATS, HTML: html})
     known = article()
     asked = [] if explain is None else [one for one in known.claims if explain.lower() in (one.id.lower(), one.row)]
     if explain is not None and not asked:
@@ -50,7 +50,7 @@ def table(
 
 
 def html(known: Article, assessments: Sequence[Assessment], language: Language, runs: Sequence[Run]) -> str:
-    """As a page; its library is imported only when it is asked for."""
+    """As a page, with every claim below; its library is imported only when it is asked for."""
     from tbench.page import headline
 
     return headline.render(known, assessments, language, runs)

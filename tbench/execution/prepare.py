@@ -29,7 +29,9 @@ class Prepared:
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
-    parts: list[tuple[str, int]] = field(default_factory=list)  # of a suite: names, with their cases in the same order
+    parts: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # of a suite: the name of each part, and how many cases it has
 
     @property
     def left_out(self) -> list[Measurement]:

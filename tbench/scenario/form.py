@@ -107,6 +107,8 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
         return f"unknown key {shown(key)}{did_you_mean(key, top)}"
     if len(around) == 1 and around[0] in KINDS and key in axes:
         return f"{shown(key)} is an axis; write it under fixed or sweep of {around[0]}"
+    if not axes and around[-1] == "quick":
+        return f"{shown(key)} does not belong under quick of a suite, which names parts; write it in one of those"
     if around[-1] == "sampling":
         return f"unknown key {shown(key)}{did_you_mean(key, sampling_model().model_fields)}"
     if key in top:

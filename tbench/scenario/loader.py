@@ -51,6 +51,7 @@ class Loader:
     def __init__(self, mode: ModeName, overrides: Sequence[Override], folder: Path) -> None:
         self.mode, self.overrides, self.folder = mode, overrides, folder
         self.sampling: dict[str, Any] = {}  # of the suites around the file that is being loaded
+        self.left_out: list[str] = []  # parts, by --quick
 
     def load(self, path: str, within: tuple[Path, ...]) -> Scenario:
         document = read(contents(path), shown_path(path))
@@ -94,13 +95,15 @@ class Loader:
         quick = section.get("quick", {}).get("parts", names)
         for index, name in enumerate(quick):
             if name not in names:
-                mistakes.add(
-                    (*at, "quick", "parts", index),
-                    f"{shown(name)} is not one of the parts{did_you_mean(name, names)}",
-                )
+                wrong = f"is not one of the parts{did_you_mean(name, names)}"
+                mistakes.add((*at, "quick", "parts", index), f"{shown(name)} {wrong}")
+            elif name in quick[:index]:
+                mistakes.add((*at, "quick", "parts", index), f"{shown(name)} is listed twice; remove one")
+        if self.mode == "quick":
+            self.left_out += [name for name in names if name not in quick]
+        loc = (*at, "parts")
         parts: list[Scenario] = []
         for index, name in enumerate(names):
-            loc = (*at, "parts")
             file = here.parent / name
             if not is_file(file):
                 mistakes.add((*loc, index), f"{shown(name)}: there is no such file{nearby(file)}")
@@ -131,7 +134,8 @@ class Loader:
                 except ValueError as error:
                     refused.append(str(error))
             else:
-                mistakes.elsewhere.append(f"{override.label}: {refused[0]}")
+                left_out = f" (--quick leaves out {', '.join(self.left_out)})" if self.left_out else ""
+                mistakes.elsewhere.append(f"{override.label}: {refused[0]}{left_out}")
 
     def single(self, document: Document, path: str, in_suite: bool) -> Scenario:
         from tbench.scenario import checks

@@ -78,7 +78,7 @@ class RunFolder:
             jsonfile.cut_torn_line(folder / FINISHED)
             run = cls(folder, stored, lock)
             resumed = [*stored.get("resumed", ()), _now()]
-            parts = {key: _plain(header)[key] for key in ("parts",) if key in header}  # how the same cases are grouped
+            parts = {"parts": _plain(header)["parts"]} if "parts" in header else {}  # how the same cases are grouped
             run._write_header({**stored, **parts, "status": "running", "ended": None, "resumed": resumed})
         except BaseException:
             os.close(lock)

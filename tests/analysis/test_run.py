@@ -70,5 +70,5 @@ def test_cases_belong_to_parts_as_they_were_counted() -> None:
     assert by_part(list("abcd"), counts) == {"a": "one", "b": "two", "c": "two", "d": "one"}
     assert by_part(list("abc"), {"one": 1, "two": 2}) == {"a": "one", "b": "two", "c": "two"}
     assert by_part(list("abcd"), {"one": 0, "two": 2}) == {}  # an older run, of a part that was listed twice
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="add up"):
         by_part(list("ab"), [("one", 3), ("two", -1)])

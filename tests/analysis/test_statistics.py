@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from tbench.analysis.statistics import interval, ratio, t_quantile
+from tbench.analysis.statistics import deviation, interval, ratio, t_quantile
 from tbench.analysis.turns import by_round, paired
 from tbench.records import Turn
 
@@ -25,6 +25,13 @@ def close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
     return one == other or math.isclose(one, other, rel_tol=1e-6)
+
+
+@given(st.lists(LOGS, min_size=2, max_size=20), st.sampled_from([0.0, 1e3]))
+def test_the_deviation_is_that_of_exact_fractions(values: list[float], offset: float) -> None:
+    moved = [value + offset for value in values]
+    assert math.isclose(deviation(moved), statistics.stdev(moved), rel_tol=1e-9, abs_tol=1e-12)
+    assert deviation([values[0]] * 3) == 0.0
 
 
 @given(ROUNDS)

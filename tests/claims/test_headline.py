@@ -19,8 +19,19 @@ from tbench.claims.assess import Assessment
 from tbench.claims.ending import ending, left_open
 from tbench.claims.figures import figure, written
 from tbench.claims.formats import FORMATS
-from tbench.claims.headline import OPEN, Headline, Word, chosen, headlines, judging, word_of
-from tbench.claims.model import LANGUAGES, Language, Measure
+from tbench.claims.headline import (
+    EVERYWHERE,
+    OPEN,
+    Headline,
+    Word,
+    _two_digits,
+    _why_open,
+    chosen,
+    headlines,
+    judging,
+    word_of,
+)
+from tbench.claims.model import LANGUAGES, NOTHING, Language, Measure
 from tbench.claims.verdict import Estimate, Verdict
 from tbench.claims.waterfall import blocks, chart
 from tbench.cli import exit_code
@@ -119,6 +130,43 @@ def test_one_claim_may_promise_two_things() -> None:
     assert speed.word is Word.PARTLY and speed.when[0] == "window:256"
     assert memory.word is Word.FAILS and memory.when[0] == "only vs. naive"
     assert (speed.published, memory.published) == ("9.4×", "±0%")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "en", "zh"), [(132_000, "0.13M", "13万"), (1e6, "1M", "100万"), (25.3e6, "25M", "2500万")]
+)
+def test_parameters_have_no_exponent(parameters: float, en: str, zh: str) -> None:
+    assert f"{_two_digits(parameters / 1e6)}M" == en and f"{_two_digits(parameters / 1e4)}万" == zh
+
+
+@RUNS
+@LANGUAGE
+def test_a_condition_does_not_contradict_its_word(folder: Path, language: Language) -> None:
+    """Below `holds for`, a claim that fails names no place but as an exception, and at most one as the only one."""
+    only, but = ("only ", ("but ", "not ")) if language == "en" else ("仅", ("但",))
+    for one in lines_of(folder, language):
+        assert sum(clause.startswith(only) for clause in one.when) <= 1
+        if one.word is Word.FAILS:
+            for clause in one.when:
+                assert clause.startswith((only, *but)) or "open" in clause or "未定" in clause or "不成立" in clause
+        if one.word is Word.OPEN:
+            assert one.when and one.when[0] != EVERYWHERE[language]
+
+
+def test_an_open_line_says_what_is_needed_and_an_unmet_guard_comes_first() -> None:
+    run = run_of([one for n in (1024, 2048) for one in pair(n, 3e-3, 1e-3)])
+    nine = next(one for one in assess(article(), [run]) if one.claim.id == "C9")
+    (forward, *_) = nine.headline
+
+    def told(**changed: object) -> str:
+        judgement = replace(forward.judged[0].judgement, verdict=Verdict.INCONCLUSIVE, **changed)  # type: ignore[arg-type]
+        return next(
+            iter(_why_open([replace(forward, judged=(replace(forward.judged[0], judgement=judgement),))], "en"))
+        )
+
+    assert told(more=79) == "needs +79 rounds" and told(more=1) == "needs +1 round"
+    assert told(more=79, guarded=True) == "guard not met"
+    assert told(more=None, note=NOTHING) == "1 open"
 
 
 @LANGUAGE

@@ -202,8 +202,12 @@ def test_the_verb_prints_the_table_and_refuses_what_it_does_not_know(
     assert capsys.readouterr().out.startswith("C9  Flash Attention is 2 to 4 times as fast.")
     with pytest.raises(UsageError, match="--lang fr: unknown language"):
         table([], "fr")
-    with pytest.raises(UsageError, match="--format pdf: unknown format; choose from text, md, csv, json"):
+    with pytest.raises(UsageError, match="--format pdf: unknown format; choose from text, md, csv, json, html"):
         table([], format="pdf")
+    with pytest.raises(UsageError, match=r"--format html: unknown format; choose from text, md, csv, json$"):
+        table([], format="html", details=True)
+    assert table([], format="html") == 0
+    assert capsys.readouterr().out.startswith("<!DOCTYPE html>")
     with pytest.raises(UsageError, match=r"--explain C99: no such claim \(choose from C1, C2"):
         table([], explain="C99")
     with pytest.raises(StoreError):

@@ -168,3 +168,23 @@ def test_quick_may_leave_parts_out(suite: Path) -> None:
     assert len(load(suite, quick=True).devices["cuda"].parts) == 1
     suite.write_text(SUITE + "quick: {parts: [two.yaml]}\n")
     assert "suite.yaml:5:17: 'two.yaml' is not one of the parts; did you mean 'sub/two.yaml'?" in refused(suite)
+    suite.write_text(SUITE + "quick: {parts: [one.yaml, one.yaml]}\n")
+    assert "'one.yaml' is listed twice; remove one" in refused(suite)
+    suite.write_text(SUITE + "cuda: {parts: [one.yaml], quick: {parts: [sub/two.yaml]}}\n")
+    assert "'sub/two.yaml' is not one of the parts" in refused(suite)
+    suite.write_text(SUITE + "quick: {parts: [one.yaml], sampling: {max_rounds: 2}}\n")
+    assert "'sampling' does not belong under quick of a suite, which names parts" in refused(suite)
+
+
+def test_a_suite_in_a_suite_applies_its_own_quick_where_it_is_not_left_out(suite: Path) -> None:
+    suite.write_text(SUITE + "quick: {parts: [one.yaml]}\n")
+    around = suite.parent / "around.yaml"
+    for quick, files in (("", ["one.yaml", "two.yaml"]), ("quick: {parts: [sub/two.yaml]}\n", ["two.yaml"])):
+        around.write_text("version: 1\nname: around\nparts: [suite.yaml, sub/two.yaml]\n" + quick)
+        assert [Path(part.path).name for part in load(around, quick=True).parts] == files
+
+
+def test_what_quick_leaves_out_is_told_where_an_axis_is_missing(suite: Path) -> None:
+    suite.write_text(SUITE + "quick: {parts: [one.yaml]}\n")
+    with pytest.raises(ScenarioError, match=r"unknown axis 'norm'.*\(--quick leaves out sub/two.yaml\)"):
+        load(suite, ["norm=rmsnorm"], quick=True)

@@ -109,6 +109,13 @@ def test_resume_takes_what_may_change_between_two_sittings(tmp_path: Path) -> No
         assert len(run.finished()) == 3
 
 
+def test_resume_takes_parts_as_they_are_counted_now(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, {**HEADER_GIVEN, "parts": {"one": 0}}):
+        pass
+    with RunFolder.resume(tmp_path, {**HEADER_GIVEN, "parts": [("one", 3)]}):
+        assert RunFolder.open(tmp_path).header["parts"] == [["one", 3]]
+
+
 @pytest.mark.parametrize("start", [RunFolder.create, RunFolder.resume])
 def test_two_runs_in_one_folder_at_a_time_are_refused(tmp_path: Path, start: Any) -> None:
     with RunFolder.create(tmp_path, HEADER_GIVEN) as first:
