@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,6 @@ from tbench.training.trial import Trial, data_of, run_trial
 SHIFTS = (1, 10, 100, 1000, 10_000)
 ANGLES = {"rope": torch.float64, "rope-bfloat16": torch.bfloat16}
 Run = Callable[[Setting, str], Trial]
-WORSE_BY = 0.5  # nats above the arm's best run that count as diverged (claim C11)
 BARELY = 0.05  # nats
 
 
@@ -30,12 +30,12 @@ def run_arm(
 
     `seeds rates warmups`: which run. `chosen`: whether its rate is the one that the other seeds ended lowest with (see
     `rates`); in a grid all are. `rate`: the one that all seeds together ended lowest with, of `tried_rates`. `losses`:
-    held-out, at the end (None: not a number); `loss` is the mean of those chosen. `diverged`, `stuck`: see there;
-    `failed`: either, for a grid, where no arm is given the rate that suits it; `trained_cells`: settings of a grid with
-    which no seed failed. `loss_at_R`: mean loss of the last bytes of sequences of R trained lengths; with positions
-    pressed together `interpolated_at_R`. `refused`: no run could be asked there. `curve_steps`, `curve_losses`:
-    held-out loss on the way. `pace`: time of a step ÷ time of a step of the experiment's first arm, where steps are
-    timed.
+    held-out, at the end (None: not a number); `loss` is the mean of those chosen. `diverged`: not a number, or above
+    where it began; `stuck`: see there; `failed`: either, for a grid, where no arm is given the rate that suits it;
+    `trained_cells`: settings of a grid with which most seeds did not fail. `loss_at_R`: mean loss of the last bytes of
+    sequences of R trained lengths; with positions pressed together `interpolated_at_R`. `refused`: no run could be
+    asked there. `curve_steps`, `curve_losses`: held-out loss on the way. `pace`: time of a step ÷ time of a step of the
+    experiment's first arm, where steps are timed.
 
     Raises KeyError for an experiment, arm or budget there is none of.
     """
@@ -85,7 +85,8 @@ def findings(
     rate: float | None,
 ) -> dict[str, Any]:
     """See `run_arm`."""
-    lost, learned_nothing = diverged(trials), [stuck(trial) for trial in trials]
+    lost = [trial.diverged or trial.loss is None for trial in trials]
+    learned_nothing = [stuck(trial) for trial in trials]
     failed = [one or other for one, other in zip(lost, learned_nothing, strict=True)]
     cells = [(setting.loop.rate, setting.loop.warmup) for setting in settings]
     found: dict[str, Any] = {
@@ -115,8 +116,8 @@ def findings(
     if rate is not None:
         found["rate"] = rate
     else:
-        bad = {cell for cell, fell in zip(cells, failed, strict=True) if fell}
-        found["trained_cells"] = len(set(cells) - bad)
+        fell = Counter(cell for cell, one in zip(cells, failed, strict=True) if one)
+        found["trained_cells"] = sum(2 * fell[cell] < count for cell, count in Counter(cells).items())
     if trials[0].unigram is not None:
         found["unigram_loss"] = trials[0].unigram
     if trials[0].floor is not None:
@@ -136,12 +137,6 @@ def mean(values: Sequence[float | None]) -> float | None:
     """None if one is missing."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def diverged(trials: Sequence[Trial]) -> list[bool]:
-    """Not a number, ended above where it began, or ended more than `WORSE_BY` above the arm's best run."""
-    ended = [trial.loss for trial in trials if trial.loss is not None]
-    return [trial.diverged or trial.loss is None or trial.loss > min(ended) + WORSE_BY for trial in trials]
 
 
 def stuck(trial: Trial) -> bool:

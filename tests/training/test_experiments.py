@@ -14,7 +14,7 @@ from tbench.components.registry import Impossible
 from tbench.records import Case
 from tbench.scenario.axes import resolve
 from tbench.training import arms
-from tbench.training.arms import diverged, run_arm, run_packed, run_shift, stuck
+from tbench.training.arms import run_arm, run_packed, run_shift, stuck
 from tbench.training.component import TRAINING
 from tbench.training.corpus import text
 from tbench.training.experiments import EXPERIMENTS, PACKED, SIZES, Budget
@@ -101,10 +101,13 @@ def test_a_stack_of_windows_reaches_less_far_than_recall_asks() -> None:
         assert sum(reach - 1 for reach in reaches if reach) < distance and None not in reaches
 
 
-def test_diverged_against_the_best_of_the_arm() -> None:
-    assert diverged([trial(2.0), trial(2.4), trial(2.6), trial(None), trial(1.9, diverged=True)]) == [
-        *[False, False, True, True, True]
-    ]
+def test_a_run_that_learns_slowly_has_not_failed() -> None:
+    """Whether a run fails must not depend on how good others of its arm are."""
+    losses = {3e-4: 2.7, 1e-3: 2.0, 3e-3: None, 1e-2: 3.2}
+    found = run_arm("stability", "pre", "quick", seed=0, run=lambda setting, _: trial(losses[setting.loop.rate]))
+    of = dict(zip(found["rates"], zip(found["diverged"], found["stuck"], found["failed"], strict=True), strict=True))
+    assert of[3e-4] == of[1e-3] == (False, False, False)
+    assert of[3e-3] == (True, True, True) and of[1e-2] == (False, True, True)
 
 
 def test_stuck_is_no_better_than_byte_frequencies() -> None:
@@ -162,13 +165,13 @@ def test_every_cell_of_a_grid_counts() -> None:
     experiment = EXPERIMENTS["stability"]
 
     def run(setting: Setting, device: str) -> Trial:
-        return trial(2.0 if setting.loop.rate < 3e-2 or setting.seed == 1 else 3.2)
+        return trial(2.0 if setting.loop.rate < 1e-2 or setting.seed == 1 else 3.2)
 
     found = run_arm("stability", "post", "quick", seed=0, run=run)
     cells = set(zip(found["rates"], found["warmups"], strict=True))
     assert cells == {(rate, warmup) for rate in experiment.rates for warmup in (0.0, 0.1)}
     assert all(found["chosen"]) and len(found["losses"]) == len(cells) * experiment.budget("quick").seeds
-    assert found["trained_cells"] == len(cells) - 2  # a cell in which one seed failed has not trained
+    assert found["trained_cells"] == len(cells) - 2  # a cell in which half of the seeds failed has not trained
 
 
 def test_findings_of_a_real_arm(monkeypatch: pytest.MonkeyPatch) -> None:
