@@ -23,15 +23,14 @@ Shares = Sequence[tuple[Scenario, Mapping[Case, Case | None]]]  # a scenario's p
 
 @dataclass
 class Prepared:
-    """What is known before the first measurement: where, what, and what has been left out."""
+    """What is known before the first measurement: where, what, and what has been left out. `parts`: of a suite, the
+    name of each part and how many cases it has, in the order of `baselines`."""
 
     device: str
     environment: Environment
     plans: list[Plan]
     baselines: dict[Case, Case | None]  # of every case, in the scenario's order
-    parts: list[tuple[str, int]] = field(
-        default_factory=list
-    )  # of a suite: the name of each part, and how many cases it has
+    parts: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def left_out(self) -> list[Measurement]:

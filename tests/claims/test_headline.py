@@ -31,8 +31,8 @@ from tbench.claims.headline import (
     judging,
     word_of,
 )
-from tbench.claims.model import LANGUAGES, NOTHING, Language, Measure
-from tbench.claims.verdict import Estimate, Verdict
+from tbench.claims.model import LANGUAGES, Language, Measure
+from tbench.claims.verdict import Estimate, Judgement, Verdict
 from tbench.claims.waterfall import blocks, chart
 from tbench.cli import exit_code
 from tests.claims.runs import pair, run_of
@@ -158,15 +158,15 @@ def test_an_open_line_says_what_is_needed_and_an_unmet_guard_comes_first() -> No
     nine = next(one for one in assess(article(), [run]) if one.claim.id == "C9")
     (forward, *_) = nine.headline
 
-    def told(**changed: object) -> str:
-        judgement = replace(forward.judged[0].judgement, verdict=Verdict.INCONCLUSIVE, **changed)  # type: ignore[arg-type]
+    def told(more: int | None, guarded: bool = False) -> str:
+        judgement = Judgement(Verdict.INCONCLUSIVE, more=more, guarded=guarded)
         return next(
             iter(_why_open([replace(forward, judged=(replace(forward.judged[0], judgement=judgement),))], "en"))
         )
 
     assert told(more=79) == "needs +79 rounds" and told(more=1) == "needs +1 round"
     assert told(more=79, guarded=True) == "guard not met"
-    assert told(more=None, note=NOTHING) == "1 open"
+    assert told(more=None) == "1 open"
 
 
 @LANGUAGE
