@@ -98,7 +98,7 @@ def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socke
                 children.add(pid)
                 control.sendall(b"%d\n" % pid)
             elif message.startswith(b"warm"):
-                before = threads()
+                before = threads_that_stay()
                 thread = threading.Thread(target=serve, args=(Connection(descriptors[0]),))
                 thread.start()
                 thread.join()
@@ -113,6 +113,17 @@ def answer(control: socket.socket, serve: Callable[[Connection], None]) -> socke
             for end in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     end(pid, signal.SIGKILL)
+
+
+def threads_that_stay() -> int:
+    """Threads of this process, with those that PyTorch keeps as soon as their number is set (a fork makes them anew),
+    and without the one that a progress bar of the compiler would leave."""
+    from tbench.measure.environment import pin_threads
+
+    pin_threads()
+    with suppress(ImportError):
+        importlib.import_module("tqdm").tqdm.monitor_interval = 0
+    return threads()
 
 
 def threads() -> int:

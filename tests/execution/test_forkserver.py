@@ -13,6 +13,7 @@ from tbench.execution.executor import WorkerFailed
 from tbench.execution.local import LocalExecutor
 from tbench.measure.state import set_fp32_precision
 from tests.components.cases import attention
+from tests.execution.test_executor import KERNELS
 
 # Stands in for a compiler that asks the CUDA runtime for devices: from then on children say that they are bad forks.
 POISON = """
@@ -94,3 +95,18 @@ def test_float32_is_what_is_asked_for_whatever_the_container_says() -> None:
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("kernel", ["naive-compiled", "./kernels.py:attend"])
+def test_a_template_can_be_forked_whatever_threads_pytorch_keeps(kernel: str, tmp_path: Path) -> None:
+    """It is given up where a thread is left in it; setting their number makes PyTorch start a pool that stays."""
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    case = attention(kernel, heads=1, kv_heads=1)
+    look = {"folder": str(tmp_path)}
+    with LocalExecutor(threads=2, modules=["torch._dynamo"], templates=True) as executor:
+        worker = executor.start(case, look)
+        try:
+            assert executor._made[next(iter(executor._made))] is not None
+            assert worker.ask("probe", 120, case=case, seed=1) == kernel
+        finally:
+            worker.close()
