@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from tbench.analysis.run import Run
-from tbench.execution.rounds import added, sampled_seconds
+from tbench.analysis.turns import sampled_seconds
+from tbench.execution.rounds import added
 from tbench.records import Measurement
 
 LIMIT = 0.5

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -20,6 +20,7 @@ Status = Literal["ok", "unsupported", "oom", "timeout", "wrong", "error"]
 Clock = Literal["", "eager", "ahead", "graph"]  # see `Turn`
 Again = Literal["", "raise", "replace"]  # whether kept ceilings are measured again: no, keep the better, forget them
 STATUSES: tuple[Status, ...] = get_args(Status)
+EXCLUSIVE_PROCESS = "exclusive process"  # a GPU's compute mode
 HALVES = frozenset({"bfloat16", "float16"})
 FAILED: frozenset[Status] = frozenset({"timeout", "wrong", "error"})  # exit code 4; the rest are results
 
@@ -342,6 +343,11 @@ class Environment:
     unavailable: Mapping[str, str] = field(default_factory=dict)
     ceilings: Ceilings | None = None
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether one process at a time may use the GPU."""
+        return self.compute_mode == EXCLUSIVE_PROCESS
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -411,9 +417,3 @@ class Injection:
 
     repeats: int = 0
     bytes: int = 0
-
-
-def only(values: Iterable[Value]) -> Value | None:
-    """The one value all items share, or None if they differ or there is none."""
-    distinct = set(values)
-    return distinct.pop() if len(distinct) == 1 else None

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"errors", "records", "model", "components"},
     "catalog": {"components", "training"},
     "scenario": {"errors", "records", "model", "components", "catalog", "yamlfile"},
-    "measure": {"threads", "errors", "records", "components"},
+    "measure": {"threads", "errors", "records", "store", "components"},
     "tables": {"errors"},
     "analysis": {"errors", "records", "store", "tables"},
     "claims": {"errors", "records", "model", "yamlfile", "store", "tables", "analysis"},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tbench.analysis import clocks
-from tbench.analysis.derive import Row, derive
+from tbench.analysis.derive import Row
 from tbench.analysis.statistics import Interval
-from tbench.records import Ceilings, Measurement, Value
+from tbench.records import Value
 from tbench.tables.json import finite
 
 if TYPE_CHECKING:
@@ -38,18 +38,13 @@ PLACE = ("host", "device_name")  # of rows of a cluster
 INTEGERS = ("samples", "peak_memory_bytes")
 
 
-def frame(measurements: Iterable[Measurement], ceilings: Ceilings | None = None) -> pd.DataFrame:
+def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """One row per measurement. Columns: `case, component, phase, device, dtype`, one per axis (the union, in the order
     first seen), then `status … error` as in `docs/results.md`.
 
     Times in milliseconds, memory in bytes, `error` relative to the float64 oracle. What could not be had is
     missing (NaN, `<NA>` in whole-number columns, None for an axis a component has not), never 0; `reason` says why.
     """
-    return to_frame(derive(measurements, ceilings))
-
-
-def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """The frame of rows that are already derived."""
     import pandas as pd
 
     cells = [row_cells(row) for row in rows]

@@ -66,7 +66,7 @@ class Run:
         )
 
     def frame(self) -> pd.DataFrame:
-        """The results in the columns of results.csv; see `tbench.analysis.frame.frame`."""
+        """The results in the columns of results.csv; see `tbench.analysis.frame.to_frame`."""
         return to_frame(self.rows)
 
     def again(self) -> list[str] | None:

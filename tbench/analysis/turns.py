@@ -24,6 +24,11 @@ def of_one_clock(turns: Iterable[Turn]) -> Sequence[Turn]:
     return [turn for turn in turns if turn.clock == clock] if clock else turns
 
 
+def sampled_seconds(turns: Iterable[Turn]) -> float:
+    """Seconds that the calls took which are in the samples."""
+    return sum(sum(turn.seconds) * turn.calls for turn in turns)
+
+
 def log_medians(turns: Iterable[Turn]) -> dict[tuple[int, int], float]:
     """Logarithm of each turn's median seconds, by (round, turn), by one clock."""
     return {(turn.round, turn.turn): turn.log_median for turn in of_one_clock(turns)}

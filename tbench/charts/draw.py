@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,7 +14,7 @@ from tbench.charts import look
 from tbench.charts.model import Chart, Panel
 from tbench.claims.model import Language
 from tbench.errors import UsageError
-from tbench.store import jsonfile
+from tbench.store import jsonfile, usercache
 
 FONT = "Liberation Sans"  # comes with vl-convert, so that the same figures give the same file everywhere
 FAMILY = "Liberation Sans, Arial, Helvetica, sans-serif"
@@ -62,18 +61,15 @@ def bundle() -> str:
     Bundling takes seconds, so the script is kept for the next page where the user's cache can be written.
     """
     library = converter()
-    kept = _cache() / f"vega-lite-{VERSION}-vl-convert-{library.__version__}.js"
+    name = f"vega-lite-{VERSION}-vl-convert-{library.__version__}.js"
     with suppress(OSError):
-        return kept.read_text(encoding="utf-8")
+        return (usercache.folder() / name).read_text(encoding="utf-8")
     made: str = library.javascript_bundle(vl_version=VERSION)
     with suppress(OSError):
+        kept = usercache.folder() / name
         kept.parent.mkdir(parents=True, exist_ok=True)
         jsonfile.replace(kept, made.encode())
     return made
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tbench"
 
 
 def write(folder: Path, pictures: Iterable[tuple[str, Chart, Panel]]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tbench.analysis.derive import Row
+from tbench.analysis.turns import of_one_clock
 from tbench.charts import look
 from tbench.charts.model import Chart, Description, Panel, Record, chart
 from tbench.claims.model import Language, Words
@@ -56,7 +57,7 @@ def _processes(row: Row, every: int) -> Iterator[Record]:
         "latency_ms_high": high,
     }
     by_process: dict[int, list[float]] = {}
-    for turn in row.measurement.turns:
+    for turn in of_one_clock(row.measurement.turns):
         by_process.setdefault(turn.round, []).extend(turn.seconds)
     for number, seconds in enumerate(by_process.values(), start=1):
         kept = sorted({*range(0, len(seconds), every), _place(seconds, min(seconds)), _place(seconds, max(seconds))})

@@ -41,7 +41,7 @@ Measure = Literal[
     "beyond_bytes",  # speed-up ÷ how many times fewer bytes the tested case must move at least
     "slope",  # exponent of the growth of latency or peak memory with an axis
     "number",  # a finding of the tested case
-    "loss_difference",  # held-out loss of the baseline − that of the tested arm, nats per token, paired seeds
+    "loss_difference",  # held-out loss of the baseline − that of the tested arm, nats per byte, paired seeds
     "share_difference",  # share of the baseline's runs of which a finding is true − share of the tested arm's
     "seed_ratio",  # a finding of the baseline ÷ that of the tested arm, paired seeds
     "seed_mean",  # a finding of the runs of the tested arm

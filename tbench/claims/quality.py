@@ -82,14 +82,14 @@ def mean_estimate(values: Sequence[float], unit: str) -> Estimate:
     return Estimate(mean, mean - half, mean + half, n, unit)
 
 
-def log_ratio_estimate(base: Sequence[float], tested: Sequence[float], unit: str = "seeds") -> Estimate:
+def log_ratio_estimate(base: Sequence[float], tested: Sequence[float]) -> Estimate:
     """Geometric mean of base ÷ tested over pairs, with its 95% interval. All values must be above 0."""
-    found = mean_estimate([math.log(b / t) for b, t in zip(base, tested, strict=True)], unit)
+    found = mean_estimate([math.log(b / t) for b, t in zip(base, tested, strict=True)], "seeds")
     ends = [None if end is None else math.exp(end) for end in (found.low, found.high)]
-    return Estimate(math.exp(found.value), ends[0], ends[1], found.n, unit)
+    return Estimate(math.exp(found.value), ends[0], ends[1], found.n, "seeds")
 
 
-def median_estimate(ratios: Sequence[float], unit: str = "seeds") -> Estimate:
+def median_estimate(ratios: Sequence[float]) -> Estimate:
     """Median of ratios, which may be 0 or infinite, with its 95% interval by order statistics.
 
     Whatever the distribution, each value is below the median or above it like a fair coin (Conover 1999, "Practical
@@ -99,10 +99,10 @@ def median_estimate(ratios: Sequence[float], unit: str = "seeds") -> Estimate:
     middle = ordered[(n - 1) // 2], ordered[n // 2]
     value = math.sqrt(middle[0] * middle[1]) if middle != (0.0, math.inf) else 1.0  # in logarithms, half-way
     if n < 2:
-        return Estimate(value, None, None, n, unit)
+        return Estimate(value, None, None, n, "seeds")
     outside = next(k for k in range(n + 1) if sum(math.comb(n, i) for i in range(k + 1)) / 2**n > 0.025)
     low, high = (ordered[outside - 1], ordered[n - outside]) if outside else (0.0, math.inf)
-    return Estimate(value, low, high, n, unit)
+    return Estimate(value, low, high, n, "seeds")
 
 
 def p_better(gains: Sequence[float]) -> float:

@@ -7,12 +7,13 @@ headline over all headline comparisons of times, so that it also stands as one o
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tbench.analysis.statistics import ratio
 from tbench.analysis.stopping import CONFIDENCE
-from tbench.analysis.turns import paired
+from tbench.analysis.turns import of_one_clock, paired
 from tbench.claims import selection
 from tbench.claims.model import Article, AtLeast, AtMost, Exact, Range, Regime
 from tbench.claims.verdict import Estimate, Verdict, judge
@@ -94,4 +95,4 @@ def usable(measurement: Measurement | None) -> Measurement | None:
 
 def typical(turns: Sequence[Turn]) -> float:
     """Mean seconds of a call, to tell the faster of two."""
-    return sum(sum(turn.seconds) / len(turn.seconds) for turn in turns) / len(turns)
+    return statistics.fmean(statistics.fmean(turn.seconds) for turn in of_one_clock(turns))

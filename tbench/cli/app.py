@@ -23,11 +23,13 @@ Select = Annotated[
 ]
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="AXIS=A,B", help="Replace an axis of the scenario, e.g. --set seq_len=512,1024."),
+    typer.Option("--set", metavar="AXIS=A,B", help="Replace or add an axis, e.g. --set seq_len=512,1024."),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="The scenario's quick variant: fewer cases, wider intervals.")]
 Rigorous = Annotated[bool, typer.Option("--rigorous", help="More fresh processes and narrower intervals.")]
-Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to measure.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Device; auto: the first GPU, else the CPU.")
+]
 
 
 def version(asked: bool) -> None:
@@ -74,7 +76,7 @@ def run(
         typer.Option("--dry-run", help="List the cases with predicted memory and time, and what is skipped and why."),
     ] = False,
     executor: Annotated[
-        str, typer.Option("--executor", metavar="local|ray", help="Where to measure: here, or on a Ray cluster.")
+        str, typer.Option("--executor", metavar="local|ray", help="Measure on this machine, or on a Ray cluster.")
     ] = "local",
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="The Ray cluster [default: this machine's].")
@@ -155,7 +157,8 @@ def export(
 @app.command()
 def table(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest below results/].")
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="Run folders [default: the newest suite below results/]."),
     ] = None,
     lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of the table.")] = "en",
     format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json|html", help="What to print.")] = "text",
@@ -242,7 +245,9 @@ def gate(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/gate/NAME/UTC-STAMP."),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder to write to [default: results/gate/NAME/UTC-STAMP]."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
 ) -> int:
@@ -286,7 +291,8 @@ def calibrate(
         typer.Option("--injected", metavar="N", help="Trials with an injected slowdown of 3%, 10% and 20%; N each."),
     ] = 0,
     memory: Annotated[
-        int, typer.Option("--memory", metavar="N", help="Trials in which one case uses 2% more memory.")
+        int,
+        typer.Option("--memory", metavar="N", help="Trials in which one case uses more memory: 2%, at least 4 MiB."),
     ] = 0,
     noisy: Annotated[
         int,
@@ -300,7 +306,7 @@ def calibrate(
     quick: Quick = False,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; default: results/calibration/NAME."),
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write to [default: results/calibration/NAME]."),
     ] = None,
     seed: Annotated[
         int,
@@ -340,7 +346,7 @@ def save(
     context: typer.Context,
     scenario: ScenarioFile,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name of the baseline; default: a UTC timestamp.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the baseline [default: a UTC timestamp].")
     ] = None,
     device: Device = "auto",
     override: Override = None,
@@ -398,7 +404,7 @@ def profile(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="Folder to write to; default: results/profiles/NAME/UTC-STAMP."
+            "-o", "--output", metavar="DIR", help="Folder to write to [default: results/profiles/NAME/UTC-STAMP]."
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,

@@ -232,7 +232,8 @@ def gpu_facts(gpu: Mapping[str, Any]) -> Iterator[Fact]:
         elif isinstance(value, list):
             yield label, ", ".join(value) or "none"
         else:
-            yield label, str(value).lower() if isinstance(value, bool) else f"{value:g}"
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            yield label, f"{value:g}" if number else str(value).lower()
     for name, reason in gpu["unavailable"].items():
         yield name.replace("_", " "), f"not available: {reason}"
 

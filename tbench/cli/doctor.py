@@ -73,6 +73,8 @@ def attempted(question: Callable[[], Answer]) -> Answer | str:
         return question()
     except WorkerFailed as failure:
         return f"{failure.status}: {failure.reason}"
+    except UsageError as refused:
+        return str(refused)
 
 
 def known_devices(machine: Machine) -> Iterator[Fact]:

@@ -33,11 +33,14 @@ def profile(
     scenario = load(path, overrides, quick=quick)
     parts = scenario.parts or (scenario,)
     with LocalExecutor(modules=preloaded(parts)) as executor:
-        device = Machine(executor).resolve(device)
+        machine = Machine(executor)
+        device = machine.resolve(device)
         cases = expand(scenario, device, select)
         refuse(cases)
         folder = made(Path(output) if output else default(scenario.name))
-        with device_lock(device, warn):  # a profiled run and a timed one would disturb each other
+        with device_lock(
+            device, warn, uuid=machine.uuid(device)
+        ):  # a profiled run and a timed one would disturb each other
             found = profiles_of(scenario, cases, folder, executor, seed, say)
     sheet = Sheet(wide=PROSE)
     for one in found:

@@ -99,6 +99,8 @@ def folder(scenario: Scenario, request: Request, several: bool) -> Path | None:
     """Where the run goes: -o itself for one scenario, a folder below it for each of several."""
     if request.output is None:
         return None
+    if not request.output:
+        raise UsageError("-o '': names no folder; write one, or leave -o out")
     return Path(request.output) / scenario.name if several else Path(request.output)
 
 

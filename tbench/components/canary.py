@@ -64,7 +64,7 @@ def build(matrix: Matrix, variant: Variant, seed: int, sets: int, apart: bool) -
 
 CANARY = Component(
     name="canary",
-    about="reference operations that no code change affects: if they move, the machine did",
+    about="reference benchmarks that no code change affects: if they move, the machine did",
     axes=AXES,
     phases=("forward",),
     variant_axis="kernel",

@@ -31,7 +31,12 @@ def carry_out(
                 if enough():
                     waiting.clear()
                 while waiting and len(running) < side_by_side:
-                    case, worker = waiting.pop(), executor.start()
+                    case = waiting.pop()
+                    try:
+                        worker = executor.start()
+                    except WorkerFailed as failure:
+                        yield Measurement(case, failure.status, failure.reason)
+                        continue
                     update(case, "running")
                     running[pool.submit(outcome, worker, case, seed)] = worker
                 for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -324,7 +324,7 @@ class LocalWorker:
     def _nonsense(self, do: str) -> WorkerFailed:
         """A kernel has found the channel and writes to it, or the answer is larger than any."""
         self.close()
-        return WorkerFailed("error", f"sent what is no answer during {do}")
+        return WorkerFailed("error", f"sent something that is not an answer during {do}")
 
     def _post_mortem(self, do: str) -> WorkerFailed:
         self._open = False

@@ -6,7 +6,7 @@ its reason before anything starts, so that a sweep never dies half-way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tbench.catalog import get as get_component
@@ -182,12 +182,14 @@ def grouped(
     return Group(tuple(cases), baseline, max(0, budget - kept) // (ROOM * len(cases)), kept > budget)
 
 
-def drafts(group: Group, plan: Plan, baselines: dict[Case, Case | None]) -> dict[Case, Draft]:
-    """Empty drafts for a group's cases."""
+def drafts(
+    group: Group, plan: Plan, baselines: Mapping[Case, Case | None], planned: Container[Case]
+) -> dict[Case, Draft]:
+    """Empty drafts for a group's cases. `planned`: all that will be measured, in every part."""
     made = {}
     for case in group.cases:
         baseline = baselines[case]
-        apart = baseline is not None and baseline != group.baseline and baseline in baselines
+        apart = baseline is not None and baseline != group.baseline and baseline in planned
         notes = (ALONE if plan.exclusive else NOT_TOGETHER,) if apart else ()
         compared = None if apart or baseline is None else baseline.id
         work, memory = plan.work[case], plan.predicted_bytes[case]

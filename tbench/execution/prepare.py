@@ -13,7 +13,6 @@ from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Plan
 from tbench.execution.workplace import Machine
-from tbench.measure.nvml import EXCLUSIVE_PROCESS
 from tbench.records import Case, Environment, Measurement
 from tbench.scenario import Scenario, by_part
 
@@ -108,7 +107,7 @@ def planned(
                 environment.ceilings,
                 unsupported=unsupported,
                 context_bytes=0 if environment.device == "cpu" else planning.CONTEXT_BYTES,
-                exclusive=environment.compute_mode == EXCLUSIVE_PROCESS,
+                exclusive=environment.exclusive,
             )
         )
         baselines |= compared

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from tbench.analysis.stopping import decided, looks, precise
-from tbench.analysis.turns import by_round, paired
+from tbench.analysis.turns import by_round, paired, sampled_seconds
 from tbench.execution.executor import Executor, Worker, WorkerFailed
 from tbench.execution.plan import Draft, Group
 from tbench.records import Case, Measurement, Memory, Sampling, Turn
@@ -195,7 +195,7 @@ def play_round(
             case = visit.draft.case
             update(case, f"round {number + 1}: check")
             weigh = visit.draft.measurement is None or visit.draft.measurement.memory is None
-            visit.seen.update(visit.ask("finish", seed=derived_seed(seed, case, number) + 1, weigh=weigh) or {})
+            visit.seen.update(visit.ask("finish", weigh=weigh) or {})
             visit.close()
             settle(visit)
     finally:
@@ -295,10 +295,11 @@ def judge(draft: Draft, sampling: Sampling, base: Draft | None, stands: bool | N
         if stands:
             draft.stopped = "decision"
             return
-    enough = len(rounds) >= min(FEWEST_ROUNDS, sampling.min_rounds)
-    if enough and (spent_budget := out_of_time(measurement, sampling)):
+    # All of them: those of another clock than the reported one bring no narrower interval, and take as long.
+    played = len({turn.round for turn in measurement.turns})
+    if played >= min(FEWEST_ROUNDS, sampling.min_rounds) and (spent_budget := out_of_time(measurement, sampling)):
         draft.stopped = spent_budget
-    elif len(rounds) >= sampling.max_rounds:
+    elif played >= sampling.max_rounds:
         draft.stopped = "max_rounds"
 
 
@@ -310,10 +311,6 @@ def expected(draft: Draft) -> float | None:
 def result(draft: Draft) -> Measurement:
     assert draft.measurement is not None
     return replace(draft.measurement, stopped=draft.stopped)
-
-
-def sampled_seconds(turns: Sequence[Turn]) -> float:
-    return sum(sum(turn.seconds) * turn.calls for turn in turns)
 
 
 def added(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:

@@ -172,12 +172,13 @@ def measure(
 def groups(ready: Prepared, store: RunFolder, done: Mapping[str, Measurement], seed: int) -> Iterator[Job]:
     """A job for every group that is not done, with what an interrupted run has of it, so that turns keep partners."""
     begun = {**store.unfinished(), **done}
+    planned = set(ready.cases)
     for plan in ready.plans:
         for group in plan.groups:
             missing = tuple(case for case in group.cases if case.id not in done)
             if not missing:
                 continue
-            drafts = planning.drafts(group, plan, ready.baselines)
+            drafts = planning.drafts(group, plan, ready.baselines, planned)
             for case in group.cases:
                 drafts[case].measurement = begun.get(case.id)
                 drafts[case].stopped = begun[case.id].stopped if case.id in done else ""

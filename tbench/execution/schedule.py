@@ -114,6 +114,8 @@ def carry_through(
             waiting.remove(fitting)
             running += 1
             begun(fitting)
+        if not running and enough():
+            break
         happened = machines.next()
         if happened is None:
             continue

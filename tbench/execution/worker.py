@@ -23,6 +23,7 @@ from tbench.components import own
 from tbench.components.workload import Check, Expectation, Workload
 from tbench.execution import sets as inputs
 from tbench.execution.failures import WrongOutput, described, require_right
+from tbench.execution.plan import minimum
 from tbench.records import Again, Case, Ceilings, Energy, Environment, Injection, Memory, Sampling, Turn, Work
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def serve(channel: Connection) -> None:
             channel.send(answer)
 
 
+NOT_COLD = "not fully cold: not enough memory for inputs larger than the last-level cache; free some"
 ROOM_SHARE = 8  # of free memory, one part may be further sets of inputs
 SLOW = 1  # visits that a call alone takes
 FRESH = 64  # sets for a kernel that writes over its inputs: a sample is one time round
@@ -84,7 +86,7 @@ class Session:
         from tbench.measure.environment import pin_threads
 
         self.costs: dict[str, float] = {}
-        self.threads = pin_threads()
+        pin_threads()
         self.scattering: Scattering | None = None
         self.graph: Replayed | None = None
         self.workload: Workload
@@ -131,26 +133,16 @@ class Session:
         back between turns, for the processes beside this one need it. `expected`: seconds of a call, per layer, as
         other processes have timed it; what is slow need not be called to find that out.
         """
-        from tbench.measure import ahead, allocator, device, sampler, state
-        from tbench.measure.cuda import CudaDevice
+        from tbench.measure import ahead, sampler, state
 
-        self.device = device.open_device(case.device, crowded)
-        if isinstance(self.device, CudaDevice):
-            state.set_fp32_precision(sampling.fp32_precision)
-            if sampling.launch == "graph":
-                self.device.use_own_stream()
-        if case.device == "cpu":
-            if sampling.allocator == "kept":
-                allocator.keep_freed_memory()
-            if memory_limit is not None:
-                limit_memory(memory_limit)
-        self.sampling, self.seed = sampling, seed
-        work = get_component(case.component).work_of(case)
-        assert work is not None
+        self.furnish(case, sampling, crowded)
+        if case.device == "cpu" and memory_limit is not None:
+            limit_memory(memory_limit)
+        self.seed = seed
+        work = minimum(case)
         if room is None:
             room = (memory_limit or self.device.free_bytes()) // ROOM_SHARE
         found = state.current()
-        know_threads(self.device)
         with self.spending("setup"):
             self.workload = self.built(case, seed, work, room, injection)
         with self.spending("first_call"):
@@ -195,6 +187,21 @@ class Session:
             "error_limit": check and check.limit,
         }
 
+    def furnish(self, case: Case, sampling: Sampling, crowded: bool = False) -> None:
+        """Open the device under the conditions that `sampling` asks for."""
+        from tbench.measure import allocator, device, state
+        from tbench.measure.cuda import CudaDevice
+
+        self.sampling = sampling
+        self.device = device.open_device(case.device, crowded)
+        if isinstance(self.device, CudaDevice):
+            state.set_fp32_precision(sampling.fp32_precision)
+            if sampling.launch == "graph":
+                self.device.use_own_stream()
+        if case.device == "cpu" and sampling.allocator == "kept":
+            allocator.keep_freed_memory()
+        know_threads(self.device)
+
     def built(
         self, case: Case, seed: int, work: Work, room: int, injection: Injection | None, sets: int | None = None
     ) -> Workload:
@@ -204,10 +211,8 @@ class Session:
         if sets is not None:
             fitting = max(fitting, min(sets, 1 + int(room // max(1.0, work.bytes))))
         cold = self.sampling.cold(case.phase)
-        if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting):
-            self.remarks.append(
-                "not fully cold: not enough memory for inputs larger than the last-level cache; free some"
-            )
+        if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting) and NOT_COLD not in self.remarks:
+            self.remarks.append(NOT_COLD)
         workload = built(case, seed, fitting, cold)
         if injection is not None:
             workload.calls = [with_injection(call, injection, case.device) for call in workload.calls]
@@ -300,19 +305,21 @@ class Session:
         """Why cases cannot run with the packages that are installed here, as far as it can be told without trying."""
         return [get_component(case.component).unsupported(case) for case in cases]
 
-    def calibrate_injection(self, case: Case, shares: Sequence[float], seed: int) -> list[int]:
-        """How many small operations take these shares of a call's time here."""
-        from tbench.measure import device, sampler
+    def calibrate_injection(self, case: Case, sampling: Sampling, shares: Sequence[float], seed: int) -> list[int]:
+        """How many small operations take these shares of a call's time here, under the conditions it is timed under."""
+        from tbench.measure import sampler
         from tbench.measure.injection import repeats_for
 
-        self.device = device.open_device(case.device)
-        self.workload = built(case, seed)
+        self.furnish(case, sampling)
+        room = self.device.free_bytes() // ROOM_SHARE
+        self.workload = self.built(case, seed, minimum(case), room, None)
         ring = sampler.Ring(self.workload.calls)
         sampler.warm_up(self.device, ring, 0.2)
-        calls = sampler.calibrate(self.device, ring, Sampling())
-        return repeats_for(self.device, self.workload.calls[0], max(calls, INJECTION_CALLS), shares)
+        calls = sampler.calibrate(self.device, ring, sampling)
+        each = ring.take(1, nudge=False)  # of a call; every one uses the next set of inputs
+        return repeats_for(self.device, each, max(calls, INJECTION_CALLS), shares)
 
-    def finish(self, seed: int, weigh: bool) -> dict[str, Any]:
+    def finish(self, weigh: bool) -> dict[str, Any]:
         """See that a result was compared and that none is remembered; weigh memory if asked (a pass of its own)."""
         from tbench.measure import sampler
 
@@ -408,12 +415,9 @@ class Session:
 
     def profile(self, case: Case, sampling: Sampling, seed: int, trace: str) -> dict[str, Any]:
         """What calls of a case do under torch.profiler, after a check that they are right; see `measure.profiler`."""
-        from tbench.measure import allocator, device, profiler
+        from tbench.measure import profiler
 
-        self.device = device.open_device(case.device)
-        if case.device == "cpu" and sampling.allocator == "kept":
-            allocator.keep_freed_memory()
-        know_threads(self.device)
+        self.furnish(case, sampling)
         self.workload = built(case, seed)
         self.check(seed + 1)
         cuda = case.device != "cpu"

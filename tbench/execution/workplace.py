@@ -52,13 +52,14 @@ class Machine:
         self.executor = executor
 
     def ask(self, do: str, timeout: float = 60.0, **arguments: Any) -> Any:
-        worker = self.executor.start()
         try:
-            return worker.ask(do, timeout, **arguments)
+            worker = self.executor.start()
+            try:
+                return worker.ask(do, timeout, **arguments)
+            finally:
+                worker.close()
         except WorkerFailed as failure:
             raise UsageError(f"this machine cannot be examined ({do}): {failure.reason}") from None
-        finally:
-            worker.close()
 
     def resolve(self, device: str) -> str:
         if device.strip().lower() == "cpu":

@@ -38,7 +38,7 @@ class Stored:
 def folder(scenario: str, name: str) -> Path:
     """Where a baseline of this name is kept. Raises UsageError for a text that cannot be a name."""
     if not NAME.fullmatch(name) or not NAME.fullmatch(scenario) or name == CURRENT:
-        raise UsageError(f"{name!r} cannot name a baseline; use letters, digits, - and _, and not {CURRENT!r}")
+        raise UsageError(f"{name!r} cannot name a baseline; use letters, digits, -, _ and ., and not {CURRENT!r}")
     return HOME / scenario / name
 
 

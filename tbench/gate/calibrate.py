@@ -137,18 +137,14 @@ def missing(plan: TrialPlan, done: Sequence[Trial]) -> list[Kind]:
 
 def calibrate_injections(session: GateSession, shares: Sequence[float], seed: int) -> Repeats:
     """How much work is so much of each case's time: found once, so that every trial adds the same."""
-    ask = Machine(session.sides.new.executor).ask
+    machine = Machine(session.sides.new.executor)
     wanted = tuple(dict.fromkeys((*shares, NOISE_SHARE)))
-    return {
-        case: dict(
-            zip(
-                wanted,
-                ask("calibrate_injection", INJECTION_SECONDS, case=case, shares=wanted, seed=seed),
-                strict=True,
-            )
-        )
-        for case in session.shared
-    }
+    repeats: Repeats = {}
+    for case in session.shared:
+        asked = {"case": case, "sampling": session.sampling[case], "shares": wanted, "seed": seed}
+        found = machine.ask("calibrate_injection", INJECTION_SECONDS, **asked)
+        repeats[case] = dict(zip(wanted, found, strict=True))
+    return repeats
 
 
 def trial(session: GateSession, number: int, kind: Kind, repeats: Repeats, rule: Rule, seed: int) -> Trial:

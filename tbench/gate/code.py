@@ -134,13 +134,14 @@ def one_case_each(cases: Sequence[Case]) -> list[Case]:
 
 def find_sources(executor: Executor, case: Case, seconds: float) -> Sources:
     """What a side takes the case's kernel from, if it can be loaded and called in so many seconds."""
-    worker = executor.start()
     try:
-        named, imported, libraries = worker.ask("sources_of", seconds, case=case, seed=0)
+        worker = executor.start()
+        try:
+            named, imported, libraries = worker.ask("sources_of", seconds, case=case, seed=0)
+        finally:
+            worker.close()
     except WorkerFailed as failure:
         return Sources(trouble=failure.reason)
-    finally:
-        worker.close()
     files, folders = (tuple(Path(one).resolve() for one in found) for found in (imported, libraries))
     return Sources(Path(named).resolve() if named else None, files, folders)
 

@@ -5,14 +5,13 @@ open_sides → open_session → measure (paired) → decide (outcome) → Folder
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tbench.catalog import get as get_component
-from tbench.errors import Interrupted, NothingSelected
+from tbench.errors import Interrupted, NothingSelected, UsageError
 from tbench.execution import plan as planning
 from tbench.execution.lock import device_lock
 from tbench.execution.plan import Draft
@@ -25,7 +24,7 @@ from tbench.gate.folder import Folder, refuse_result
 from tbench.gate.options import Options
 from tbench.gate.outcome import Decision, Measured, Result, decide
 from tbench.gate.paired import InjectedNoise, PairedCase, Progress, measure_pairs, sampling_of
-from tbench.gate.sides import Side, Sides, notes_on_tree, open_sides, refreshed
+from tbench.gate.sides import Sides, notes_on_tree, open_sides, refreshed
 from tbench.records import Case, Injection, Measurement, Sampling
 
 CALIBRATIONS = Path("results") / "calibration"
@@ -207,7 +206,12 @@ def open_session(sides: Sides, options: Options, say: Callable[[str], None]) -> 
 
 
 def session_of(sides: Sides, options: Options) -> GateSession:
-    """What can be compared of both sides' cases. Raises NothingSelected."""
+    """What can be compared of both sides' cases. Raises UsageError and NothingSelected."""
+    if sides.new.environment.exclusive:
+        raise UsageError(
+            f"{sides.device} is in exclusive-process mode, and the gate keeps two processes on it: allow that with "
+            "sudo nvidia-smi -c 0, or compare with a stored baseline (--baseline)"
+        )
     here = sides.new.cases(sides.device, options.select)
     there = cases_of_base(sides, options.select)
     of_here, of_base = set(here), set(there)
@@ -218,7 +222,7 @@ def session_of(sides: Sides, options: Options) -> GateSession:
     return GateSession(
         sides,
         shared=tuple(case for group in plan.groups for case in group.cases),
-        sampling=samplings(sides.new, here, options.quick),
+        sampling={case: sampling_of(sides.new.scenario.sampling_of(case), options.quick) for case in here},
         left_out={row.case: row for row in plan.left_out},
         only_new=tuple(case for case in timed if case not in of_base),
         only_base=tuple(case for case in there if case not in of_here),
@@ -232,17 +236,6 @@ def cases_of_base(sides: Sides, select: Sequence[str]) -> list[Case]:
         return sides.base.cases(sides.device, select)
     except NothingSelected:
         return []
-
-
-def samplings(side: Side, cases: Sequence[Case], quick: bool) -> dict[Case, Sampling]:
-    """How each case is sampled: as the first part of the scenario that has it says."""
-    found: dict[Case, Sampling] = {}
-    for device in dict.fromkeys(case.device for case in cases):
-        here = side.scenario.on(device)
-        for part, case in itertools.product(here.parts or (here,), cases):
-            if part.has(case):
-                found.setdefault(case, sampling_of(part.sampling, quick))
-    return found
 
 
 def planned(sides: Sides, cases: Sequence[Case]) -> planning.Plan:

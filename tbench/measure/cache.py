@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
 import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from tbench.measure import machine
 from tbench.records import Ceilings
+from tbench.store import usercache
 
 METHOD = {"cpu": 2, "cuda": 3}  # raised when ceilings are measured in another way: older ones are measured again
-
-
-def folder() -> Path:
-    """`$XDG_CACHE_HOME/tbench`, by default `~/.cache/tbench` (XDG base directory specification).
-
-    Raises OSError where the user has neither HOME nor an entry in the password database.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "tbench"
-    except RuntimeError:
-        raise OSError(errno.ENOENT, "this user has no home directory", "~/.cache/tbench") from None
-
-
-def problem() -> str | None:
-    """Why nothing can be kept there, in words; None if it can."""
-    try:
-        folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder()):
-            return None
-    except OSError as refused:
-        return f"{refused.filename} cannot be written ({refused.strerror})"
 
 
 def path(device: str) -> Path:
@@ -50,7 +28,7 @@ def path(device: str) -> Path:
     kind = device.split(":")[0]
     words = (str(METHOD[kind]), kind, name, str(torch.get_num_threads()), torch.__version__)
     fingerprint = hashlib.blake2b("\n".join(words).encode(), digest_size=8).hexdigest()
-    return folder() / f"ceilings-{fingerprint}.json"
+    return usercache.folder() / f"ceilings-{fingerprint}.json"
 
 
 def load(file: Path) -> Ceilings | None:
@@ -67,12 +45,14 @@ def load(file: Path) -> Ceilings | None:
 def save(file: Path, ceilings: Ceilings) -> None:
     """Keep them: whole or not at all, also if two processes write at once.
 
-    Where it cannot be written nothing is kept and they are measured again next time; `problem` says so to the user.
+    Where it cannot be written nothing is kept and they are measured again next time; a warning says so to the user
+    (`usercache.problem`).
     """
+    new = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8") as new:
-            json.dump(ceilings.to_dict(), new)
-        Path(new.name).replace(file)
+        new.write_text(json.dumps(ceilings.to_dict()), encoding="utf-8")
+        new.replace(file)
     except OSError:
-        return
+        with suppress(OSError):
+            new.unlink()

@@ -1,7 +1,7 @@
 """What this machine can do at best: FLOP/s of matrix products and bytes per second between memory and processor.
 
 They are the denominators of `limit_fraction`, so they must not be lower than what a real kernel reaches: of several
-operations, sizes and repeats the best counts, and measuring again can only raise them.
+operations, sizes and repeats the best counts, and measuring again can only raise them, unless they are refreshed.
 """
 
 from __future__ import annotations

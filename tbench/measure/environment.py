@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from tbench.measure import allocator, cache, machine
-from tbench.measure.nvml import EXCLUSIVE_PROCESS, THROTTLING, Refused, driver_version
+from tbench.measure import allocator, machine
+from tbench.measure.nvml import THROTTLING, Refused, driver_version
 from tbench.measure.telemetry import Telemetry
-from tbench.records import Environment
+from tbench.records import EXCLUSIVE_PROCESS, Environment
+from tbench.store import usercache
 from tbench.threads import worker_threads
 
 # Distributions that bring kernels of their own or compile them.
@@ -109,7 +110,7 @@ def capture(device: str) -> Environment:
         mig=bool(seen.get("mig")),
         compute_mode=facts.get("compute_mode"),
         visible_gpus=facts.get("visible_gpus", ()),
-        cache_problem=cache.problem(),
+        cache_problem=usercache.problem(),
     )
     return Environment(
         device=device,

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from tbench.records import EXCLUSIVE_PROCESS
+
 # Bits of nvmlDeviceGetCurrentClocksEventReasons (nvml.h, nvmlClocksEventReasons), in words.
 CLOCK_REASONS = {
     0x1: "idle",
@@ -26,7 +28,6 @@ CLOCK_REASONS = {
 }
 THROTTLING = {CLOCK_REASONS[bit] for bit in (0x4, 0x8, 0x20, 0x40, 0x80)}  # slower than the GPU would be left alone
 
-EXCLUSIVE_PROCESS = "exclusive process"
 COMPUTE_MODES = {0: "default", 1: "exclusive thread", 2: "prohibited", 3: EXCLUSIVE_PROCESS}  # nvmlComputeMode_t
 
 EXPLANATIONS = {

@@ -65,6 +65,7 @@ FACTS: Mapping[str, str] = {
     "last-level cache": "末级缓存",
     "allocator": "内存分配器",
     "peak throughput": "峰值吞吐",
+    "cluster": "集群",
     "software": "软件",
     "packages": "软件包",
     "measured": "测量时间",

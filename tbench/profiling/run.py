@@ -47,7 +47,12 @@ def profile(
         worker = here.start(case)
         try:
             answer = worker.ask(
-                "profile", PROFILE_SECONDS, case=case, sampling=scenario.sampling, seed=seed, trace=str(trace.resolve())
+                "profile",
+                PROFILE_SECONDS,
+                case=case,
+                sampling=scenario.sampling_of(case),
+                seed=seed,
+                trace=str(trace.resolve()),
             )
         except WorkerFailed as failure:
             raise CaseFailed(f"{case.id}: {failure.status}: {failure.reason}") from None

@@ -9,14 +9,15 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tbench.catalog import get
-from tbench.measure.cache import folder
+from tbench.errors import UsageError
 from tbench.records import Case, Environment, Status
-from tbench.store import write_file
+from tbench.store import usercache, write_file
 
 if TYPE_CHECKING:
     from tbench.analysis.run import Run
@@ -85,8 +86,12 @@ def of_run(run: Run) -> Evidence:
 
 
 def default_path(device_name: str) -> Path:
-    """Where this user's evidence about a machine is kept."""
-    return folder() / f"proof-{slug(device_name)}.json"
+    """Where this user's evidence about a machine is kept. Raises UsageError for a user without a home directory."""
+    try:
+        folder = usercache.folder()
+    except OSError as problem:
+        raise UsageError(f"{problem.strerror}: name a file with -o") from None
+    return folder / f"proof-{slug(device_name)}.json"
 
 
 def slug(device_name: str) -> str:
@@ -109,7 +114,10 @@ def read(path: Path) -> Evidence | None:
 
 def every(committed_only: bool = False) -> list[Evidence]:
     """All evidence there is, the user's own last."""
-    files = [*sorted(COMMITTED.glob("*.json")), *([] if committed_only else sorted(folder().glob("proof-*.json")))]
+    files = sorted(COMMITTED.glob("*.json"))
+    if not committed_only:
+        with suppress(OSError):  # a user without a home directory has none
+            files += sorted(usercache.folder().glob("proof-*.json"))
     return [one for one in map(read, files) if one is not None]
 
 

@@ -87,10 +87,10 @@ def method_words(run: Run) -> list[Words]:
             "延迟为各轮次的中位数，95%置信区间来自进程之间的差异；加速比为逐轮次比值的中位数，有各自的区间。",
         ),
         Words(
-            "Every output was checked against a float64 reference, before and after timing"
+            "Outputs were checked against a float64 reference, before timing and once in every round"
             + (f"; the largest relative error of a passing case is {error:.1e}" if error is not None else "")
             + ".",
-            "计时前后，每个输出均与float64参考结果核对"
+            "计时前以及每一轮中，输出均与float64参考结果核对"
             + (f"；通过用例的最大相对误差为{error:.1e}" if error is not None else "")
             + "。",
         ),
@@ -102,13 +102,17 @@ def method_words(run: Run) -> list[Words]:
     sampling = (run.header.get("scenario") or {}).get("sampling") or {}
     if sampling.get("target") is not None and sampling.get("max_time") is not None:
         target, longest = f"±{100 * sampling['target']:g}%", f"{sampling['max_time']:g}"
-        cache = sampling.get("cache", "hot")
+        cache = {
+            "hot": Words("hot", "热"),
+            "cold": Words("cold", "冷"),
+            "auto": Words("cold in decode, hot elsewhere", "decode时为冷，其余为热"),
+        }[sampling.get("cache", "hot")]
         sentences.insert(
             1,
             Words(
                 f"Sampling stopped once the interval was within {target}, or after {longest} s of samples; caches "
-                f"were {cache}.",
-                f"区间收窄到{target}以内，或样本累计{longest}秒后停止采样；缓存状态：{cache}。",
+                f"were {cache.en}.",
+                f"区间收窄到{target}以内，或样本累计{longest}秒后停止采样；缓存状态：{cache.zh}。",
             ),
         )
     return sentences

@@ -29,6 +29,7 @@ from tbench.tables import units
 from tbench.tables.printable import printable
 
 REDRAW_SECONDS = 0.1
+ROWS = 16  # on the screen
 STATE_WIDTH = len("round 12: set-up")
 SPEEDUP_WIDTH = len("10.82× [10.6, 11.1]")
 # The prediction counts as much as this many measured cases.
@@ -52,12 +53,10 @@ class Progress(Listener):
         console: Console | None = None,
         *,
         quiet: bool = False,
-        rows: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.console = console or Console(stderr=True, highlight=False, force_terminal=can_redraw(sys.stderr))
         self.quiet = quiet
-        self.rows = rows
         self.clock = clock
         self._live: Live | None = None
         self._total = 0
@@ -100,7 +99,7 @@ class Progress(Listener):
         row = derive([measurement] if base is None or base is measurement else [measurement, base])[0]
         self._shown[case] = Shown(row=row)
         finished = [one for one, shown in self._shown.items() if shown.row is not None]
-        for one in finished[: -self.rows]:
+        for one in finished[:-ROWS]:
             del self._shown[one]
         if self._live is None and not self.quiet:
             line = f"{self._count()} {case.id}: {outcome(row)}{self._left()}"
@@ -147,7 +146,7 @@ class Progress(Listener):
         table.add_column("case", overflow="ellipsis", no_wrap=True, max_width=room)
         table.add_column("latency", justify="right", no_wrap=True, min_width=STATE_WIDTH)
         table.add_column("speed-up", no_wrap=True, min_width=SPEEDUP_WIDTH)
-        last = max(min(self.rows, self.console.height - 5), 1)
+        last = max(min(ROWS, self.console.height - 5), 1)
         if self._names.keys() != self._shown.keys():  # every case may have another label beside new ones
             self._names = dict(zip(self._shown, labels([*self._shown]), strict=True))
         for case in [*islice(reversed(self._shown), last)][::-1]:

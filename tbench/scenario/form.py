@@ -283,7 +283,7 @@ def text_line(value: Any) -> str:
 
 def name(value: Any) -> str:
     if not NAME.fullmatch(text_line(value)):
-        raise ValueError(f"{shown(value)} cannot name a folder; use letters, digits, - and _")
+        raise ValueError(f"{shown(value)} cannot name a folder; use letters, digits, -, _ and .")
     return str(value)
 
 

@@ -169,6 +169,14 @@ class Scenario:
     def has(self, case: Case) -> bool:
         return Point.of(case) in self.devices.get(kind_of(case.device), self).points
 
+    def sampling_of(self, case: Case) -> Sampling:
+        """How a case is sampled: as the first part that has it says. Raises KeyError for another scenario's."""
+        here = self.on(case.device)
+        for part in here.parts or (here,):
+            if part.has(case):
+                return part.sampling
+        raise KeyError(case.id)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything that decides what is measured, as JSON values; not where the file lies."""
         data: dict[str, Any] = {"name": self.name, "title": self.title, "description": self.description}

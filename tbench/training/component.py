@@ -1,6 +1,6 @@
 """The experiments as a component: a case is one arm, its findings what `arms.run_arm` found. No torch here.
 
-    training/train device=cpu dtype=float32 experiment=activation arm=swiglu budget=quick
+    training/train device=cpu dtype=float32 experiment=ladder arm=2024 budget=quick
 
 Arms are paired by the run's seed, so every case must be given the same one.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,13 +66,10 @@ class Training:
         return loss.item()
 
 
-def train(
-    training: Training, judged: Tensor, progress: Callable[[int, int], None] = lambda step, steps: None
-) -> History:
+def train(training: Training, judged: Tensor) -> History:
     """Train in place, with looks at `judged`, (rows, length + 1).
 
-    Ends early where the loss is not a number. `progress` is told steps taken and steps to take. `seconds` are those of
-    training alone, without the looks.
+    Ends early where the loss is not a number. `seconds` are those of training alone, without the looks.
     """
     model, loop, scored = training.model, training.loop, training.data.scored
     look_after = {round(loop.steps * (look + 1) / loop.looks) for look in range(loop.looks)}
@@ -84,7 +80,6 @@ def train(
         began = time.perf_counter()
         losses.append(training.step(step))
         seconds += time.perf_counter() - began
-        progress(step + 1, loop.steps)
         if not math.isfinite(losses[-1]):
             break
         if step + 1 in look_after:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -61,13 +60,8 @@ class Trial:
     interpolated: Mapping[str, float] = field(default_factory=dict)
     refused: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-def run_trial(
-    setting: Setting, device: str = "cpu", progress: Callable[[int, int], None] = lambda step, steps: None
-) -> Trial:
+def run_trial(setting: Setting, device: str = "cpu") -> Trial:
     """Train and judge one model. Uses as many threads as torch is set to: one is best for models this small."""
     data = data_of(setting.data)
     model = Decoder(setting.config, setting.seed).to(device)
@@ -75,7 +69,7 @@ def run_trial(
     first = data.batch(torch.Generator().manual_seed(setting.seed), loop.batch, loop.length)
     norms = gradient_norms(model, first, data.scored)
     looked_at = data.unseen(loop.length, 4 * loop.batch)
-    history = train(Training(model, data, loop, setting.seed), looked_at, progress)
+    history = train(Training(model, data, loop, setting.seed), looked_at)
     rows = data.unseen(loop.length, ROWS)
     final = mean_loss(model, rows, loop.batch, data.scored)
     tuning = mean_loss(model, data.unseen(loop.length, ROWS, tuning=True), loop.batch, data.scored)
@@ -103,19 +97,15 @@ def run_trial(
 
 
 def data_of(words: str) -> Data:
-    """`topics`, `library`, `markov`, `copy:HALF`, `recall:DISTANCE` or `recall:DISTANCE:PAIRS`. Raises ValueError."""
+    """`topics`, `library`, `markov`, `recall:DISTANCE` or `recall:DISTANCE:PAIRS`. Raises ValueError."""
     name, *numbers = words.split(":")
     if name in corpus.READERS:
         return corpus.text(name)
     if name == "markov":
         return sources.Markov()
-    if name == "copy" and numbers:
-        return sources.Copy(*map(int, numbers))
     if name == "recall" and numbers:
         return sources.Recall(*map(int, numbers))
-    raise ValueError(
-        f"{words!r} is not a data source; write {', '.join(corpus.READERS)}, markov, copy:32 or recall:100"
-    )
+    raise ValueError(f"{words!r} is not a data source; write {', '.join(corpus.READERS)}, markov or recall:100")
 
 
 def beyond(model: Decoder, data: Data, setting: Setting, interpolate: bool = False) -> tuple[dict[str, float], str]:

@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 from tbench.analysis.derive import Row, derive, implausible
-from tbench.analysis.frame import ON_A_GPU, RESULTS, frame
+from tbench.analysis.frame import ON_A_GPU, RESULTS, to_frame
 from tbench.records import Case, Ceilings, Measurement, Memory, Turn, Work
 from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns, with_telemetry
 
 AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
+
+
+def frame(measurements: Sequence[Measurement], ceilings: Ceilings | None = None) -> pd.DataFrame:
+    return to_frame(derive(measurements, ceilings))
 
 
 def reasons(row: Row) -> str:

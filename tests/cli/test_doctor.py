@@ -167,6 +167,7 @@ def test_figures_and_refusals_of_a_gpu() -> None:
         "power_watts": 350.5,
         "memory_used_bytes": 11 << 30,
         "persistence_mode": False,
+        "compute_mode": "exclusive process",
         "unavailable": {"process_bytes": "in a container"},
     }
     assert list(gpu_facts(gpu)) == [
@@ -176,6 +177,7 @@ def test_figures_and_refusals_of_a_gpu() -> None:
         ("power watts", "350.5"),
         ("memory used", "11.0 GiB"),
         ("persistence mode", "false"),
+        ("compute mode", "exclusive process"),
         ("process bytes", "not available: in a container"),
     ]
     (remedy,) = to_fix(replace(FOUND, gpu=gpu))

@@ -181,6 +181,7 @@ def test_selection_override_and_stdin(
         (["--device", "cuda:0"], 2, "cuda"),
         (["--device", "tpu"], 2, "tpu"),
         (["--resume"], 2, "-o"),
+        (["-o", ""], 2, "names no folder"),
         (["--quick", "--rigorous"], 2, "--quick"),
         (["--max-time", "-1"], 2, "--max-time"),
         (["--executor", "slurm"], 2, "local"),

@@ -120,7 +120,7 @@ def test_a_replayed_graph_is_right_and_no_slower(device: CudaDevice, kernel: str
     queued = worker("ahead", **given).turn(0, 0, 0.05, witness=True)
     assert (replayed.clock, queued.clock) == ("graph", "ahead")
     assert min(replayed.seconds) <= 1.1 * min(queued.seconds)
-    graph.finish(2, weigh=True)
+    graph.finish(weigh=True)
 
 
 @pytest.mark.parametrize("megabytes", [4, 64, 256])

@@ -65,7 +65,7 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
     [
         ("test-segfault", "error", "SIGSEGV"),
         ("test-wild-pointer", "error", "SIGSEGV"),
-        ("test-floods", "error", "sent what is no answer during prepare"),
+        ("test-floods", "error", "sent something that is not an answer during prepare"),
         ("test-killed", "oom", "SIGKILL"),
         ("test-exit", "error", "exit code 3"),
         ("test-raises", "error", "RuntimeError: no kernel image is available (tests/execution/hostile.py:"),

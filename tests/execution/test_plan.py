@@ -29,7 +29,8 @@ def made(
 
 
 def drafted(of: Plan, group: Group, baseline: str = "naive") -> dict[Case, Any]:
-    return dict(plan.drafts(group, of, {case: case.with_(kernel=baseline) for case in of.cases}))
+    baselines = {case: case.with_(kernel=baseline) for case in of.cases}
+    return dict(plan.drafts(group, of, baselines, set(of.cases)))
 
 
 def told(group: Group) -> tuple[tuple[Case, ...], Case | None]:
@@ -82,6 +83,17 @@ def test_others_keep_the_name_of_a_baseline_that_is_left_out() -> None:
     draft = drafted(planned, group)[flash]
     assert draft.baseline == naive.id
     assert draft.notes == ()
+
+
+def test_a_baseline_that_cannot_run_is_named_so_that_a_report_can_say_why_there_is_no_speed_up() -> None:
+    naive, flash = (attention(kernel, seq_len=4096) for kernel in ("naive", "flash"))
+    free = int(ATTENTION.predict_bytes(flash) * 1.1 / plan.MEMORY_SHARE)
+    baselines = {naive: naive, flash: naive}
+    planned = plan.make(baselines.items(), Sampling(), free, None)
+    assert [row.case for row in planned.left_out] == [naive]
+    (group,) = planned.groups
+    draft = plan.drafts(group, planned, baselines, set(planned.cases))[flash]
+    assert (draft.baseline, draft.notes) == (naive.id, ())
 
 
 def test_what_does_not_fit_beside_its_baseline_is_measured_alone_and_says_so() -> None:
@@ -153,7 +165,7 @@ def test_what_is_compared_grows_with_the_cases_not_with_their_square(monkeypatch
         calls.clear()
         planned = plan.make([(case, cases[0]) for case in cases], Sampling(), PLENTY, CEILINGS)
         (group,) = planned.groups
-        plan.drafts(group, planned, dict.fromkeys(cases, cases[0]))
+        plan.drafts(group, planned, dict.fromkeys(cases, cases[0]), set(cases))
         return calls.total()
 
     counted("__eq__")
@@ -249,7 +261,9 @@ def test_a_gpu_for_one_process_at_a_time_has_no_turns_and_says_so() -> None:
     baselines = dict.fromkeys(cases, cases[0])
     planned = plan.make(baselines.items(), Sampling(), PLENTY, None, exclusive=True)
     assert [group.cases for group in planned.groups] == [(cases[0],), (cases[1],)]
-    naive, flash = (plan.drafts(group, planned, dict(baselines))[group.cases[0]] for group in planned.groups)
+    naive, flash = (
+        plan.drafts(group, planned, dict(baselines), set(cases))[group.cases[0]] for group in planned.groups
+    )
     assert (naive.notes, naive.baseline) == ((), cases[0].id)
     assert (flash.notes, flash.baseline) == ((ALONE,), None)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbench.analysis.stopping import looks
+from tbench.analysis.turns import sampled_seconds
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.plan import Group
-from tbench.execution.rounds import derived_seed, expected, measure_group, sampled_seconds
+from tbench.execution.rounds import derived_seed, expected, measure_group
 from tbench.records import Case, Measurement, Sampling, Turn
-from tests.execution.fakes import FakeExecutor, case, draft
+from tests.execution.fakes import FakeExecutor, FakeWorker, case, draft
 
 QUICK = Sampling(
     target=0.05, min_time=0.0, max_time=1.0, min_rounds=3, max_rounds=6, warmup=0.0, turns=4, turn_time=0.01
@@ -288,3 +290,20 @@ def test_set_up_does_not_eat_the_time_of_a_gpus_samples(device: str, rounds: int
 def test_set_up_on_a_gpu_has_a_limit_and_the_row_says_so() -> None:
     executor = costing({"setup": 3.0}, FakeExecutor({"a": 0.001, "b": 0.001}, noise=0.5))
     assert {one.stopped for one in measure_on_gpu("ab", executor, NEVER_PRECISE)} == {"setup"}
+
+
+def test_a_clock_that_is_lost_after_the_first_round_does_not_keep_a_case_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Turns of another clock than the reported one count for no interval; they still take time."""
+    executor = FakeExecutor({"a": 1e-3}, noise=0.5)
+    ask = FakeWorker.ask
+
+    def answered(worker: FakeWorker, do: str, timeout: float, **given: Any) -> Any:
+        answer = ask(worker, do, timeout, **given)
+        return replace(answer, clock="eager" if answer.round else "ahead") if do == "turn" else answer
+
+    monkeypatch.setattr(FakeWorker, "ask", answered)
+    (one,) = measure_on_gpu("a", executor, Sampling(target=1e-6, min_rounds=2, max_rounds=6, max_time=1e6))
+    assert one.stopped == "max_rounds"
+    assert {turn.round for turn in one.turns} == set(range(6))

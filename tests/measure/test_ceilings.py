@@ -15,6 +15,7 @@ from tbench.measure import cache, ceilings, machine
 from tbench.measure.ceilings import best_of, load_or_measure, measure, reads
 from tbench.measure.timed import Timed
 from tbench.records import Ceilings
+from tbench.store import usercache
 from tests.measure.fakes import Call, ScriptedDevice
 
 MIB = 2**20
@@ -215,14 +216,14 @@ def test_a_folder_that_cannot_be_written_is_no_error(
     scripted += [GOOD, GOOD]
     assert load_or_measure("cpu") == GOOD
     assert load_or_measure("cpu") == GOOD
-    assert cache.problem() == f"{tmp_path}/file/tbench cannot be written (Not a directory)"
+    assert usercache.problem() == f"{tmp_path}/file/tbench cannot be written (Not a directory)"
 
 
 def test_nothing_is_left_beside_the_file(scripted: list[Ceilings], own_cache_folder: Path) -> None:
     scripted += [GOOD, GOOD]
     load_or_measure("cpu")
     load_or_measure("cpu", "raise")
-    assert cache.problem() is None
+    assert usercache.problem() is None
     assert len(list(own_cache_folder.iterdir())) == 1
 
 
@@ -246,4 +247,4 @@ def test_every_device_thread_count_and_version_has_its_own_file(monkeypatch: pyt
 def test_the_cache_is_in_the_users_home_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / ".cache/tbench"
+    assert usercache.folder() == tmp_path / ".cache/tbench"

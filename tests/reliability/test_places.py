@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tbench.errors import StoreError
-from tbench.measure import cache
-from tbench.store import FINISHED, RunFolder, folder
+from tbench.store import FINISHED, RunFolder, folder, usercache
 from tests.cli.test_whole import SCENARIO
 from tests.store.runs import HEADER_GIVEN, three
 from tests.synthetic import attention, ok
@@ -98,7 +97,7 @@ def test_a_user_without_a_home_is_warned_that_nothing_is_kept(monkeypatch: pytes
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", nowhere)
-    assert cache.problem() == "~/.cache/tbench cannot be written (this user has no home directory)"
+    assert usercache.problem() == "~/.cache/tbench cannot be written (this user has no home directory)"
 
 
 def test_a_stranger_without_passwd_entry_home_or_unicode_measures_on_a_cache_that_is_read_only(

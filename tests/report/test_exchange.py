@@ -207,6 +207,13 @@ def test_pyperf_gets_two_runs_of_a_process_that_changed_its_batch() -> None:
     assert [(run["metadata"]["loops"], run["values"]) for run in runs] == [(2, [1e-3, 3e-3]), (4, [2e-3])]
 
 
+def test_times_with_the_host_are_not_exported_beside_times_without() -> None:
+    one = ok(attention("flash"), 1e-3, 1)
+    turns = tuple(replace(turn, clock="eager" if turn.round else "ahead") for turn in one.turns)
+    (found,) = loads(exporter("pyperf")(run_of([replace(one, turns=turns)])))["benchmarks"]
+    assert len(found["runs"]) == 1
+
+
 def test_pyperf_takes_a_machine_with_an_odd_name(small: Run) -> None:
     odd = replace(small, environment=replace(HERE, cpu=" two\nlines ", platform=""))
     metadata = pyperf.BenchmarkSuite.loads(exporter("pyperf")(odd)).get_metadata()

@@ -160,7 +160,7 @@ def test_only_the_last_rows_are_shown(clock: Clock) -> None:
 def test_every_status_can_be_shown(clock: Clock) -> None:
     for terminal in (True, False):
         where, out = console(terminal)
-        progress = Progress(where, clock=clock, rows=40)
+        progress = Progress(where, clock=clock)
         progress.start(11, None)
         for measurement in every_status():
             progress.begin([measurement.case])

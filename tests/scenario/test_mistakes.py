@@ -36,7 +36,7 @@ quick: {sweep: {seq_len: [8]}}
 def test_all_at_once_in_the_order_of_the_file(complains: Complains) -> None:
     assert complains(BAD) == [
         "1:10: version: 2 is not a version this tbench reads; write 1",
-        "2:7: name: 'a/b' cannot name a folder; use letters, digits, - and _",
+        "2:7: name: 'a/b' cannot name a folder; use letters, digits, -, _ and .",
         "3:1: unknown key 'titel'; did you mean 'title'?",
         "5:18: phase: 'forwards' is not a phase of toy; did you mean 'forward'?",
         "6:26: dtype: 'fp32' is not a dtype; did you mean 'float32'?",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbench.training.corpus import READERS, text
-from tbench.training.sources import Copy, Markov, Recall
+from tbench.training.sources import Markov, Recall
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -57,7 +57,7 @@ def test_an_unknown_text_is_refused() -> None:
         text("wikipedia")
 
 
-@pytest.mark.parametrize("data", [text("topics"), Markov(), Copy(16), Recall(10)], ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize("data", [text("topics"), Markov(), Recall(10)], ids=lambda data: type(data).__name__)
 def test_batches_depend_on_the_seed_alone(data: object) -> None:
     one, two = (data.batch(seeded(7), 4, 31) for _ in range(2))  # type: ignore[attr-defined]
     assert one.shape == (4, 32) and one.dtype == torch.int64 and one.min() >= 0 and one.max() < 256
@@ -75,15 +75,6 @@ def test_a_long_sequence_has_the_entropy_of_its_source() -> None:
     states = rows[:, :-2] * 4 + rows[:, 1:-1]
     surprise = -source.chances[states, rows[:, 2:]].log()
     assert surprise.mean().item() == pytest.approx(source.entropy, rel=0.02)
-
-
-def test_copies_repeat() -> None:
-    source = Copy(16)
-    rows = source.batch(seeded(0), 3, 31)
-    assert torch.equal(rows[:, :16], rows[:, 16:])
-    assert torch.equal(rows[:, 1:][:, source.scored], rows[:, :16])
-    with pytest.raises(ValueError, match="sequences of 31, not 32"):
-        source.batch(seeded(0), 3, 32)
 
 
 def test_byte_frequencies_alone_are_worth_what_english_text_is() -> None:

@@ -243,8 +243,8 @@ class Expectation:
         found["out"] = found["out"][self.sequence, self.rows]
         if self.set.grad is not None:
             found["dx"] = found["dx"][self.sequence]
-        dtype = self.work.problem.dtype
-        checks = [right.compare(found[name], dtype) for name, right in self.named.items()]
+        arithmetic = self.work.problem.case.arithmetic
+        checks = [right.compare(found[name], arithmetic) for name, right in self.named.items()]
         return loosened(worst(checks), CHAIN)
 
     def done(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tbench.analysis.derive import Row
 from tbench.analysis.statistics import Interval
+from tbench.analysis.turns import of_one_clock
 from tbench.records import Turn
 
 EXPERIMENT = "not timed (an experiment)"
@@ -23,13 +24,8 @@ def left_out(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def processes(turns: Iterable[Turn]) -> list[Sequence[Turn]]:
-    """The turns of each process (a round is one), in the order they ran."""
+    """The turns of each process (a round is one) by the clock that is reported, in the order they ran."""
     found: dict[int, list[Turn]] = {}
-    for turn in turns:
+    for turn in of_one_clock(turns):
         found.setdefault(turn.round, []).append(turn)
     return list(found.values())
-
-
-def sampled_seconds(turns: Iterable[Turn]) -> float:
-    """Seconds the calls took that are in the samples."""
-    return sum(sum(turn.seconds) * turn.calls for turn in turns)

@@ -14,9 +14,9 @@ from xml.etree import ElementTree as XML
 
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
+from tbench.analysis.turns import sampled_seconds
 from tbench.records import Status
 from tbench.report import facts
-from tbench.report.exchange.cases import sampled_seconds
 from tbench.tables import units
 
 Outcome = Literal["passed", "failed", "error", "skipped"]

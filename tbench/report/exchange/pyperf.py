@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tbench.analysis.run import Run
+from tbench.analysis.turns import sampled_seconds
 from tbench.records import Turn
-from tbench.report.exchange.cases import processes, sampled_seconds, timed
+from tbench.report.exchange.cases import processes, timed
 from tbench.tables.json import dumps
 
 
