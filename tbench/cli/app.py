@@ -473,6 +473,6 @@ def prove(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
-    from tbench.cli.schema import schema
+    from tbench.scenario.schema import schema_text
 
-    schema()
+    typer.echo(schema_text(), nl=False)

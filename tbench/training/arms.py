@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from tbench.components.position.properties import shift_change
 from tbench.training.experiments import EXPERIMENTS, SIZES, Budget, Experiment
 from tbench.training.pace import pace
-from tbench.training.properties import DOCUMENT, packed
+from tbench.training.properties import DOCUMENT, packed, shift_change
 from tbench.training.rates import chosen, means, search
 from tbench.training.settings import Setting
 from tbench.training.trial import Trial, data_of, run_trial

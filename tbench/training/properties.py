@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
 
 from tbench.model.config import ModelConfig
+from tbench.model.encodings import apply_rope, rope_tables
 from tbench.model.transformer import Decoder
 
 DOCUMENT = 32  # bytes of each of the two documents
+POSITIONS, HEAD_DIM = 128, 64  # of the queries and keys that are moved
 
 
 @torch.no_grad()
@@ -30,3 +36,17 @@ def packed(config: ModelConfig, seed: int, length: int = DOCUMENT) -> dict[str, 
     return {
         name: float((model(both, *treatment)[:, length:] - alone).abs().max()) for name, treatment in treatments.items()
     }
+
+
+def shift_change(shifts: Sequence[int], angles: torch.dtype = torch.float64, seed: int = 0) -> float:
+    """Largest change of RoPE's attention logits when every position moves by one of `shifts`, relative to the
+    largest logit. q and k are random and float32, and so is everything but the angles.
+    """
+    q, k = torch.randn(2, 8, POSITIONS, HEAD_DIM, generator=torch.Generator().manual_seed(seed))
+
+    def logits(shift: int) -> Tensor:
+        tables = rope_tables(torch.arange(POSITIONS) + shift, HEAD_DIM, angles=angles)
+        return apply_rope(q, *tables) @ apply_rope(k, *tables).mT / math.sqrt(HEAD_DIM)
+
+    unmoved = logits(0)
+    return max(float((logits(shift) - unmoved).abs().max() / unmoved.abs().max()) for shift in shifts)

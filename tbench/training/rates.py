@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 WIDEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 SCOUTS = 2  # seeds that try every rate
-BEHIND = (
-    0.02  # nats: rates that end so much higher than the best are not tried by further seeds. Two runs with one seed
-)
-# and two rates differ by nearly the same with every seed (within 0.005)
+# Nats: rates that end so much higher than the best are not tried by further seeds. How far two rates are apart differs
+# between seeds by 0.005.
+BEHIND = 0.02
 
 Losses = dict[tuple[int, float], float]  # by seed and rate; infinite for a run that diverged
 

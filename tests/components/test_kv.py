@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tbench.catalog import get
-from tbench.components.kv.caching import cache
-from tbench.components.kv.counting import count
+from tbench.components.kv.counting import cache, count
 from tbench.components.registry import Impossible
 from tbench.records import Case, Value
 from tbench.scenario.axes import resolve

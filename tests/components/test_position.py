@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tbench.catalog import get
 from tbench.components.position.formulas import ENCODINGS
-from tbench.components.position.properties import shift_change
 from tbench.components.registry import Impossible
 from tbench.model import encodings
 from tbench.model.presets import PRESETS
+from tbench.training.properties import shift_change
 from tests.components.small import DTYPES, PHASES, case, passes, predicted
 
 POSITION = get("position")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tbench.components.feedforward import workspace
+from tbench.components.feedforward import formulas
 from tbench.components.feedforward.component import FEEDFORWARD
 from tbench.components.feedforward.formulas import FeedForward
 from tbench.components.problem import COMPILER
@@ -15,7 +15,7 @@ def gated_only(case: Case) -> str | None:
     return None if FeedForward(case).gated else f"fuses a gate with its product; {case['activation']} has no gate"
 
 
-@FEEDFORWARD.variant("default", about="PyTorch operations, unfused", workspace=workspace.eager)
+@FEEDFORWARD.variant("default", about="PyTorch operations, unfused", workspace=formulas.eager)
 def default(layer: FeedForward) -> Kernel:
     from tbench.components.feedforward import kernels
 
@@ -23,7 +23,7 @@ def default(layer: FeedForward) -> Kernel:
 
 
 @FEEDFORWARD.variant(
-    "compiled", about="the same code through torch.compile", workspace=workspace.compiled, preload=COMPILER
+    "compiled", about="the same code through torch.compile", workspace=formulas.compiled, preload=COMPILER
 )
 def compiled(layer: FeedForward) -> Kernel:
     from tbench.components import compiling
@@ -37,7 +37,7 @@ def compiled(layer: FeedForward) -> Kernel:
     devices=("cuda",),
     requires=(("liger_kernel", "liger-kernel"), ("triton", "triton")),
     limits=gated_only,
-    workspace=workspace.compiled,
+    workspace=formulas.compiled,
 )
 def liger(layer: FeedForward) -> Kernel:
     from tbench.components.feedforward import kernels

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tbench.components.kv.caching import SCHEMA, cache
+from tbench.components.kv.counting import SCHEMA, cache
 from tbench.components.registry import Axis, Component, Impossible
 from tbench.model.config import CHOICES, uneven
 from tbench.records import Case, Value

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Any
 
-from tbench.components.kv.caching import kept
 from tbench.components.problem import BYTES
 from tbench.model.config import ModelConfig
 from tbench.records import Case
 
 SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions")
 SWITCHES = ("norm", "activation", "bias", "position_encoding")
+SCHEMA = {"type": "string", "pattern": r"^(full|rolling:[1-9]\d{0,8})$", "examples": ["full", "rolling:4096"]}
 
 
 def config_of(case: Case) -> ModelConfig:
@@ -44,3 +45,16 @@ def count(case: Case) -> dict[str, int | float]:
         "inference_bytes": weights + cache,
         "cache_share": cache / (weights + cache),
     }
+
+
+def cache(value: Any) -> str:
+    """`full`, or `rolling:4096` for a cache that keeps the last 4096 tokens. Raises ValueError."""
+    if isinstance(value, str) and (value == "full" or kept(value)):
+        return value
+    raise ValueError(f"{value!r} is not a cache; write full, or rolling:4096 to keep the last 4096 tokens")
+
+
+def kept(text: str) -> int | None:
+    """Tokens that a cache keeps at most; None where it keeps all."""
+    found = re.fullmatch(r"rolling:([1-9]\d{0,8})", text)
+    return int(found[1]) if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tbench.components.position import workspace
+from tbench.components.position import formulas
 from tbench.components.position.component import POSITION
 from tbench.components.position.formulas import Position
 from tbench.components.problem import COMPILER
@@ -18,7 +18,7 @@ def rotary(case: Case) -> str | None:
     return None if Position(case).rotary else f"is for rope; {case['encoding']} rotates nothing"
 
 
-@POSITION.variant("default", about="PyTorch operations, unfused", workspace=workspace.eager)
+@POSITION.variant("default", about="PyTorch operations, unfused", workspace=formulas.eager)
 def default(position: Position) -> Kernel:
     from tbench.components.position import kernels
 
@@ -29,7 +29,7 @@ def default(position: Position) -> Kernel:
     "compiled",
     about="the same code through torch.compile",
     limits=something,
-    workspace=workspace.compiled,
+    workspace=formulas.compiled,
     preload=COMPILER,
 )
 def compiled(position: Position) -> Kernel:
@@ -44,7 +44,7 @@ def compiled(position: Position) -> Kernel:
     devices=("cuda",),
     requires=(("liger_kernel", "liger-kernel"), ("triton", "triton")),
     limits=rotary,
-    workspace=workspace.compiled,
+    workspace=formulas.compiled,
 )
 def liger(position: Position) -> Kernel:
     from tbench.components.liger import function
