@@ -131,7 +131,7 @@ class Turn:
         return self.clock in ("ahead", "graph")
 
     def __post_init__(self) -> None:
-        if not self.seconds or not all(0 < second < math.inf for second in self.seconds):
+        if not self.seconds or not (min(self.seconds) > 0 and math.isfinite(sum(self.seconds))):
             raise ValueError("a turn has samples, and each is a positive time")
         if not (isinstance(self.round, int) and isinstance(self.turn, int) and isinstance(self.calls, int)):
             raise TypeError("round, turn and calls are whole numbers")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,19 @@ FOLDER = ("-o", "--output", "--name")  # each with a value
 RESUME = "--resume"
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: there are none among millions of small objects that stay, and to look for them
+    again and again takes half of the time of a large run."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 @dataclass(frozen=True)
 class Run:
     """`header` is run.json without `environment` and `cases`; `measurements` in the scenario's order of cases, or the
@@ -35,6 +50,7 @@ class Run:
     machines: Mapping[str, Environment] = field(default_factory=dict)  # of a cluster, by `Measurement.machine`
 
     @staticmethod
+    @uncollected()
     def read(folder: Path | str) -> Run:
         """The run in `folder`, finished or not. Raises StoreError."""
         stored = RunFolder.open(folder)
@@ -56,7 +72,8 @@ class Run:
     @cached_property
     def rows(self) -> list[Row]:
         peaks = {name: environment.ceilings for name, environment in self.machines.items()}
-        return derive(self.measurements, self.environment.ceilings, peaks)
+        with uncollected():
+            return derive(self.measurements, self.environment.ceilings, peaks)
 
     @property
     def device_types(self) -> tuple[str, ...]:

@@ -176,7 +176,7 @@ def test_every_cell_of_a_grid_counts() -> None:
 
 def test_findings_of_a_real_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     small = SIZES.with_(layers=1, hidden=16, heads=2, kv_heads=2, head_dim=8, ffn_hidden=40)
-    budgets = {"quick": Budget(steps=5, seeds=2, sizes=small, batch=2, length=16)}
+    budgets = {"quick": Budget(steps=5, seeds=2, sizes=small, batch=64, length=16)}
     reach = (1.25, 1.5, 2.0, 4.0)
     tried = replace(EXPERIMENTS["position"], budgets=budgets, rates=(3e-3, 1e-2), reach=reach)
     tables = replace(EXPERIMENTS["beyond-table"], budgets=budgets, rates=(3e-3, 1e-2), reach=reach)
