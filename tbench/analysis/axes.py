@@ -36,6 +36,11 @@ def redundant(cases: Sequence[Case], told: Sequence[str]) -> set[str]:
     return {*told} - {*kept}
 
 
+def word(name: str, value: Value | None) -> str:
+    """A name as it is, a number with its axis; nothing for an axis that a case has not got."""
+    return "" if value is None else value if isinstance(value, str) else f"{name}={text(value)}"
+
+
 def label(case: Case, told: Iterable[str]) -> str:
     """`seq_len=1024 kernel=flash` for the axes `told`; the whole identity where there is none of them."""
     words = [f"{name}={text(value)}" for name in told if (value := case.get(name)) is not None]

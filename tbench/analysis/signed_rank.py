@@ -70,16 +70,6 @@ def tail(n: int) -> tuple[float, ...]:
     return tuple(reversed(tails))
 
 
-def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
-    """Which hypotheses are rejected when all of them together may err with probability `alpha` (Holm 1979)."""
-    rejected = [False] * len(p_values)
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        if p_values[index] > alpha / (len(p_values) - rank):
-            break
-        rejected[index] = True
-    return rejected
-
-
 def pairs_needed(spread: float, gap: float, alpha: float, power: float) -> int:
     """How many pairs show a centre `gap` above the bound with probability `power`, by a test at level `alpha`.
 

@@ -96,6 +96,16 @@ def differences(base: Rounds, case: Rounds) -> list[list[float]]:
     return [[b - c for b, c in zip(*turns, strict=True)] for turns in zip(base, case, strict=True)]
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm 1979, "A simple sequentially rejective multiple test procedure"), in the same order."""
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
 @lru_cache(maxsize=1024)
 def t_quantile(p: float, df: int) -> float:
     """Quantile of Student's t for 0.5 ≤ p < 1 and a whole number of degrees of freedom.

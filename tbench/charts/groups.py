@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tbench.analysis.axes import COMMON, varying
+from tbench.analysis.axes import COMMON, redundant, varying, word
 from tbench.analysis.derive import Row
 from tbench.claims.model import Words
 from tbench.records import Case, Value, text
@@ -56,7 +56,7 @@ def _names(groups: Sequence[Sequence[Row]]) -> list[str]:
         bases = [_baseline(groups[place]) for place in alike]
         apart = [axis for axis in varying([base for base in bases if base is not None]) if axis != SIZE]
         for number, (place, base) in enumerate(zip(alike, bases, strict=True), start=1):
-            told = " ".join(filter(None, (_word(axis, base.get(axis)) for axis in apart))) if base else ""
+            told = " ".join(filter(None, (word(axis, base.get(axis)) for axis in apart))) if base else ""
             names[place] = f"{name}, baseline {told or number}"
     return names
 
@@ -113,10 +113,10 @@ def lines_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     found: dict[tuple[Value | None, ...], list[Row]] = {}
     for row in rows:
         found.setdefault(tuple(row.measurement.case.get(name) for name in apart), []).append(row)
-    kept = _fewest(apart, list(found))
+    kept = {*apart} - redundant([line[0].measurement.case for line in found.values()], apart)
     ordered: dict[str, list[Row]] = {}
     for values, line in found.items():
-        name = " ".join(_word(axis, value) for axis, value in zip(apart, values, strict=True) if axis in kept)
+        name = " ".join(word(axis, value) for axis, value in zip(apart, values, strict=True) if axis in kept)
         name = " ".join(name.split()) or _alone(line[0].measurement.case)
         while name in ordered:  # an axis that a case has not got leaves no trace in its name
             name += "′"
@@ -124,26 +124,9 @@ def lines_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return ordered
 
 
-def _word(axis: str, value: Value | None) -> str:
-    """A name as it is, a number with its axis."""
-    if value is None:
-        return ""
-    return text(value) if isinstance(value, str) else f"{axis}={text(value)}"
-
-
 def _alone(case: Case) -> str:
     """The name of the only line."""
     return text(case.get("kernel") or case.component)
-
-
-def _fewest(apart: Sequence[str], found: Sequence[tuple[Value | None, ...]]) -> set[str]:
-    """Axes that tell lines apart; one that follows from the others is left out, the last first."""
-    kept = list(apart)
-    for axis in reversed(apart):
-        places = [apart.index(name) for name in kept if name != axis]
-        if len({tuple(values[i] for i in places) for values in found}) == len(found):
-            kept.remove(axis)
-    return set(kept)
 
 
 def size_of(case: Case) -> float:

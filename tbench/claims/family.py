@@ -11,10 +11,9 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 
-from tbench.analysis.statistics import t_quantile, t_survival
+from tbench.analysis.statistics import holm, t_quantile, t_survival
 from tbench.claims.model import AtLeast, AtMost, Equivalent, Exact, Range, Rule, Superior
 from tbench.claims.observation import Observation
-from tbench.claims.quality import holm
 from tbench.claims.verdict import NARROW, Estimate, Verdict, needed
 
 FAMILY_ALPHA = 0.05

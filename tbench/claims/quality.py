@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tbench.analysis.statistics import t_quantile, t_survival
+from tbench.analysis.statistics import holm, t_quantile, t_survival
 from tbench.claims.model import NOTHING, Equivalent, Superior, Words
 from tbench.claims.trial import Trial
 from tbench.claims.verdict import Estimate, Judgement, Verdict, needed, undecided
@@ -25,7 +25,7 @@ BEYOND = Words("better by more than the margin", "好出容差以上")
 
 @dataclass(frozen=True)
 class Paired:
-    """Losses of two arms by seed, nats per token, in the same order of seeds; and how many runs per side diverged."""
+    """Losses of two arms by seed, nats per byte, in the same order of seeds; and how many runs per side diverged."""
 
     base: tuple[float, ...]
     tested: tuple[float, ...]
@@ -113,16 +113,6 @@ def p_better(gains: Sequence[float]) -> float:
     if error == 0:
         return 0.0 if mean > 0 else 1.0
     return t_survival(mean / error, len(gains) - 1)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979, "A simple sequentially rejective multiple test procedure"), in the same order."""
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def superior(arms: Sequence[tuple[Paired, Superior]]) -> list[Judgement]:

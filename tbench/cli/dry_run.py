@@ -76,14 +76,16 @@ def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:
     standing = small(ready.cases)
     proof: dict[Case, str] = {}
     for case in dict.fromkeys(standing.values()):
-        worker = executor.start()
         try:
-            ran = worker.ask("probe", PROBE_SECONDS, case=case, seed=1)
-            proof[case] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
+            worker = executor.start()
+            try:
+                ran = worker.ask("probe", PROBE_SECONDS, case=case, seed=1)
+            finally:
+                worker.close()
         except WorkerFailed as failure:
             proof[case] = f"{failure.status}: {failure.reason}"
-        finally:
-            worker.close()
+            continue
+        proof[case] = "runs" if ran == case[get_component(case.component).variant_axis] else f"runs {ran}"
     return {case: proof[one] for case, one in standing.items()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from tbench.analysis.axes import first_difference
 from tbench.analysis.derive import Row
 from tbench.analysis.run import Run
-from tbench.analysis.signed_rank import holm
+from tbench.analysis.statistics import holm
 from tbench.analysis.turns import by_round
 from tbench.comparison.environment import between_runs
 from tbench.comparison.model import Comparison
@@ -63,7 +63,10 @@ def evidence_of(ratios: Mapping[str, Ratio], tolerance: float, alpha: float) -> 
     known = [case for case, ratio in ratios.items() if ratio.known]
     p_slower = {case: p_above(ratios[case], bar) for case in known}
     p_faster = {case: p_below(ratios[case], -bar) for case in known}
-    slower, faster = (dict(zip(known, holm(list(p.values()), alpha), strict=True)) for p in (p_slower, p_faster))
+    slower, faster = (
+        {case: p <= alpha for case, p in zip(known, holm([*found.values()]), strict=True)}
+        for found in (p_slower, p_faster)
+    )
     return {
         case: Evidence(
             ratio,

@@ -26,14 +26,13 @@ from tbench.analysis.signed_rank import (
     cautious_spread,
     centre,
     detectable,
-    holm,
     lower,
     p_above,
     p_below,
     pairs_needed,
     upper,
 )
-from tbench.analysis.statistics import Interval
+from tbench.analysis.statistics import Interval, holm
 from tbench.comparison.model import Verdict
 
 LOOKS = 4  # for an OK, at most, at a case
@@ -227,8 +226,8 @@ def shown_at_look(cases: Mapping[str, Evidence], rule: Rule, *, second: bool) ->
         slower = suspicion(one.screen, rule) > 0
         looked = not second or len(one.confirm) > one.planned
         p_values.append((p_above(values, rule.bar) if slower else p_below(values, -rule.bar)) if looked else 1.0)
-    shown = holm(p_values, rule.alpha_of_a_look)
-    return {name for name, past in zip(suspects, shown, strict=True) if past}
+    adjusted = holm(p_values)
+    return {name for name, p in zip(suspects, adjusted, strict=True) if p <= rule.alpha_of_a_look}
 
 
 def judge(cases: Mapping[str, Evidence], rule: Rule) -> dict[str, Finding]:

@@ -21,10 +21,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tbench.analysis.axes import varying
+from tbench.analysis.axes import varying, word
 from tbench.analysis.derive import Row, derive
 from tbench.listener import Listener
-from tbench.records import Case, Measurement, Value, text
+from tbench.records import Case, Measurement
 from tbench.tables import units
 from tbench.tables.printable import printable
 
@@ -181,7 +181,7 @@ def forget(kept: dict[str, Measurement], most: int) -> None:
 def labels(cases: Sequence[Case]) -> list[str]:
     """Cases in few words: the axes in which they differ, or the whole identity where they do not."""
     apart = varying(cases)
-    return [" ".join(filter(None, (_word(name, case.get(name)) for name in apart))) or case.id for case in cases]
+    return [" ".join(filter(None, (word(name, case.get(name)) for name in apart))) or case.id for case in cases]
 
 
 def outcome(row: Row) -> str:
@@ -201,10 +201,6 @@ def clock_time(seconds: float) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-def _word(name: str, value: Value | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{name}={text(value)}"
 
 
 def _latency(row: Row) -> Text:

@@ -14,7 +14,6 @@ from scipy import stats
 from tbench.analysis.signed_rank import (
     centre,
     detectable,
-    holm,
     lower,
     p_above,
     p_below,
@@ -72,24 +71,6 @@ def test_without_values_nothing_is_shown() -> None:
     assert upper([]) == math.inf
     with pytest.raises(ValueError):
         centre([])
-
-
-@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.2))
-def test_holm_rejects_the_smallest_first_and_never_less_than_bonferroni(found: list[float], alpha: float) -> None:
-    rejected = holm(found, alpha)
-    for p, yes in zip(found, rejected, strict=True):
-        assert yes or p > alpha / max(1, len(found))
-        assert not yes or p <= alpha
-    kept = [p for p, yes in zip(found, rejected, strict=True) if not yes]
-    gone = [p for p, yes in zip(found, rejected, strict=True) if yes]
-    assert not kept or not gone or max(gone) <= min(kept)
-
-
-def test_holm_keeps_its_promise_for_a_family() -> None:
-    chance = random.Random(3)
-    families = 4000
-    errors = sum(any(holm([chance.random() for _ in range(5)], 0.05)) for _ in range(families))
-    assert errors / families < 0.06
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.05])

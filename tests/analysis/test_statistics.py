@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from tbench.analysis.statistics import deviation, interval, ratio, t_quantile
+from tbench.analysis.statistics import deviation, holm, interval, ratio, t_quantile
 from tbench.analysis.turns import by_round, paired
 from tbench.records import Turn
 
@@ -160,3 +161,38 @@ def test_turns_are_grouped_by_round_and_paired_by_visit() -> None:
 def test_statistics_need_neither_numpy_nor_scipy() -> None:
     code = "import sys, tbench.analysis.derive; sys.exit(any(m in sys.modules for m in ('numpy', 'scipy', 'pandas')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_raises_p_values_and_keeps_their_order(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
+    assert all(
+        q <= s
+        for p, q in zip(p_values, adjusted, strict=True)
+        for r, s in zip(p_values, adjusted, strict=True)
+        if p < r
+    )
+
+
+@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.2))
+def test_holm_rejects_the_smallest_first_and_never_less_than_bonferroni(found: list[float], alpha: float) -> None:
+    rejected = [p <= alpha for p in holm(found)]
+    for p, yes in zip(found, rejected, strict=True):
+        assert yes or p > alpha / max(1, len(found)) * (1 - 1e-12)
+        assert not yes or p <= alpha
+    kept = [p for p, yes in zip(found, rejected, strict=True) if not yes]
+    gone = [p for p, yes in zip(found, rejected, strict=True) if yes]
+    assert not kept or not gone or max(gone) <= min(kept)
+
+
+def test_holm_keeps_its_promise_for_a_family() -> None:
+    chance = random.Random(3)
+    families = 4000
+    errors = sum(min(holm([chance.random() for _ in range(5)])) <= 0.05 for _ in range(families))
+    assert errors / families < 0.06

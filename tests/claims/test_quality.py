@@ -12,7 +12,7 @@ from scipy import stats
 
 from tbench.analysis.statistics import t_survival
 from tbench.claims.model import Equivalent, Superior
-from tbench.claims.quality import Paired, equivalent, holm, median_estimate, p_better, share_difference, superior
+from tbench.claims.quality import Paired, equivalent, median_estimate, p_better, share_difference, superior
 from tbench.claims.trial import trials
 from tbench.claims.verdict import Verdict
 from tests.claims.runs import arm
@@ -35,23 +35,6 @@ def test_no_degrees_of_freedom_are_refused() -> None:
 def test_the_one_sided_paired_test_is_scipys(gains: list[float]) -> None:
     expected = float(stats.ttest_1samp(gains, 0, alternative="greater").pvalue)
     assert math.isclose(p_better(gains), expected, rel_tol=1e-5, abs_tol=1e-9)
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_raises_p_values_and_keeps_their_order(p_values: list[float]) -> None:
-    adjusted = holm(p_values)
-    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
-    assert all(
-        q <= s
-        for p, q in zip(p_values, adjusted, strict=True)
-        for r, s in zip(p_values, adjusted, strict=True)
-        if p < r
-    )
 
 
 @pytest.mark.parametrize(("n", "ends"), [(5, None), (6, 0), (8, 0), (9, 1), (12, 2), (20, 5)])

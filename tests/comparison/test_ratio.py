@@ -10,7 +10,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
-from tbench.analysis.signed_rank import holm
 from tbench.analysis.statistics import MEDIAN_EFFICIENCY
 from tbench.comparison.compare import evidence_of
 from tbench.comparison.ratio import MOST, Side, between, interval, p_above, p_below, rounds_needed, smallest_change
@@ -95,16 +94,6 @@ def test_rounds_without_spread_decide_by_the_distance_alone() -> None:
 def test_no_turn_is_refused() -> None:
     with pytest.raises(ValueError, match="no turn"):
         Side.of([[], []])
-
-
-@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.2))
-def test_holm_rejects_what_bonferroni_does_and_never_more_than_each_alone(p_values: list[float], alpha: float) -> None:
-    rejected = holm(p_values, alpha)
-    for p, gone in zip(p_values, rejected, strict=True):
-        assert gone or p > alpha / len(p_values)
-        assert not gone or p <= alpha
-    both = list(zip(p_values, rejected, strict=True))
-    assert all(a or not b for p, a in both for q, b in both if p < q)
 
 
 def test_a_case_must_be_surer_among_many_than_alone() -> None:
