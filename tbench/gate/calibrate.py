@@ -139,7 +139,7 @@ def calibrate_injections(session: GateSession, shares: Sequence[float], seed: in
     """How much work is so much of each case's time: found once, so that every trial adds the same."""
     machine = Machine(session.sides.new.executor)
     wanted = tuple(dict.fromkeys((*shares, NOISE_SHARE)))
-    repeats: Repeats = {}
+    repeats: dict[Case, dict[float, int]] = {}
     for case in session.shared:
         asked = {"case": case, "sampling": session.sampling[case], "shares": wanted, "seed": seed}
         found = machine.ask("calibrate_injection", INJECTION_SECONDS, **asked)
