@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tbench.cli.gate import stamp
+from tbench.cli.output import stamp
 from tbench.errors import CaseFailed, UsageError
 from tbench.gate import baselines
 from tbench.gate.options import Options

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 
 from tbench.analysis.axes import names, varying
 from tbench.catalog import get as get_component
+from tbench.cli.output import warn
 from tbench.cli.request import Request
 from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
@@ -65,10 +65,6 @@ def planned(plan: Plan, outlook: Mapping[Case, str]) -> Table:
         tuple(lines),
         " ".join(f"{name}={text(value)}" for name, value in shared),
     )
-
-
-def warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def tried(ready: Prepared, executor: Executor) -> dict[Case, str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tbench.cli.output import put, say
+from tbench.cli.output import put, say, stamp
 from tbench.errors import Inconclusive, TbenchError, UsageError
 from tbench.gate import ci, text
 from tbench.gate.decision import Rule
@@ -93,7 +92,3 @@ def show(message: str) -> None:
 def results(name: str) -> Path:
     """A folder of its own for every run."""
     return Path("results") / "gate" / name / stamp()
-
-
-def stamp() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

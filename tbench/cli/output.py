@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +28,15 @@ def put(content: str, output: str) -> None:
 def starting(what: str) -> None:
     """A sign of life before what takes seconds is imported: PyTorch, in the server that workers are forked from."""
     print(f"{what}: starting PyTorch and looking at this machine …", file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def stamp() -> str:
+    """Now, in UTC, as it names folders: `20261128T091530Z`."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def say(lines: Iterable[str]) -> None:

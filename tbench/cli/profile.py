@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
+from tbench.cli.output import stamp, warn
 from tbench.errors import StoreError
 from tbench.execution.local import LocalExecutor
 from tbench.execution.lock import device_lock
@@ -57,7 +57,7 @@ def profile(
 
 def default(name: str) -> Path:
     """`results/profiles/<name>/<UTC stamp>` below the current directory."""
-    return Path("results") / "profiles" / name / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path("results") / "profiles" / name / stamp()
 
 
 def made(folder: Path) -> Path:
@@ -73,7 +73,3 @@ def made(folder: Path) -> Path:
 
 def say(what: str) -> None:
     print(f"profiling {what}", file=sys.stderr, flush=True)
-
-
-def warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)

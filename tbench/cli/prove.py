@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tbench.cli.output import say
+from tbench.cli.output import say, warn
 from tbench.proof.evidence import Evidence, Proof, default_path, of_run, write
 from tbench.records import FAILED
 from tbench.tables.units import counted
@@ -26,9 +25,6 @@ def now(device: str, select: Sequence[str], output: str | None) -> tuple[Evidenc
 
     def told(proof: Proof) -> None:
         say([line(proof)])
-
-    def warn(message: str) -> None:
-        print(f"warning: {message}", file=sys.stderr)
 
     return prove(
         Asked(device, select, lambda here: Path(output) if output else default_path(here.device_name)), warn, told

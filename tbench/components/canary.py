@@ -10,17 +10,12 @@ from typing import Any
 
 from tbench.components.problem import Problem
 from tbench.components.registry import Axis, Component, Kernel, Variant
-from tbench.records import Value, Work
+from tbench.records import Work
 
 AXES = (
     Axis("size", "int", "rows and columns of the matrices"),
     Axis("kernel", "choice", "which operation"),
 )
-
-
-def complete(values: dict[str, Any]) -> dict[str, Value]:
-    """Nothing follows from anything here."""
-    return values
 
 
 class Matrix(Problem):
@@ -68,7 +63,6 @@ CANARY = Component(
     axes=AXES,
     phases=("forward",),
     variant_axis="kernel",
-    complete=complete,
     problem=Matrix,
     work=work,
     peak=peak,

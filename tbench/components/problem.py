@@ -10,6 +10,7 @@ from typing import Any
 from tbench.records import Case
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+LIGER = "liger_kernel.transformers.functional"
 COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")  # to import before workers are forked
 
 

@@ -14,6 +14,7 @@ Kernels of the user's own, and those that installed packages offer, are variants
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 
 from tbench.components.entries import entries
 from tbench.components.own import place
+from tbench.errors import Unsupported
 from tbench.records import Case, Value, Work
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -77,7 +79,7 @@ class Variant:
 class Component:
     """What is compared: a set of axes and the variants along one of them (`variant_axis`).
 
-    `complete` fills in values that follow from others (kv_heads from heads) and refuses impossible
+    `complete` fills in values that follow from others (kv_heads from heads; by default none) and refuses impossible
     combinations by raising `Impossible`. `problem` is the case as everything below sees it: the factories of variants,
     and the formulas `work` and `peak` (bytes at the highest point of a call, with a variant). In the worker,
     `build(problem, variant, seed, sets, apart)` makes what is timed on so many sets of inputs, which share their
@@ -92,8 +94,8 @@ class Component:
     axes: tuple[Axis, ...]
     phases: tuple[str, ...]
     variant_axis: str
-    complete: Callable[[dict[str, Any]], dict[str, Value]]
     peak: Callable[[Any, Variant], int]
+    complete: Callable[[dict[str, Any]], dict[str, Value]] = dict
     problem: Callable[[Case], Any] = field(default=lambda case: case)
     work: Callable[[Any], Work] | None = None
     build: Callable[[Any, Variant, int, int, bool], Any] | None = None
@@ -209,3 +211,11 @@ class Impossible(ValueError):
 def installed(module: str) -> bool:
     """Whether a top-level module can be found, without importing it."""
     return importlib.util.find_spec(module) is not None
+
+
+def function(module: str, name: str) -> Any:
+    """A function of an optional package. Raises Unsupported if the package is there but does not have it."""
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, RuntimeError, OSError) as problem:
+        raise Unsupported(f"{module}.{name} cannot be imported: {problem}") from None

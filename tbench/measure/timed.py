@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-Call = Callable[[], Any]
+from tbench.components.workload import Call as Call
 
 # Work that goes on for longer than this after a sample's end belongs to the sample. On CUDA, waiting for an idle device
 # takes a few microseconds and is measured beside it; this is what its jitter is allowed.

@@ -10,9 +10,6 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
 
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
-
-
 def printable(words: str) -> str:
     """Control characters as their escapes, `\\x1b`; everything else as it is."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], words)

@@ -12,8 +12,7 @@ from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import AttentionProblem
 from tbench.components.attention.variants import HALF, each_layer, full_or_window, pages_of, small_heads
 from tbench.components.attention.workspace import flash_tiles
-from tbench.components.registry import Kernel
-from tbench.errors import Unsupported
+from tbench.components.registry import Kernel, function
 
 
 def causal_only(problem: AttentionProblem) -> str | None:
@@ -158,16 +157,6 @@ def with_cache(problem: AttentionProblem, module: str) -> Kernel:
     """A decode step as FlashAttention's own: keys are divided among blocks where there are few heads."""
     attention = function(module, "flash_attn_with_kvcache")
     return lambda q, k, v: first(attention(q, k, v, num_splits=BY_HEURISTIC))
-
-
-def function(module: str, name: str) -> Any:
-    """A function of an optional package. Raises Unsupported if the package is there but does not have it."""
-    import importlib
-
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, RuntimeError, OSError) as problem:
-        raise Unsupported(f"{module}.{name} cannot be imported: {problem}") from None
 
 
 def first(result: Any) -> Any:

@@ -19,12 +19,12 @@ from tbench.components.attention.workspace import (
     split_results,
     whole_scores,
 )
+from tbench.components.problem import COMPILER
 from tbench.components.registry import Kernel
 from tbench.model.pattern import Full
 from tbench.records import Case
 
 HALF = ("bfloat16", "float16")
-COMPILER = ("torch._dynamo", "torch._inductor.compile_fx")
 
 
 def each_layer(*rules: Callable[[AttentionProblem], str | None]) -> Callable[[Case], str | None]:

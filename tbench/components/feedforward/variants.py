@@ -5,8 +5,8 @@ from __future__ import annotations
 from tbench.components.feedforward import formulas
 from tbench.components.feedforward.component import FEEDFORWARD
 from tbench.components.feedforward.formulas import FeedForward
-from tbench.components.problem import COMPILER
-from tbench.components.registry import Kernel
+from tbench.components.problem import COMPILER, LIGER
+from tbench.components.registry import Kernel, function
 from tbench.records import Case
 
 
@@ -41,6 +41,5 @@ def compiled(layer: FeedForward) -> Kernel:
 )
 def liger(layer: FeedForward) -> Kernel:
     from tbench.components.feedforward import kernels
-    from tbench.components.liger import function
 
-    return kernels.gated_by(function("liger_swiglu" if layer.activation == "swiglu" else "liger_geglu"))
+    return kernels.gated_by(function(LIGER, "liger_swiglu" if layer.activation == "swiglu" else "liger_geglu"))

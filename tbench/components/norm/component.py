@@ -8,7 +8,6 @@ from tbench.components.norm import formulas
 from tbench.components.norm.formulas import Norm
 from tbench.components.own import kernel
 from tbench.components.registry import Axis, Component, Kernel, Variant, beside
-from tbench.records import Value
 
 AXES = (
     Axis("batch", "int", "batch size", default=1),
@@ -17,11 +16,6 @@ AXES = (
     Axis("norm", "choice", "normalisation", default="rmsnorm", choices=("layernorm", "rmsnorm")),
     Axis("kernel", "choice", "implementation", default="default"),
 )
-
-
-def complete(values: dict[str, Any]) -> dict[str, Value]:
-    """Nothing follows from anything here."""
-    return values
 
 
 def build(norm: Norm, variant: Variant, seed: int, sets: int, apart: bool) -> Any:
@@ -41,7 +35,6 @@ NORM = Component(
     axes=AXES,
     phases=("forward", "forward_backward"),
     variant_axis="kernel",
-    complete=complete,
     problem=Norm,
     work=formulas.work,
     peak=beside(formulas.resident_bytes),

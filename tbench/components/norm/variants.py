@@ -5,8 +5,8 @@ from __future__ import annotations
 from tbench.components.norm import formulas
 from tbench.components.norm.component import NORM
 from tbench.components.norm.formulas import Norm
-from tbench.components.problem import COMPILER
-from tbench.components.registry import Kernel
+from tbench.components.problem import COMPILER, LIGER
+from tbench.components.registry import Kernel, function
 from tbench.model.config import NORM_EPSILON as EPSILON
 
 
@@ -43,10 +43,8 @@ def compiled(norm: Norm) -> Kernel:
     workspace=formulas.fused,
 )
 def liger(norm: Norm) -> Kernel:
-    from tbench.components.liger import function
-
     if norm.layernorm:
-        layer_norm = function("liger_layer_norm")
+        layer_norm = function(LIGER, "liger_layer_norm")
         return lambda x, weight, bias: layer_norm(x, weight, bias, EPSILON)
-    rms_norm = function("liger_rms_norm")
+    rms_norm = function(LIGER, "liger_rms_norm")
     return lambda x, weight: rms_norm(x, weight, EPSILON, in_place=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tbench.components.position import formulas
 from tbench.components.position.component import POSITION
 from tbench.components.position.formulas import Position
-from tbench.components.problem import COMPILER
-from tbench.components.registry import Kernel
+from tbench.components.problem import COMPILER, LIGER
+from tbench.components.registry import Kernel, function
 from tbench.records import Case
 
 
@@ -47,8 +47,7 @@ def compiled(position: Position) -> Kernel:
     workspace=formulas.compiled,
 )
 def liger(position: Position) -> Kernel:
-    from tbench.components.liger import function
     from tbench.components.position import kernels
 
     position.notes.append("overwrites q and k")
-    return kernels.rope_of(function("liger_rope"), position)
+    return kernels.rope_of(function(LIGER, "liger_rope"), position)
