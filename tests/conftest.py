@@ -3,12 +3,14 @@ and threads that do not keep each other waiting."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tbench.execution.lock import FOLDER
+from tests.servers import shared_servers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,8 +21,9 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     Tests ask for results, not for times, so workers' threads sleep while they wait.
     """
     folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(folder))
+    shared = folder.parents[1] if "PYTEST_XDIST_WORKER" in os.environ else folder  # peaks, once for all processes
+    with pytest.MonkeyPatch.context() as environment, shared_servers():
+        environment.setenv("XDG_CACHE_HOME", str(shared / "xdg"))
         environment.setenv(FOLDER, str(folder))
         root = str(Path(__file__).parents[1])
         environment.setenv("PYTHONPATH", root)  # workers do not look into the working directory

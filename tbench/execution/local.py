@@ -180,20 +180,26 @@ class LocalExecutor:
                 [self._engine.name, *filter(None, [environment.get("PYTHONPATH")])]
             )
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close())
-        ours, theirs = socket.socketpair()
-        self._root = Server(ours, self._log)
         self._built: set[Case] = set()  # on a GPU
         self._made: dict[Hashable, tuple[Server, int] | None] = {}  # templates; None: it could not be made
-        self._server = subprocess.Popen(
-            [python or sys.executable, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,  # Ctrl-C reaches the parent only, which then ends the workers in order
-        )
-        theirs.close()
+        self._root, self._server = self.launched(python or sys.executable, tuple(modules), environment)
+
+    def launched(
+        self, python: str, modules: Sequence[str], environment: Mapping[str, str]
+    ) -> tuple[Server, subprocess.Popen[bytes]]:
+        """A new server process, which need not be ready yet."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [python, "-P", "-m", "tbench.execution.forkserver", str(theirs.fileno()), *modules],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C reaches the parent only, which then ends the workers in order
+            )
+        return Server(ours, self._log), process
 
     def __enter__(self) -> LocalExecutor:
         return self

@@ -102,11 +102,8 @@ def method_words(run: Run) -> list[Words]:
     sampling = (run.header.get("scenario") or {}).get("sampling") or {}
     if sampling.get("target") is not None and sampling.get("max_time") is not None:
         target, longest = f"±{100 * sampling['target']:g}%", f"{sampling['max_time']:g}"
-        cache = {
-            "hot": Words("hot", "热"),
-            "cold": Words("cold", "冷"),
-            "auto": Words("cold in decode, hot elsewhere", "decode时为冷，其余为热"),
-        }[sampling.get("cache", "hot")]
+        kinds = {"cold": Words("cold", "冷"), "auto": Words("cold in decode, hot elsewhere", "decode时为冷，其余为热")}
+        cache = kinds.get(sampling.get("cache", "hot"), Words("hot", "热"))
         sentences.insert(
             1,
             Words(

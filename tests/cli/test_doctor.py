@@ -6,7 +6,6 @@ import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,12 @@ from tbench.cli import doctor as module
 from tbench.cli import exit_code
 from tbench.cli.checkup import Findings, ceiling_facts, gpu_facts, machine_facts, noise_facts, sections
 from tbench.cli.doctor import attempted
+from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.noise import Noise
 from tbench.measure.environment import OPTIONAL_KERNELS
 from tbench.records import Case, Ceilings, Environment
+from tbench.store import usercache
 
 HERE = Environment(
     device="cuda:0",
@@ -81,10 +82,8 @@ def test_every_optional_kernel_is_there_or_said_not_to_be(printed: tuple[str, st
         assert f"pip install {name}" in line or any(letter.isdigit() for letter in line)
 
 
-def test_the_ceilings_are_kept_for_the_next_run(printed: tuple[str, str], own_places: Path) -> None:
-    kept = [
-        Ceilings.from_dict(json.loads(file.read_text())) for file in (own_places / "tbench").glob("ceilings-*.json")
-    ]
+def test_the_ceilings_are_kept_for_the_next_run(printed: tuple[str, str]) -> None:
+    kept = [Ceilings.from_dict(json.loads(file.read_text())) for file in usercache.folder().glob("ceilings-*.json")]
     assert any(one.measured_at in printed[0] for one in kept)
 
 
@@ -193,7 +192,11 @@ def test_a_worker_that_fails_is_a_reason_and_not_the_end() -> None:
     def fails() -> int:
         raise WorkerFailed("oom", "no more memory")
 
+    def refused() -> int:
+        raise UsageError("this machine cannot be examined (ceilings): no more memory")
+
     assert attempted(fails) == "oom: no more memory"
+    assert attempted(refused) == "this machine cannot be examined (ceilings): no more memory"
     assert attempted(lambda: 3) == 3
 
 

@@ -22,7 +22,7 @@ from tbench.analysis.run import Run
 from tbench.cli import exit_code
 from tbench.cli.gate import gate
 from tbench.errors import Inconclusive, UsageError
-from tbench.gate import stored
+from tbench.gate import paired, stored
 from tbench.gate.calibrate import TrialPlan, calibrate
 from tbench.gate.decision import Rule
 from tbench.gate.options import Options
@@ -30,7 +30,7 @@ from tbench.scenario import load
 from tests.gate.test_checkout import git
 
 ROOT = Path(__file__).parents[2]
-FEW = Rule(alpha=0.2, look_on=6, least=6, most=6)  # pairs: six to screen, six to confirm, and no more
+FEW = Rule(alpha=0.2, screen=4, look_on=4, least=4, most=4)  # pairs: four to screen, four to confirm, and no more
 SCENARIO = """\
 version: 1
 name: mine
@@ -67,6 +67,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(folder, "commit", "--quiet", "-m", "a kernel of ours")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # to wake a second thread is most of so short a call
+    monkeypatch.setattr(paired, "QUICK_TURN_SECONDS", 0.02)
     return folder
 
 

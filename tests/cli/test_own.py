@@ -60,10 +60,12 @@ def test_dry_run_and_a_suite(mine: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert list(tbench.read_run(tmp_path / "run")["kernel"]) == [kernel]
 
 
-@pytest.mark.parametrize(("name", "part"), [("attention", ["--set", "seq_len=256"]), ("norm", [])])
-def test_the_example(name: str, part: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "part"), [("attention", "seq_len=256 kv_heads=2"), ("norm", "phase=forward_backward")]
+)
+def test_the_example(name: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    short = [*part, "--max-time", "0.05", "-o", str(tmp_path / "run"), "--device", "cpu"]
+    short = ["-k", part, "--max-time", "0.05", "-o", str(tmp_path / "run"), "--device", "cpu"]
     assert exit_code(["run", str(EXAMPLE / f"{name}.yaml"), *short]) == 0
     assert set(tbench.read_run(tmp_path / "run")["status"]) == {"ok"}
 

@@ -291,7 +291,7 @@ def test_more_memory_than_there_is_is_a_result(tiny: Path, tmp_path: Path) -> No
 def start(tiny: Path, run: Path, *more: str) -> subprocess.Popen[str]:
     """A run that takes a while, in a process of its own."""
     slow = tiny.with_name("slow.yaml")
-    slow.write_text(TINY.replace("[32, 64]", "[32, 48, 64, 80, 88]").replace("turn_time: 0.002", "turn_time: 0.1"))
+    slow.write_text(TINY.replace("[32, 64]", "[32, 88]").replace("turn_time: 0.002", "turn_time: 0.1"))
     command = [sys.executable, "-m", "tbench", "run", str(slow), "-o", str(run), "--device", "cpu", *more]
     # A shell starts what it puts into the background deaf to Ctrl-C, and the tests with it, and this too.
     hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -310,7 +310,7 @@ def wait_for_lines(run: Path, count: int) -> None:
 def test_interrupted_runs_keep_what_they_have_and_go_on(tiny: Path, tmp_path: Path, number: signal.Signals) -> None:
     run = tmp_path / "run"
     process = start(tiny, run)
-    wait_for_lines(run, 4)
+    wait_for_lines(run, 2)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
     if number == signal.SIGINT:
@@ -318,13 +318,13 @@ def test_interrupted_runs_keep_what_they_have_and_go_on(tiny: Path, tmp_path: Pa
         assert "--resume" in err
         assert "Traceback" not in err
         assert "interrupted" in (run / "report.md").read_text()
-        assert len(pd.read_csv(run / "results.csv")) >= 4
+        assert len(pd.read_csv(run / "results.csv")) >= 2
     kept = (run / "measurements.jsonl").read_bytes()
-    assert kept.count(b"\n") >= 4
+    assert kept.count(b"\n") >= 2
     resumed = start(tiny, run, "--resume")
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, err
     assert (run / "measurements.jsonl").read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
-    assert len({line["id"] for line in lines(run)}) == 10
-    assert len(lines(run)) == 10
+    assert len({line["id"] for line in lines(run)}) == 4
+    assert len(lines(run)) == 4
     assert "88" in out

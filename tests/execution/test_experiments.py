@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tbench.components.registry import Component
+from tbench.execution.executor import WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.records import Case, Measurement
@@ -43,6 +44,15 @@ def test_every_case_has_its_findings_or_its_reason(executor: LocalExecutor) -> N
     assert "SIGSEGV" in found[asked[1]].reason
     assert found[asked[3]].reason == "only on Sundays"
     assert [case for case, _ in states] == asked
+
+
+def test_a_process_that_does_not_start_is_a_row_too() -> None:
+    class Refusing:
+        def start(self, like: object = None, look: object = None) -> object:
+            raise WorkerFailed("timeout", "look_in did not end within 30 s")
+
+    found = list(carry_out(cases("answers", "answers"), Refusing(), 7, 2))  # type: ignore[arg-type]
+    assert [(one.status, one.reason) for one in found] == [("timeout", "look_in did not end within 30 s")] * 2
 
 
 def test_the_same_seed_gives_the_same_findings(executor: LocalExecutor) -> None:

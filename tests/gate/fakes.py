@@ -9,7 +9,7 @@ from typing import Any
 
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.gate.sides import Side, Sides
-from tbench.records import Injection, Memory
+from tbench.records import Injection, Memory, Sampling
 from tbench.scenario import load
 from tests.execution.fakes import FakeExecutor, FakeWorker
 from tests.synthetic import ENVIRONMENT
@@ -49,6 +49,7 @@ class FakeSideWorker(FakeWorker):
 
     def ask(self, do: str, timeout: float, **arguments: Any) -> Any:
         if do == "calibrate_injection":
+            assert isinstance(arguments["sampling"], Sampling)  # the conditions that the case is timed under
             return [round(PER_CALL * share) for share in arguments["shares"]]
         if do in self.executor.answers:
             answer = self.executor.answers[do]

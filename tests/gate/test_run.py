@@ -12,7 +12,7 @@ import pytest
 
 from tbench.analysis.run import Run
 from tbench.comparison.model import Verdict
-from tbench.errors import Interrupted, NothingSelected, StoreError
+from tbench.errors import Interrupted, NothingSelected, StoreError, UsageError
 from tbench.execution.executor import WorkerFailed
 from tbench.gate import run as conductor
 from tbench.gate.calibration import Known, summarised, write_summary
@@ -98,6 +98,13 @@ def test_cases_of_one_side_only_are_named_and_tried(tmp_path: Path) -> None:
     assert [one.verdict for one in missing] == [Verdict.MISSING] * 2
     broken = sides_of(tmp_path, FakeSide(), FakeSide(fail={"flash": ("finish", WRONG)}), new_text=longer)
     assert decided(broken).outcomes[0].verdict == Verdict.BROKEN
+
+
+def test_a_gpu_for_one_process_at_a_time_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    sides = sides_of(tmp_path, FakeSide(), FakeSide())
+    sides = replace(sides, new=replace(sides.new, environment=replace(ENVIRONMENT, compute_mode="exclusive process")))
+    with pytest.raises(UsageError, match="nvidia-smi -c 0, or compare with a stored baseline"):
+        session_of(sides, Options("scenario.yaml", device="cpu"))
 
 
 def test_a_selection_may_leave_nothing_of_the_base(tmp_path: Path) -> None:

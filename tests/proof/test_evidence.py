@@ -9,7 +9,8 @@ import pytest
 
 from tbench.analysis.run import Run
 from tbench.components.attention import ATTENTION
-from tbench.proof.evidence import NEVER, Evidence, Proof, every, of_run, page, read, slug, told, write
+from tbench.errors import UsageError
+from tbench.proof.evidence import NEVER, Evidence, Proof, default_path, every, of_run, page, read, slug, told, write
 from tests.components.cases import attention
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,17 @@ def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_file_that_is_no_evidence_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "proof.json").write_text(content)
     assert read(tmp_path / "proof.json") is None
+
+
+def test_a_user_without_a_home_directory_has_no_evidence_and_must_name_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert every() == every(committed_only=True)
+    with pytest.raises(UsageError, match="name a file with -o"):
+        default_path(H100)
 
 
 def test_what_was_proved_is_told_with_its_package_and_the_rest_never_ran() -> None:

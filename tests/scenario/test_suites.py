@@ -59,6 +59,17 @@ def test_a_case_is_of_the_first_part_that_has_it(suite: Path) -> None:
     ]
 
 
+def test_a_case_is_sampled_as_the_first_part_that_has_it_says(suite: Path) -> None:
+    for name, target in (("one.yaml", 0.1), ("sub/two.yaml", 0.2)):
+        with (suite.parent / name).open("a") as part:
+            part.write(f"sampling: {{target: {target}}}\n")
+    scenario = load(suite)
+    targets = [scenario.sampling_of(case).target for case in expand(scenario)[::2]]
+    assert targets == [0.1, 0.1, 0.2]
+    with pytest.raises(KeyError):
+        scenario.sampling_of(dataclasses.replace(expand(scenario)[0], phase="decode"))
+
+
 def test_a_suite_of_suites_is_flat(suite: Path) -> None:
     top = suite.with_name("top.yaml")
     top.write_text("version: 1\nname: top\nparts: [suite.yaml]\n")
