@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from tbench.analysis.run import Run
 from tbench.claims import selection
 from tbench.claims.evidence import observe
-from tbench.claims.family import UNDECIDED, enough, stands
-from tbench.claims.model import Article, Claim, Equivalent, Regime, Superior, Words
+from tbench.claims.family import FAMILY_ALPHA, UNDECIDED, enough, stands
+from tbench.claims.model import Article, Claim, Equivalent, Regime, Rule, Superior, Words
 from tbench.claims.observation import Missing, Observation
 from tbench.claims.quality import equivalent, superior
 from tbench.claims.verdict import Judgement, Verdict, combine, judge, undecided
@@ -117,33 +117,46 @@ def _agreeing(result: RegimeResult) -> RegimeResult:
 
 def corrected(assessments: Sequence[Assessment]) -> list[Assessment]:
     """Headline verdicts that do not stand once it is counted how many are asked for are open (Holm, `family`), with how
-    many more replicates would make them stand."""
-    asked = [
-        (result.regime.rule, one)
-        for assessment in assessments
-        for result in assessment.headline
-        for one in result.judged
-        if not one.observation.estimate.exact
-    ]
-    kept = stands([(rule, one.judgement.verdict, one.observation) for rule, one in asked])
-    left = len(asked) - sum(
-        stood and one.judgement.verdict not in UNDECIDED for (_, one), stood in zip(asked, kept, strict=True)
-    )
-    note = Words(
-        f"clear by itself, not as one of {len(asked)} headline results",
-        f"单独看成立，但作为{len(asked)}个主要结果之一不够显著",
-    )
-    fallen = {
-        id(one): undecided(enough(rule, one.judgement.verdict, one.observation, left), one.observation.estimate.n, note)
-        for (rule, one), stood in zip(asked, kept, strict=True)
-        if not stood
-    }
+    many more replicates would make them stand. What is timed and what is trained are a family each; points that must
+    agree count once."""
+    groups = [group for one in assessments for result in one.headline for group in _counted(result)]
+    timed = [group for group in groups if group[0][1].observation.estimate.unit == "rounds"]
+    trained = [group for group in groups if group[0][1].observation.estimate.unit != "rounds"]
+    families = [one for one in (timed, trained) if one]
+    alpha = FAMILY_ALPHA / max(1, len(families))
+    fallen = {id(one): judgement for family in families for one, judgement in _fallen(family, alpha)}
 
     def after(result: RegimeResult) -> RegimeResult:
         judged = tuple(replace(one, judgement=fallen.get(id(one), one.judgement)) for one in result.judged)
         return _agreeing(replace(result, judged=judged))
 
     return [replace(one, results=tuple(map(after, one.results))) for one in assessments]
+
+
+def _counted(result: RegimeResult) -> Iterator[list[tuple[Rule, Judged]]]:
+    """What of a regime counts as a result: every point with noise, or all of them together where they must agree."""
+    noisy = [(result.regime.rule, one) for one in result.judged if not one.observation.estimate.exact]
+    if result.regime.agree and noisy:
+        yield noisy
+    else:
+        yield from ([one] for one in noisy)
+
+
+def _fallen(family: Sequence[Sequence[tuple[Rule, Judged]]], alpha: float) -> Iterator[tuple[Judged, Judgement]]:
+    """Which results of a family do not stand as one of so many."""
+    kept = stands([[(rule, one.judgement.verdict, one.observation) for rule, one in group] for group in family], alpha)
+    left = sum(
+        not stood or all(one.judgement.verdict in UNDECIDED for _, one in group)
+        for group, stood in zip(family, kept, strict=True)
+    )
+    note = Words(
+        f"clear by itself, not as one of {len(family)} headline results",
+        f"单独看成立，但作为{len(family)}个主要结果之一不够显著",
+    )
+    for group, stood in zip(family, kept, strict=True):
+        for rule, one in () if stood else group:
+            more = enough(rule, one.judgement.verdict, one.observation, left, alpha)
+            yield one, undecided(more, one.observation.estimate.n, note)
 
 
 def _judgements(observations: Sequence[tuple[Regime, Observation]]) -> Iterator[Judgement]:

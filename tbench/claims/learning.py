@@ -18,7 +18,6 @@ from tbench.claims.quality import (
     mean_estimate,
     mean_of,
     median_estimate,
-    share_difference,
 )
 from tbench.claims.trial import Trial, trials
 from tbench.claims.verdict import Estimate
@@ -83,13 +82,16 @@ def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     if any(name not in one.figures for pair in pairs for one in pair):
         yield Missing(group[0].measurement.case.id, Words(f"no {name}", f"没有{name}"))
         return
-    base, tested = ([bool(one.figures[name]) for one in arm] for arm in zip(*pairs, strict=True))
+    base, tested = (sum(bool(one.figures[name]) for one in arm) for arm in zip(*pairs, strict=True))
     n = len(pairs)
     note = Words(
-        f"{name}: {sum(tested)}/{n} runs (baseline: {sum(base)}/{n})",
-        f"{name}：被测组{n}次中{sum(tested)}次，基线{n}次中{sum(base)}次",
+        f"{name}: {tested}/{n} runs (baseline: {base}/{n})", f"{name}：被测组{n}次中{tested}次，基线{n}次中{base}次"
     )
-    yield _observation(group, others, share_difference(base, tested), note)
+    by_seed: dict[int, list[float]] = {}  # runs of a seed fail together: seeds are what is independent
+    for b, t in pairs:
+        by_seed.setdefault(b.seed, []).append(float(bool(b.figures[name])) - float(bool(t.figures[name])))
+    fewer = mean_estimate([statistics.fmean(one) for one in by_seed.values()], "seeds")
+    yield _observation(group, others, fewer, note)
 
 
 def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
@@ -124,24 +126,29 @@ def _seed_ratio(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> 
 
 
 def _effort(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
-    """Steps, or time, to several losses: shares of the way from byte frequencies to the end of the worse arm."""
+    """Steps, or time, to several losses: shares of the way from byte frequencies to the end of the worse arm, all on
+    the text of the curves. At equal rates only where both arms train: what fails is another question."""
     pairs = _pairs(group, others, every=regime.equal_rates)
     findings = group[0].measurement.findings
-    unigram = findings.get("unigram_loss")
+    unigram = findings.get("unigram_at_looks", findings.get("unigram_loss"))
     if not pairs or not isinstance(unigram, float) or any(not one.curve for pair in pairs for one in pair):
         yield _none(group) if not pairs else Missing(group[0].measurement.case.id, Words("no curve", "没有损失曲线"))
         return
-    worse = max(statistics.fmean(one.counted_loss for one in arm) for arm in zip(*pairs, strict=True))
+    if regime.equal_rates:
+        pairs = [pair for pair in pairs if not any(one.figures.get("failed") for one in pair)]
+    worse = max((statistics.fmean(map(_end, arm)) for arm in zip(*pairs, strict=True)), default=math.inf)
     if worse >= unigram:
         why = Words("an arm learned no more than byte frequencies", "有一组没有学到比字节频率更多的内容")
         yield Missing(group[0].measurement.case.id, why, tried=True)
         return
-    paces = (1.0, 1.0) if regime.of == "steps" else (_pace(others), _pace(group))
     for share in regime.at:
         target = unigram - share * (unigram - worse)
         ratios: dict[int, list[float]] = {}
         for base, tested in pairs:
-            b, t = (steps_to(one.curve, target) * pace for one, pace in zip((base, tested), paces, strict=True))
+            b, t = (
+                steps_to(one.curve, target) * (1.0 if regime.of == "steps" else _pace(one, rows))
+                for one, rows in ((base, others), (tested, group))
+            )
             if math.isfinite(b) or math.isfinite(t):  # a pair in which neither gets there says nothing
                 ratios.setdefault(base.seed, []).append(0.0 if math.isinf(t) else b / t)
         if not ratios:
@@ -158,6 +165,11 @@ def _effort(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen
         yield replace(found, point={**found.point, "learned": share})
 
 
+def _end(trial: Trial) -> float:
+    """Held-out loss at the last look; of a run that diverged, the one it began with."""
+    return trial.first_loss if trial.diverged else trial.curve[-1][1]
+
+
 def steps_to(curve: Sequence[tuple[float, float]], target: float) -> float:
     """Steps until the held-out loss was first at `target`, in proportion between two looks; infinite if never."""
     for (steps, before), (then, after) in pairwise(curve):
@@ -166,10 +178,10 @@ def steps_to(curve: Sequence[tuple[float, float]], target: float) -> float:
     return math.inf
 
 
-def _pace(rows: Sequence[Row]) -> float:
-    """Time of a step ÷ that of the experiment's first arm."""
-    paces = [row.measurement.findings.get("pace") for row in rows]
-    return statistics.median([float(one) for one in paces if isinstance(one, float)] or [math.nan])
+def _pace(trial: Trial, rows: Sequence[Row]) -> float:
+    """Time of a step ÷ that of the experiment's first arm, of the run's own seed; in older runs, of the arm's first."""
+    own = trial.figures.get("pace", rows[0].measurement.findings.get("pace"))
+    return float(own) if isinstance(own, int | float) else math.nan
 
 
 def _decades(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:

@@ -197,18 +197,3 @@ def _within(gains: Sequence[float], margin: float) -> bool:
 def _z(n: int, alpha: float) -> float:
     """The quantile that the test will use, a little larger than the normal's while n is small."""
     return t_quantile(1 - alpha, n - 1) if n > 3 else statistics.NormalDist().inv_cdf(1 - alpha)
-
-
-def share_difference(base: Sequence[bool], tested: Sequence[bool]) -> Estimate:
-    """Share of the baseline's runs that are true − share of the tested arm's, over the same settings, at 95%.
-
-    Matched proportions: a half is added to each of the four cells, then Wald's interval (Agresti & Min 2005, "Simple
-    improved confidence intervals for comparing matched proportions", §4). The estimate itself is not adjusted.
-    """
-    n = len(base)
-    only_base = sum(b and not t for b, t in zip(base, tested, strict=True))
-    only_tested = sum(t and not b for b, t in zip(base, tested, strict=True))
-    b, c, total = only_base + 0.5, only_tested + 0.5, n + 2
-    centre = (b - c) / total
-    half = 1.96 * math.sqrt(max(0.0, (b + c) - (b - c) ** 2 / total)) / total
-    return Estimate((only_base - only_tested) / n, max(-1.0, centre - half), min(1.0, centre + half), n, "runs")

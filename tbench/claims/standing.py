@@ -21,6 +21,7 @@ from tbench.records import Case, Measurement, Turn
 
 TIMED = ("speedup", "beyond_bytes")
 FEWEST_ROUNDS = 2  # fewer have no interval
+FAMILIES = 2  # of headline verdicts, which share their error (`family`)
 
 # Of a case, what has been measured of it and of those beside it, and how often this is asked at most: whether its
 # verdicts stand. None where no claim compares it.
@@ -45,14 +46,23 @@ def standing(article: Article, cases: Sequence[Case]) -> Stands:
     guards = [guard.regime for regime in regimes for guard in regime.guards]
     headline = [one for regime in regimes if regime.headline for one in comparisons(regime, cases)]
     aside = [one for regime in regimes if not regime.headline for one in comparisons(regime, cases)]
-    asked = [*(replace(one, family=len(headline)) for one in headline), *aside]
+    asked = [*(replace(one, family=FAMILIES * len(headline)) for one in headline), *aside]
     asked += [one for guard in guards for one in comparisons(guard, cases)]
+    growing = {
+        case
+        for regime in regimes
+        if regime.headline and regime.measure == "slope" and regime.of != "peak_memory"
+        for case in cases
+        if selection.about(regime, case)
+    }
     found: dict[Case, list[Comparison]] = {}
     for one in asked:
         for case in (one.tested, *one.baselines):
             found.setdefault(case, []).append(one)
 
     def stands(case: Case, measured: Mapping[Case, Measurement], looks: int) -> bool | None:
+        if case in growing:  # how times grow is seen from all lengths together
+            return False
         told = [decided(one, measured, looks) for one in found.get(case, ())]
         return None if all(each is None for each in told) else False not in told
 

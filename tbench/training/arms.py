@@ -17,7 +17,7 @@ from tbench.training.settings import Setting
 from tbench.training.trial import Trial, data_of, run_trial
 
 SHIFTS = (1, 10, 100, 1000, 10_000)
-ANGLES = {"rope": torch.float64, "rope-bfloat16": torch.bfloat16}
+ANGLES = {"rope": torch.float64, "rope-float32": torch.float32, "rope-bfloat16": torch.bfloat16}
 Run = Callable[[Setting, str], Trial]
 BARELY = 0.05  # nats
 
@@ -34,7 +34,7 @@ def run_arm(
     `trained_cells`: settings of a grid with which most seeds did not fail. `loss_at_R`: mean loss of the last bytes of
     sequences of R trained lengths; with positions pressed together `interpolated_at_R`. `refused`: no run could be
     asked there. `curve_steps`, `curve_losses`: held-out loss on the way. `pace`: time of a step ÷ time of a step of the
-    experiment's first arm, where steps are timed.
+    experiment's first arm, of the run's seed, where steps are timed.
 
     Raises KeyError for an experiment, arm or budget there is none of.
     """
@@ -60,7 +60,7 @@ def run_arm(
         choice, common = chosen(losses), means(losses, seeds)
         picked = [setting.loop.rate == choice[setting.seed] for setting in settings]
         rate = min(common, key=common.__getitem__)
-    return findings(experiment, settings, trials, picked, rate) | timed(experiment, arm, budget, seeds[0], device)
+    return findings(experiment, settings, trials, picked, rate) | timed(experiment, arm, budget, settings, device)
 
 
 def standing(trial: Trial) -> float:
@@ -68,12 +68,16 @@ def standing(trial: Trial) -> float:
     return math.inf if trial.diverged or trial.tuning_loss is None else trial.tuning_loss
 
 
-def timed(experiment: Experiment, arm: str, budget: Budget, seed: int, device: str) -> dict[str, Any]:
-    """The arm's pace, where it is asked for: the learning rate does not change it."""
+def timed(experiment: Experiment, arm: str, budget: Budget, settings: Sequence[Setting], device: str) -> dict[str, Any]:
+    """The arm's pace at every run's seed, where it is asked for: the learning rate does not change it."""
     if arm not in experiment.paced:
         return {}
-    own, first = (experiment.setting(one, budget, 1e-3, seed) for one in (arm, experiment.paced[0]))
-    return {"pace": 1.0 if arm == experiment.paced[0] else pace(own, first, data_of(own.data), device)}
+    first = experiment.paced[0]
+    paces = dict.fromkeys((setting.seed for setting in settings), 1.0)
+    for seed in paces if arm != first else ():
+        own, other = (experiment.setting(one, budget, 1e-3, seed) for one in (arm, first))
+        paces[seed] = pace(own, other, data_of(own.data), device)
+    return {"pace": [paces[setting.seed] for setting in settings]}
 
 
 def findings(
@@ -118,7 +122,7 @@ def findings(
         fell = Counter(cell for cell, one in zip(cells, failed, strict=True) if one)
         found["trained_cells"] = sum(2 * fell[cell] < count for cell, count in Counter(cells).items())
     if trials[0].unigram is not None:
-        found["unigram_loss"] = trials[0].unigram
+        found |= {"unigram_loss": trials[0].unigram, "unigram_at_looks": trials[0].unigram_at_looks}
     if trials[0].floor is not None:
         found["floor"] = trials[0].floor
     for window in trials[0].windows:

@@ -45,8 +45,12 @@ class Text:
     @property
     def unigram(self) -> float:
         """Held-out loss of knowing how often each byte occurs and nothing else, in nats per byte."""
+        return self.unigram_of(self.held_out)
+
+    def unigram_of(self, text: Tensor) -> float:
+        """The same of any bytes."""
         counts = torch.bincount(self.training, minlength=256).double() + 1
-        return float(-(counts / counts.sum()).log()[self.held_out].mean())
+        return float(-(counts / counts.sum()).log()[text].mean())
 
     def batch(self, generator: torch.Generator, batch: int, length: int) -> Tensor:
         """(batch, length + 1): windows at random; one byte more than `length`, to predict the last from."""

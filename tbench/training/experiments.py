@@ -126,7 +126,7 @@ def tables(sizes: ModelConfig) -> dict[str, ModelConfig]:
 
 # Arms of what holds, or does not, without training.
 PACKED = ("none", "sinusoidal", "rope", "alibi", "learned")
-SHIFT = ("rope", "rope-bfloat16")  # the format the angles are computed in
+SHIFT = ("rope", "rope-float32", "rope-bfloat16")  # the format the angles are computed in
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "ladder": Experiment(

@@ -39,7 +39,8 @@ class Trial:
     end with them and are as many trained lengths long ("1": as in training). `interpolated`: the same with RoPE's
     positions pressed into the trained range. `refused`: what the model said where it could not be asked beyond its
     length. `gradient_ratio`: gradient norm of the last layer over the first's, at initialisation.
-    `floor`: the smallest loss there can be, where it is known. `unigram`: that of knowing byte frequencies alone.
+    `floor`: the smallest loss there can be, where it is known. `unigram`: that of knowing byte frequencies alone;
+    `unigram_at_looks`: the same on the text of the curve.
     """
 
     parameters: int
@@ -55,6 +56,7 @@ class Trial:
     gradient_ratio: float
     floor: float | None
     unigram: float | None
+    unigram_at_looks: float | None
     data: str
     windows: Mapping[str, float]
     interpolated: Mapping[str, float] = field(default_factory=dict)
@@ -89,6 +91,7 @@ def run_trial(setting: Setting, device: str = "cpu") -> Trial:
         gradient_ratio=norms[-1] / norms[0],
         floor=data.entropy,
         unigram=data.unigram if isinstance(data, corpus.Text) else None,
+        unigram_at_looks=data.unigram_of(looked_at[:, 1:]) if isinstance(data, corpus.Text) else None,
         data=data.version if isinstance(data, corpus.Text) else str(data),
         windows=windows,
         interpolated=pressed,

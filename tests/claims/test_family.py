@@ -40,17 +40,18 @@ def test_alone_a_verdict_stands_and_among_many_it_may_fall() -> None:
     assert judge(Range(1.05), just.estimate).verdict is Verdict.CONFIRMED
     one: tuple[Rule, Verdict, Observation] = (Range(1.05), Verdict.CONFIRMED, just)
     open_ = (Range(1.05), Verdict.INCONCLUSIVE, seen(Estimate(1.2, 0.5, 3.0, 8, "rounds")))
-    assert stands([one]) == [True]
-    assert stands([one, *[open_] * 20]) == [False, *[True] * 20]  # what is open has nothing to take back
+    assert stands([[one]]) == [True]
+    assert stands([[one], *[[open_]] * 20]) == [False, *[True] * 20]  # what is open has nothing to take back
     clear = (Range(1.05), Verdict.CONFIRMED, seen(Estimate(3.0, 2.9, 3.1, 8, "rounds")))
-    assert stands([clear, *[open_] * 20])[0]
+    assert stands([[clear], *[[open_]] * 20])[0]
 
 
 def test_a_small_p_needs_less_where_others_have_fallen_to_it() -> None:
     """Holm steps down: twenty clear results do not make the last one pay for all of them."""
     clear = (Range(1.05), Verdict.CONFIRMED, seen(Estimate(3.0, 2.9, 3.1, 8, "rounds")))
     just = (Range(1.05), Verdict.CONFIRMED, seen(Estimate(1.2, 1.06, 1.36, 8, "rounds")))
-    assert stands([*[clear] * 20, just]) == [True] * 21
+    assert stands([*[[clear]] * 20, [just]]) == [True] * 21
+    assert stands([*[[clear]] * 20, [clear, just]]) == [True] * 21  # together, by the weaker
 
 
 def test_what_falls_among_many_says_how_many_would_let_it_stand() -> None:
@@ -90,8 +91,14 @@ def test_in_one_headline_of_twenty_at_most_something_is_wrong() -> None:
             rule: Rule = Superior(0.005) if kind % 3 == 1 else Equivalent(0.02)
             said = superior([(paired, rule)])[0] if isinstance(rule, Superior) else equivalent(paired, Equivalent(0.02))
             asked.append((rule, said.verdict, seen(paired.estimate, paired)))
-        standing = stands(asked)
+        standing = stands([[one] for one in asked])
         wrong += any(
             stood and verdict is Verdict.CONFIRMED for stood, (_, verdict, _) in zip(standing, asked, strict=True)
         )
     assert wrong / sets <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / sets), f"{wrong} of {sets}"
+
+
+def test_shares_that_tie_are_not_certain() -> None:
+    """Three seeds that all answer everything do not exclude that the next one does not."""
+    assert p_value(Estimate(1.0, 1.0, 1.0, 3, "seeds"), [0.95]) == 0.25
+    assert p_value(Estimate(1.0, 1.0, 1.0, 8, "seeds"), [0.95]) < 0.01

@@ -12,7 +12,7 @@ from scipy import stats
 
 from tbench.analysis.statistics import t_survival
 from tbench.claims.model import Equivalent, Superior
-from tbench.claims.quality import Paired, equivalent, median_estimate, p_better, share_difference, superior
+from tbench.claims.quality import Paired, equivalent, median_estimate, p_better, superior
 from tbench.claims.trial import trials
 from tbench.claims.verdict import Verdict
 from tests.claims.runs import arm
@@ -134,14 +134,3 @@ def test_an_arm_that_diverges_more_often_is_never_confirmed(seeds: int, failing:
     assert one(arm_) is not Verdict.CONFIRMED
     for fine in (True, False):
         assert equivalent(arm_, Equivalent(0.02, fine)).verdict is not Verdict.CONFIRMED
-
-
-def test_the_interval_of_matched_proportions_by_hand() -> None:
-    """Agresti & Min 2005: 10 discordant one way, 2 the other, of 40 pairs: 8/42 ± 1.96 · √(13 − 64/42)/42."""
-    base = [True] * 10 + [False] * 2 + [False] * 28
-    tested = [False] * 10 + [True] * 2 + [False] * 28
-    found = share_difference(base, tested)
-    assert found.value == pytest.approx(0.2)
-    assert (found.low, found.high) == pytest.approx((8 / 42 - 0.15807, 8 / 42 + 0.15807), abs=1e-4)
-    nothing = share_difference([True, False], [True, False])
-    assert nothing.value == 0 and nothing.low is not None and nothing.low < 0 < (nothing.high or 0)
