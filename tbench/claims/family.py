@@ -22,8 +22,8 @@ UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED)
 
 
 def stands(groups: Sequence[Sequence[tuple[Rule, Verdict, Observation]]], alpha: float = FAMILY_ALPHA) -> list[bool]:
-    """Which verdicts of a family stand at `alpha`, those of a group together, by the weakest of them; those that are open
-    do, for there is nothing to take back."""
+    """Which verdicts of a family stand at `alpha`, those of a group together, by the weakest of them. What is open has
+    nothing to take back."""
     p_values = [max(map(weight, group)) for group in groups]
     opened = [all(verdict in UNDECIDED for _, verdict, _ in group) for group in groups]
     return [one or p < alpha for one, p in zip(opened, holm(p_values), strict=True)]
@@ -86,9 +86,7 @@ def p_value(estimate: Estimate, borders: Sequence[float]) -> float:
     """
     if estimate.low is None or estimate.high is None or estimate.n < 2:
         return 1.0
-    if (
-        estimate.low == estimate.high
-    ):  # sampled values that tie, as shares do: a sign test is left
+    if estimate.low == estimate.high:  # sampled values that tie, as shares do: a sign test is left
         return min(1.0, 2.0 ** (1 - estimate.n))
     df = estimate.n - 1
     return min(1.0, 2 * t_survival(t_quantile(0.975, df) * distance(estimate, borders), df))

@@ -90,7 +90,7 @@ def _share(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:
     by_seed: dict[int, list[float]] = {}  # runs of a seed fail together: seeds are what is independent
     for b, t in pairs:
         by_seed.setdefault(b.seed, []).append(float(bool(b.figures[name])) - float(bool(t.figures[name])))
-    fewer = mean_estimate([statistics.fmean(one) for one in by_seed.values()], "seeds")
+    fewer = mean_estimate([statistics.fmean(one) for one in by_seed.values()], "seeds", len(by_seed) / n)
     yield _observation(group, others, fewer, note)
 
 
@@ -193,17 +193,21 @@ def _decades(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> See
         yield _none(group)
         return
     widths = [[_width([one for one in arm if one.seed == seed], regime.of) for seed in seeds] for arm in arms]
-    estimate = mean_estimate([tested - base for base, tested in zip(*widths, strict=True)], "seeds")
+    gained = [tested - base for base, tested in zip(*widths, strict=True)]
+    one_cell = max(_width([one for one in arm if one.seed == seeds[0]], None) for arm in arms)
+    estimate = mean_estimate(gained, "seeds", one_cell)
     base, tested = (statistics.fmean(arm) for arm in widths)
     note = Words(f"{tested:.2g} decades, baseline {base:.2g}", f"{tested:.2g}个数量级，基线{base:.2g}")
     yield _observation(group, others, estimate, note)
 
 
-def _width(runs: Sequence[Trial], failure: str) -> float:
-    """Decades of learning rate that a grid's cells stand for, times the share of its cells that did not fail."""
+def _width(runs: Sequence[Trial], failure: str | None) -> float:
+    """Decades of learning rate that a grid's cells stand for, times the share of its cells that did not fail; None: of
+    a single cell."""
     rates = sorted({one.rate for one in runs})
     step = math.log10(rates[-1] / rates[0]) / (len(rates) - 1)
-    return step * len(rates) * statistics.fmean(not one.figures[failure] for one in runs)
+    share = 1 / len(runs) if failure is None else statistics.fmean(not one.figures[failure] for one in runs)
+    return step * len(rates) * share
 
 
 def _seed_mean(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen:

@@ -73,12 +73,13 @@ def mean_of(several: Sequence[Paired]) -> Paired:
     )
 
 
-def mean_estimate(values: Sequence[float], unit: str) -> Estimate:
-    """Mean with its 95% t interval."""
+def mean_estimate(values: Sequence[float], unit: str, quantum: float = 0.0) -> Estimate:
+    """Mean with its 95% t interval. `quantum`: the step in which values move, where they are counted; they then spread
+    by what rounding to it does, if they tie (Sheppard 1898)."""
     mean, n = statistics.fmean(values), len(values)
     if n < 2:
         return Estimate(mean, None, None, n, unit)
-    half = t_quantile(0.975, n - 1) * statistics.stdev(values) / math.sqrt(n)
+    half = t_quantile(0.975, n - 1) * max(statistics.stdev(values), quantum / math.sqrt(12)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n, unit)
 
 

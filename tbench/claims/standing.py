@@ -48,13 +48,7 @@ def standing(article: Article, cases: Sequence[Case]) -> Stands:
     aside = [one for regime in regimes if not regime.headline for one in comparisons(regime, cases)]
     asked = [*(replace(one, family=FAMILIES * len(headline)) for one in headline), *aside]
     asked += [one for guard in guards for one in comparisons(guard, cases)]
-    growing = {
-        case
-        for regime in regimes
-        if regime.headline and regime.measure == "slope" and regime.of != "peak_memory"
-        for case in cases
-        if selection.about(regime, case)
-    }
+    growing = {case for regime in regimes if regime.headline for case in slopes(regime, cases)}
     found: dict[Case, list[Comparison]] = {}
     for one in asked:
         for case in (one.tested, *one.baselines):
@@ -67,6 +61,19 @@ def standing(article: Article, cases: Sequence[Case]) -> Stands:
         return None if all(each is None for each in told) else False not in told
 
     return stands
+
+
+def slopes(regime: Regime, cases: Sequence[Case]) -> Iterator[Case]:
+    """Of a regime about how times grow, the cases that the exponent is taken from."""
+    if regime.measure != "slope" or regime.of == "peak_memory" or regime.along is None:
+        return
+    groups: dict[selection.Key, list[Case]] = {}
+    for case in cases:
+        if selection.about(regime, case):
+            groups.setdefault(selection.key(case, (regime.along,)), []).append(case)
+    for group in groups.values():
+        if len(group) > 1:
+            yield from sorted(group, key=lambda case: case.integer(regime.along or ""))[-regime.last :]
 
 
 def comparisons(regime: Regime, cases: Sequence[Case]) -> Iterator[Comparison]:

@@ -122,7 +122,9 @@ def findings(
         fell = Counter(cell for cell, one in zip(cells, failed, strict=True) if one)
         found["trained_cells"] = sum(2 * fell[cell] < count for cell, count in Counter(cells).items())
     if trials[0].unigram is not None:
-        found |= {"unigram_loss": trials[0].unigram, "unigram_at_looks": trials[0].unigram_at_looks}
+        found["unigram_loss"] = trials[0].unigram
+    if trials[0].unigram_at_looks is not None:
+        found["unigram_at_looks"] = trials[0].unigram_at_looks
     if trials[0].floor is not None:
         found["floor"] = trials[0].floor
     for window in trials[0].windows:

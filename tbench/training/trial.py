@@ -56,11 +56,11 @@ class Trial:
     gradient_ratio: float
     floor: float | None
     unigram: float | None
-    unigram_at_looks: float | None
     data: str
     windows: Mapping[str, float]
     interpolated: Mapping[str, float] = field(default_factory=dict)
     refused: str = ""
+    unigram_at_looks: float | None = None
 
 
 def run_trial(setting: Setting, device: str = "cpu") -> Trial:

@@ -41,6 +41,16 @@ def test_verdicts_far_from_a_border_stand_and_those_on_it_do_not() -> None:
     assert stands(FLASH, near, 2) is False
 
 
+def test_how_times_grow_is_not_cut_short() -> None:
+    """The exponent is taken from the two longest; both go on for as long as their own precision wants."""
+    lengths = [attention(kernel, n, phase=PHASE) for n in (512, 1024, 2048) for kernel in ("naive", "flash")]
+    stands = standing(article(), lengths)
+    far = {NAIVE: timed("naive", 3e-3), FLASH: timed("flash", 1e-3)}
+    assert stands(FLASH, far, 2) is False
+    only = standing(article(), [NAIVE, FLASH, *(attention("flash", 2**n, phase=PHASE) for n in (12, 13))])
+    assert only(FLASH, far, 2) is True
+
+
 def test_more_looks_ask_for_more() -> None:
     """The interval of each is wider, so that all together err as often as one. So is that of one verdict of many."""
     one = Comparison(FLASH, (NAIVE,), Range(2.0))
