@@ -25,7 +25,7 @@ SIZES = matched(  # 131,000 parameters
     ModelConfig(layers=2, hidden=64, heads=4, kv_heads=4, head_dim=16, ffn_hidden=256, vocab=256)
 )
 SHARED = SIZES.with_(heads=8, kv_heads=8, head_dim=8)  # the article's eight heads
-DEEP = SIZES.with_(layers=12, hidden=32, heads=2, kv_heads=2)
+DEEP = SIZES.with_(layers=6, hidden=32, heads=2, kv_heads=2)
 LARGE = matched(  # 25 million
     ModelConfig(layers=8, hidden=512, heads=8, kv_heads=8, head_dim=64, ffn_hidden=2048, vocab=256)
 )
@@ -142,11 +142,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "stability": Experiment(
         about="how wide a range of learning rates trains a deep stack, with and without warm-up; nothing is chosen",
         models=norm_positions,
-        rates=(3e-4, 1e-3, 3e-3, 1e-2),
+        rates=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1),  # at 1e-3 both arms train, at 1e-1 one of them is near its end
         grid=(0.0, 0.1),
         budgets={
             "quick": Budget(steps=120, seeds=2, sizes=DEEP),
-            "full": Budget(steps=300, seeds=5, sizes=DEEP),
+            "full": Budget(steps=300, seeds=4, sizes=DEEP),
             "large": Budget(steps=1000, seeds=3, sizes=LARGE_DEEP, batch=32, length=512, data="library"),
         },
     ),
