@@ -182,7 +182,7 @@ def clauses(
     yield from _against(assessment, promise, word, language)
     every = [one.judgement.verdict for result in whole for one in result.judged]
     if undecided := sum(verdict in OPEN for verdict in every):
-        yield f"{undecided}/{len(every)} open" if english else f"{undecided}/{len(every)}未定"
+        yield f"{undecided} open" if english else f"{undecided}处未定"
     if word is Word.HOLDS and len(leaves) <= 1 and not own:
         yield from [*_extent(regimes, language)] or ([EVERYWHERE[language]] if len(every) > 1 else [])
 
@@ -223,7 +223,7 @@ def _against(assessment: Assessment, promise: Promise, word: Word, language: Lan
     ]
     if word is Word.FAILS and (held := [_name(one, language) for one, theirs in beside if theirs is Word.HOLDS]):
         if len(held) == 1 and not assessment.claim.own:
-            yield f"only {held[0]}" if english else f"仅{held[0]}"
+            yield f"except {held[0]}" if english else f"{held[0]}除外"
         else:
             yield f"but {', '.join(held)}" if english else f"但{'、'.join(held)}成立"
     for result, theirs in beside:

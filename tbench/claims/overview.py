@@ -35,8 +35,8 @@ COLUMNS = (
     *("measured", "published", "verdict", "when"),
 )
 MORE = Words(
-    "( ) range, [ ] 95% interval; K = 1,024; published: other hardware. Why: --explain C9. All: --details",
-    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain C9；--details",
+    "( ) range, [ ] 95% interval; K = 1,024; published: other hardware. Why: --explain reads, --details",
+    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain reads",
 )
 
 
