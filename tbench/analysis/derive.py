@@ -90,13 +90,14 @@ def derive(
     return [_row(one, by_id, (machines or {}).get(one.machine, ceilings)) for one in measurements]
 
 
-def implausible(measurement: Measurement, ceilings: Ceilings | None) -> Reason | None:
-    """What to say of a case that is faster than `ceilings` allow its work, interval and all; None if it is not."""
+def implausible(measurement: Measurement, ceilings: Ceilings | None, latency: Interval | None = None) -> Reason | None:
+    """What to say of a case that is faster than `ceilings` allow its work, interval and all; None if it is not.
+    `latency`: where it is known already."""
     work, dtype = measurement.work, measurement.case.arithmetic
     if measurement.status != "ok" or work is None or ceilings is None:
         return None
     limit, peak = ceilings.seconds(work, dtype), ceilings.peak(dtype)
-    latency = interval(by_round(measurement.turns))
+    latency = latency or interval(by_round(measurement.turns))
     slowest = latency.estimate if latency.high is None else latency.high
     if limit is None or peak is None or limit <= slowest:
         return None
@@ -120,15 +121,18 @@ def _rate(per_second: float, unit: str) -> str:
 def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: Ceilings | None) -> Row:
     ran = measurement.ran if measurement.ran not in dict(measurement.case.axes).values() else ""
     draft = _Draft()
+    timed = measurement.status == "ok" and bool(measurement.turns)
+    rounds = by_round(measurement.turns) if timed else []
+    seen = interval(rounds) if timed else None
     if measurement.reason:
         draft.say(measurement.reason)
-    if too_fast := implausible(measurement, ceilings):
+    if too_fast := implausible(measurement, ceilings, seen):
         draft.reasons.append(too_fast)
     for sentence in (ran and f"kernel used: {ran}", *measurement.notes):
         if sentence:
             draft.say(sentence)
-    if measurement.status == "ok" and measurement.turns:
-        latency = _latency(measurement, draft)
+    if seen is not None:
+        latency = _latency(measurement, rounds, seen, draft)
         _page_faults(measurement, latency, ceilings, draft)
         _memory(measurement, draft)
         for sentence in clocks.not_known(measurement):
@@ -145,9 +149,8 @@ def _row(measurement: Measurement, by_id: Mapping[str, Measurement], ceilings: C
     )
 
 
-def _latency(measurement: Measurement, draft: _Draft) -> Interval:
-    rounds = by_round(measurement.turns)
-    latency, groups = _told("latency", interval(rounds), rounds, draft)
+def _latency(measurement: Measurement, rounds: Rounds, seen: Interval, draft: _Draft) -> Interval:
+    latency, groups = _told("latency", seen, rounds, draft)
     turns = of_one_clock(measurement.turns)
     samples = [second for turn in turns for second in turn.seconds]
     draft.figures.update(latency=latency, samples=len(samples))

@@ -70,7 +70,10 @@ def worth(one: Observation) -> tuple[bool, bool]:
 
 
 def _in_run(regime: Regime, rows: Sequence[Row]) -> Iterator[Observation | Missing]:
-    tested, baselines = selection.tested(regime, rows), selection.Baselines(regime, rows)
+    tested = selection.tested(regime, rows)
+    if not tested:
+        return
+    baselines = selection.Baselines(regime, rows)
     if regime.measure == "slope":
         yield from _slopes(regime, tested)
     elif regime.changes:

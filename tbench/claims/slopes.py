@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tbench.analysis.statistics import t_quantile
+from tbench.analysis.statistics import deviation, t_quantile
 from tbench.claims.verdict import Estimate
 
 
@@ -24,7 +24,7 @@ def contrast(
     least = min(len(values) for _, values in counted)
     if least < 2:
         return value, None, least
-    parts = [(c * c * statistics.variance(values) / len(values), len(values) - 1) for c, values in counted]
+    parts = [(c * c * deviation(values) ** 2 / len(values), len(values) - 1) for c, values in counted]
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return value, 0.0, least

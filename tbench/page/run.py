@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tbench.analysis.axes import varying
 from tbench.analysis.derive import Row
 from tbench.analysis.frame import row_cells
-from tbench.analysis.run import Run
+from tbench.analysis.run import Run, uncollected
 from tbench.charts.model import Chart
 from tbench.charts.run import charts, short_names
 from tbench.claims.model import Words
@@ -30,7 +30,8 @@ TRAINING = ("positions", "curves")
 
 def render(run: Run) -> str:
     """The whole page. Raises UsageError where a library it is made with is not installed."""
-    return html(document(run))
+    with uncollected():
+        return html(document(run))
 
 
 def write(run: Run) -> str:
