@@ -223,7 +223,7 @@ def _against(assessment: Assessment, promise: Promise, word: Word, language: Lan
     ]
     if word is Word.FAILS and (held := [_name(one, language) for one, theirs in beside if theirs is Word.HOLDS]):
         if len(held) == 1 and not assessment.claim.own:
-            yield f"except {held[0]}" if english else f"{held[0]}除外"
+            yield f"except {held[0]}" if english else f"除{held[0]}外"
         else:
             yield f"but {', '.join(held)}" if english else f"但{'、'.join(held)}成立"
     for result, theirs in beside:

@@ -40,8 +40,8 @@ LOSS_COLUMNS = (Words("step", "步骤"), Words("nats per byte", "每字节nats")
 NO_FIGURE = Words("no figure: {reasons}", "无数据：{reasons}")
 NOT_MEASURED = Words("not measured: run `{command}`", "未测量：运行 `{command}`")
 PACES = ("quick", "rigorous")
-MEASURED = Words("measured on {machine}, {threads} threads, torch {torch}, {day} ({scenario})",
-                 "测量环境：{machine}，{threads}线程，torch {torch}，{day}（{scenario}）")  # fmt: skip
+MEASURED = Words("{machine}, {threads} threads, torch {torch}, {day} ({scenario})",
+                 "{machine}，{threads}线程，torch {torch}，{day}（{scenario}）")  # fmt: skip
 UNLIKE = Words(
     "These runs come from different machines or software. Where two measured the same case, the later one on the "
     "command line is used; compare rows with care.",
@@ -106,7 +106,7 @@ def page(article: Article, assessments: Sequence[Assessment], language: Language
 
 
 def sources(runs: Sequence[Run], language: Language) -> Iterator[str]:
-    """`measured on AMD EPYC, 2 threads, torch 2.13.0, 2026-11-26 (document, quick)`."""
+    """`AMD EPYC, 2 threads, torch 2.13.0, 2026-11-26 (document, quick)`."""
     for run in runs:
         here, header = run.environment, run.header
         scenario = [str((header.get("scenario") or {}).get("name") or run.folder.name)]

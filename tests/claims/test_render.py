@@ -235,7 +235,7 @@ def test_without_runs_the_newest_suite_is_taken_and_what_cannot_be_read_passed_o
 
 def test_where_it_was_measured_stands_above_the_table(run: Run) -> None:
     (line,) = sources([run], "en")
-    assert line == "measured on Example 9000 Processor, 2 threads, torch 2.13.0, 2026-01-02 (attention, quick)"
+    assert line == "Example 9000 Processor, 2 threads, torch 2.13.0, 2026-01-02 (attention, quick)"
     other = replace(
         run, environment=replace(run.environment, threads=16), header={**run.header, "status": "interrupted"}
     )
