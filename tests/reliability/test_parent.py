@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,11 @@ def place(tmp_path: Path) -> Path:
 
 def start(place: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tbench", "run", "scenario.yaml", "-o", "run", "--device", "cpu"]
-    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+
+    def hear() -> None:  # whatever these tests were started with: in the background, under nohup
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
     environment = {**os.environ, MARK: str(place)}
     return subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear
