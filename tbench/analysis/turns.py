@@ -11,7 +11,7 @@ from tbench.records import Clock, Turn
 def clock_of(turns: Iterable[Turn]) -> Clock:
     """The clock whose times are reported for a case: one that excludes the host, if any turn was measured by such a
     clock; otherwise "" (a CPU, an eager launch, a run from before clocks were recorded)."""
-    return next((turn.clock for turn in turns if turn.clock and turn.host_excluded), "")
+    return next((turn.clock for turn in turns if turn.host_excluded), "")
 
 
 def of_one_clock(turns: Iterable[Turn]) -> Sequence[Turn]:

@@ -70,9 +70,10 @@ def grouped(rows: Sequence[Row], without: Iterable[str]) -> dict[Key, list[Row]]
 
 def tested(regime: Regime, rows: Sequence[Row]) -> list[Row]:
     """The cases a regime is about, baselines left out."""
-    named = regime.tested.get("component")
-    if named is not None:  # the quickest question of a large run comes first
-        rows = [row for row in rows if row.measurement.case.component in named]
+    if named := regime.tested.get("component"):  # the quickest question of a large run comes first
+        present = {row.measurement.case.component for row in rows}
+        wanted = {one for one in present if any(takes(term, one) for term in named)}
+        rows = [row for row in rows if row.measurement.case.component in wanted]
     return [row for row in rows if about(regime, row.measurement.case)]
 
 

@@ -142,7 +142,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "stability": Experiment(
         about="how wide a range of learning rates trains a deep stack, with and without warm-up; nothing is chosen",
         models=norm_positions,
-        rates=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1),  # at 1e-3 both arms train, at 1e-1 one of them is near its end
+        rates=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1),  # from where post-norm trains to far beyond
         grid=(0.0, 0.1),
         budgets={
             "quick": Budget(steps=120, seeds=2, sizes=DEEP),

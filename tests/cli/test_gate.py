@@ -30,7 +30,7 @@ from tbench.scenario import load
 from tests.gate.test_checkout import git
 
 ROOT = Path(__file__).parents[2]
-FEW = Rule(alpha=0.2, screen=4, look_on=4, least=4, most=4)  # pairs: four to screen, four to confirm, and no more
+FEW = Rule(alpha=0.2, screen=4, look_on=4, least=6, most=6)  # pairs: four to screen, six to confirm
 SCENARIO = """\
 version: 1
 name: mine

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from tbench.components.registry import Component
-from tbench.execution.executor import WorkerFailed
+from tbench.execution.executor import Worker, WorkerFailed
 from tbench.execution.experiments import carry_out
 from tbench.execution.local import LocalExecutor
 from tbench.records import Case, Measurement
@@ -48,10 +49,10 @@ def test_every_case_has_its_findings_or_its_reason(executor: LocalExecutor) -> N
 
 def test_a_process_that_does_not_start_is_a_row_too() -> None:
     class Refusing:
-        def start(self, like: object = None, look: object = None) -> object:
+        def start(self, like: Case | None = None, look: Mapping[str, Any] | None = None) -> Worker:
             raise WorkerFailed("timeout", "look_in did not end within 30 s")
 
-    found = list(carry_out(cases("answers", "answers"), Refusing(), 7, 2))  # type: ignore[arg-type]
+    found = list(carry_out(cases("answers", "answers"), Refusing(), 7, 2))
     assert [(one.status, one.reason) for one in found] == [("timeout", "look_in did not end within 30 s")] * 2
 
 
