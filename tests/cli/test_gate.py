@@ -160,7 +160,7 @@ def test_nothing_changed_is_no_regression(repository: Path, capsys: pytest.Captu
     assert "uncommitted changes" not in printed.err
     saved = json.loads((repository / "out" / "gate.json").read_text())
     assert saved["result"]["exit_code"] == code
-    assert len(saved["pairs"][0]["screen"]) == FEW.screen
+    assert FEW.screen <= len(saved["pairs"][0]["screen"]) <= FEW.most  # more where the first look leaves it open
     assert exit_code(["compare", "out/base", "out/new"]) == 0
     assert git(repository, "worktree", "list").count("\n") == 0
 
