@@ -21,6 +21,7 @@ Clock = Literal["", "eager", "ahead", "graph"]  # see `Turn`
 Again = Literal["", "raise", "replace"]  # whether kept ceilings are measured again: no, keep the better, forget them
 STATUSES: tuple[Status, ...] = get_args(Status)
 EXCLUSIVE_PROCESS = "exclusive process"  # a GPU's compute mode
+LARGEST = 1e300  # what is beyond is no figure of anything
 HALVES = frozenset({"bfloat16", "float16"})
 FAILED: frozenset[Status] = frozenset({"timeout", "wrong", "error"})  # exit code 4; the rest are results
 
@@ -92,7 +93,25 @@ class Case:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Case:
-        return Case(data["component"], data["phase"], data["device"], data["dtype"], tuple(data["axes"].items()))
+        """Raises KeyError, TypeError and AttributeError for what is no case."""
+        case = Case(data["component"], data["phase"], data["device"], data["dtype"], tuple(data["axes"].items()))
+        for name, value in case._values.items():
+            if not isinstance(value, (str, int, float)):
+                raise TypeError(f"{name} is neither a text nor a number")
+        return case
+
+
+def numbers(record: Any, *names: str) -> None:
+    """Raises TypeError unless each of these entries is a finite number, or None: a record may be from a file."""
+    for name in names:
+        value = getattr(record, name)
+        if value is not None and not number(value):
+            raise TypeError(f"{name} is not a number")
+
+
+def number(value: Any) -> bool:
+    """Whether something is a number that can be reckoned with."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def text(value: Value) -> str:
@@ -135,6 +154,11 @@ class Turn:
             raise ValueError("a turn has samples, and each is a positive time")
         if not (isinstance(self.round, int) and isinstance(self.turn, int) and isinstance(self.calls, int)):
             raise TypeError("round, turn and calls are whole numbers")
+        if not (isinstance(self.telemetry, Mapping) and isinstance(self.clock, str) and isinstance(self.why, str)):
+            raise TypeError("telemetry is a mapping, clock and why are texts")
+        if self.host_seconds and not all(map(number, self.host_seconds)):
+            raise TypeError("host_seconds are numbers")
+        numbers(self, "faults", "eager_seconds", "sm_mhz")
 
     @cached_property
     def log_median(self) -> float:
@@ -155,6 +179,11 @@ class Work:
     bytes: float
     kv_cache_bytes: int | None = None
 
+    def __post_init__(self) -> None:
+        numbers(self, "flops", "bytes", "kv_cache_bytes")
+        if not (number(self.flops) and number(self.bytes)):
+            raise TypeError("work has FLOPs and bytes")
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -174,6 +203,12 @@ class Memory:
     graph_bytes: int | None = None  # CUDA: what the captured graph holds beside the peak
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        numbers(self, *MEMORY_BYTES)
+
+
+MEMORY_BYTES = tuple(one.name for one in dataclasses.fields(Memory) if one.name != "unavailable")
+
 
 @dataclass(frozen=True)
 class Energy:
@@ -182,6 +217,9 @@ class Energy:
     joules: float | None = None  # per call
     watts: float | None = None  # mean over the pass
     unavailable: str = ""
+
+    def __post_init__(self) -> None:
+        numbers(self, "joules", "watts")
 
 
 @dataclass(frozen=True)
@@ -221,6 +259,15 @@ class Measurement:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"unknown status {self.status!r}")
+        numbers(self, "target", "error_limit")
+        if type(self.error) is not float:  # which may be NaN, or infinite
+            numbers(self, "error")
+        baseline = () if self.baseline is None else (self.baseline,)
+        texts = (self.reason, self.ran, self.stopped, self.host, self.device_name, *self.notes, *baseline)
+        if not all(isinstance(one, str) for one in texts):
+            raise TypeError("notes and reasons are texts")
+        if not (isinstance(self.findings, Mapping) and isinstance(self.costs, Mapping)):
+            raise TypeError("costs and findings are mappings")
         if self.status == "ok" and self.findings:
             if self.turns:
                 raise ValueError(f"{self.case.id}: an experiment is not timed, but has samples")
@@ -254,9 +301,8 @@ class Measurement:
             for turn in data["turns"]
         )
         data["notes"] = tuple(data["notes"])
-        data["memory"] = data["memory"] and Memory(**data["memory"])
-        data["energy"] = Energy(**energy) if (energy := data.get("energy")) else None
-        data["work"] = data["work"] and Work(**data["work"])
+        for name, record in (("memory", Memory), ("energy", Energy), ("work", Work)):
+            data[name] = record(**given) if (given := data.get(name)) is not None else None
         return Measurement(**data)
 
 

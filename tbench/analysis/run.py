@@ -60,7 +60,7 @@ class Run:
             machines = {name: Environment.from_dict(one) for name, one in header.pop("machines", {}).items()}
             cases = header.pop("cases", ())
             parts = by_part(cases, header.get("parts") or ())
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
             raise StoreError(
                 f"{stored.path / HEADER}: environment or parts cannot be read ({problem}): restore the file, or run "
                 "again into another folder"

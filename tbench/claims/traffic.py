@@ -26,8 +26,10 @@ def modelled_bytes(row: Row) -> float | None:
         return None
     if kernel in FUSED:
         return measurement.work.bytes
-    if kernel != "naive" or case.dtype not in ITEMSIZES:
+    batch, heads, keys = (case.get(name) for name in ("batch", "heads", "seq_len"))
+    if kernel != "naive" or case.dtype not in ITEMSIZES or case.phase not in PASSES:
         return None
-    queries = 1 if case.phase == "decode" else int(case["seq_len"])
-    scores = ITEMSIZES[case.dtype] * int(case["batch"]) * int(case["heads"]) * queries * int(case["seq_len"])
-    return measurement.work.bytes + PASSES[case.phase] * scores
+    if not (isinstance(batch, int) and isinstance(heads, int) and isinstance(keys, int)):
+        return None
+    queries = 1 if case.phase == "decode" else keys
+    return measurement.work.bytes + PASSES[case.phase] * ITEMSIZES[case.dtype] * batch * heads * queries * keys

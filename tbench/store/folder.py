@@ -78,8 +78,11 @@ class RunFolder:
             jsonfile.cut_torn_line(folder / FINISHED)
             run = cls(folder, stored, lock)
             resumed = [*stored.get("resumed", ()), _now()]
-            parts = {"parts": _plain(header)["parts"]} if "parts" in header else {}  # how the same cases are grouped
-            run._write_header({**stored, **parts, "status": "running", "ended": None, "resumed": resumed})
+            asked = _plain(header)
+            again = {"parts": asked["parts"]} if "parts" in asked else {}  # how the same cases are grouped
+            if "machines" in asked:  # rows are from those that were there before, too
+                again["machines"] = {**stored.get("machines", {}), **asked["machines"]}
+            run._write_header({**stored, **again, "status": "running", "ended": None, "resumed": resumed})
         except BaseException:
             os.close(lock)
             raise
@@ -115,9 +118,14 @@ class RunFolder:
         self._write_header({**self.header, "status": status, "ended": _now(), "counts": counts_by_name})
 
     def update(self, **changed: Any) -> None:
-        """Replace entries of the header."""
+        """Replace entries of the header; of a mapping, the entries it has."""
         self._writable()
-        self._write_header({**self.header, **_plain(changed)})
+        old = self.header
+        new = {
+            name: {**old.get(name, {}), **value} if isinstance(value, dict) else value
+            for name, value in _plain(changed).items()
+        }
+        self._write_header({**old, **new})
 
     def finished(self) -> dict[str, Measurement]:
         """The finished cases by identity, in the order appended; of a case measured again the last counts."""
@@ -242,7 +250,12 @@ def _read_header(folder: Path) -> dict[str, Any]:
             f"{path}: has schema_version {json.dumps(version)}, this tbench reads {SCHEMA_VERSION}: "
             "use the version of tbench that wrote it, or run again into another folder"
         )
-    return {**header, "cases": [renamed.identity(case) for case in header["cases"]]} if "cases" in header else header
+    try:
+        return {**header, "cases": [renamed.identity(case) for case in header.get("cases", ())]}
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise StoreError(
+            f"{path}: its cases cannot be read ({problem}): restore it, or run again into another folder"
+        ) from problem
 
 
 def _read_lines(path: Path) -> Iterator[Measurement]:
@@ -251,7 +264,7 @@ def _read_lines(path: Path) -> Iterator[Measurement]:
             try:
                 data = jsonfile.loads(line)
                 yield Measurement.from_dict(renamed.measurement(data))
-            except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as problem:
                 raise StoreError(
                     f"{path}:{number}: is not a measurement ({problem}): remove the line, then measure the case "
                     "again with --resume"

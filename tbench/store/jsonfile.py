@@ -21,8 +21,11 @@ def dumps(value: Any, indent: int | None = None) -> bytes:
 
 def loads(data: bytes) -> Any:
     """What `dumps` wrote; tuples come back as lists. Raises ValueError."""
-    value = json.loads(data)
-    return _decode(value) if b"$float" in data else value
+    try:
+        value = json.loads(data)
+        return _decode(value) if b"$float" in data else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def append(handle: int, line: bytes) -> None:
@@ -66,8 +69,16 @@ def replace(path: Path, data: bytes) -> None:
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and content of every whole line; what a crash left of the last one is passed over."""
-    data = path.read_bytes()
-    yield from enumerate(data[: whole(data)].split(b"\n")[:-1], start=1)
+    with path.open("rb") as file:
+        number, last = 0, b""
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            if last:
+                yield number, last
+            number, last = number + 1, line
+        if last and whole(last):
+            yield number, last
 
 
 def cut_torn_line(path: Path) -> None:
@@ -83,7 +94,7 @@ def whole(data: bytes) -> int:
     start = data.rfind(b"\n", 0, max(end - 1, 0)) + 1
     try:
         json.loads(data[start:end] or b"null")
-    except ValueError:  # the file's new length reached the disk before its content did
+    except (ValueError, RecursionError):  # the file's new length reached the disk before its content did
         return start
     return end
 

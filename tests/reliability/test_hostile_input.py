@@ -6,19 +6,26 @@ import ast
 import csv
 import io
 import json
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as XML
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbench.analysis.run import Run
 from tbench.cli import exit_code
+from tbench.errors import StoreError
 from tbench.report import render
+from tbench.store import FINISHED, jsonfile
 from tbench.tables.printable import CONTROL, cell
+from tests.reliability import fuzzed
 from tests.store.runs import HEADER_GIVEN, started
 from tests.synthetic import ENVIRONMENT, attention, failed, ok
 
@@ -69,6 +76,9 @@ def test_a_size_past_all_memory_gets_a_sentence(tmp_path: Path, size: int, capsy
     assert code in (0, 2)
     assert "Traceback" not in err and "Error" not in err
     assert (str(size) in out) == (code == 0)
+    if code == 0:
+        assert exit_code(["run", str(tmp_path / "scenario.yaml"), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
+        assert "not started" in (tmp_path / "run" / "results.csv").read_text()
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -99,6 +109,49 @@ def test_a_report_of_a_strangers_run_steers_no_terminal_spreadsheet_or_parser(tm
     for line in csv.reader(io.StringIO(render(found, "csv"))):
         assert not any(word.startswith(("=", "+", "@")) for word in line)
     json.loads(render(found, "json"))
+
+
+ODD = (None, True, -1, 0, 1e308, 10**400, "x", "", [], [1], ["x"], {}, {"a": 1}, {"$float": "nan"}, {"$float": "x"})
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in JSON, from the outside in."""
+    yield path
+    if isinstance(value, (dict, list)):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, key))
+
+
+def put(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    if not path:
+        return odd
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    changed[path[0]] = put(value[path[0]], path[1:], odd)
+    return changed
+
+
+LINE = json.loads(jsonfile.dumps(ok(attention("flash"), 1e-3, 1).to_dict()))
+HEADER_THERE = json.loads(jsonfile.dumps({"schema_version": 1, "status": "complete", **HEADER_GIVEN, "cases": ["x"]}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([*places(LINE)]), st.sampled_from(ODD))
+def test_a_measurement_with_anything_in_place_of_a_value_is_read_or_refused(path: tuple[Any, ...], odd: Any) -> None:
+    fuzzed.run_lines((json.dumps(put(LINE, path, odd)) + "\n").encode() * 2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([*places(HEADER_THERE)]), st.sampled_from(ODD))
+def test_a_header_with_anything_in_place_of_a_value_is_read_or_refused(path: tuple[Any, ...], odd: Any) -> None:
+    fuzzed.run_header(json.dumps(put(HEADER_THERE, path, odd)).encode())
+
+
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    started(tmp_path / "run", [])
+    with (tmp_path / "run" / FINISHED).open("ab") as file:
+        file.write(b"[" * 10**5 + b"]" * 10**5 + b"\n{}\n")
+    with pytest.raises(StoreError, match="nested too deeply"):
+        Run.read(tmp_path / "run")
 
 
 def test_exports_of_a_strangers_run_are_well_formed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,6 +209,20 @@ def test_reading_a_run_runs_nothing_in_its_folder(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path / "run")
     for words in (["report", "."], ["table", "."], ["export", ".", "--format", "junit"]):
         assert exit_code(words) in (0, 2)
+    command = "import sys; from tbench.cli import main; sys.argv[1:] = ['report', '.']; main()"  # as `tbench` starts it
+    done = subprocess.run([sys.executable, "-P", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0 and "ran" not in done.stderr.split()
+
+
+def test_how_a_verdict_came_about_steers_no_terminal_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = {**HEADER_GIVEN, "environment": ENVIRONMENT.to_dict(), "command": ["run", EVIL]}
+    pair = [ok(attention("naive", batch=EVIL), 2e-3, 1), ok(attention("flash", batch=EVIL), 1e-3, 2)]
+    naive, flash = pair
+    started(tmp_path / "run", [naive, replace(flash, baseline=naive.case.id)], header)
+    for words in (["--explain", "C9"], ["--details"], []):
+        assert exit_code(["table", str(tmp_path / "run"), *words]) == 0
+        out, err = capsys.readouterr()
+        assert not CONTROL.search(out) and not CONTROL.search(err)
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None, [], {}])

@@ -95,7 +95,11 @@ def test_a_run_on_a_cluster_goes_on_there_on_any_node_and_nowhere_else(tmp_path:
     there = {**HEADER_GIVEN, "executor": "ray", "machines": {"a Example": ENVIRONMENT.to_dict()}}
     RunFolder.create(tmp_path, there).close()
     other_node = {**ENVIRONMENT.to_dict(), "device_name": "Other", "cpu": "Other", "threads": 64}
-    RunFolder.resume(tmp_path, {**there, "environment": other_node, "machines": {}}).close()
+    RunFolder.resume(tmp_path, {**there, "environment": other_node, "machines": {"b Other": other_node}}).close()
+    with RunFolder.resume(tmp_path, {**there, "environment": other_node, "machines": {}}) as run:
+        run.update(machines={"c Other": other_node})
+    # Rows may be from every node that was ever there.
+    assert list(RunFolder.open(tmp_path).header["machines"]) == ["a Example", "b Other", "c Other"]
     with pytest.raises(StoreError, match=r"environment\.torch"):
         RunFolder.resume(tmp_path, {**there, "environment": {**other_node, "torch": "3.0"}})
     with pytest.raises(StoreError, match='executor: "ray" there, null now'):

@@ -23,7 +23,7 @@ from tests.store.runs import HEADER_GIVEN, started, three
 from tests.synthetic import ENVIRONMENT, attention, every_status, failed, ok
 
 TEXT = st.text(st.characters(), max_size=30)
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FINITE = st.floats(-1e299, 1e299)
 SECONDS = st.lists(st.floats(1e-9, 1e4), min_size=1, max_size=4).map(tuple)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | FINITE | TEXT, lambda inner: st.lists(inner, max_size=3)
