@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ BOOT_SECONDS = 120.0  # importing torch from a cold disk
 WAIT_SECONDS, LOOK_SECONDS = 30.0, 30.0
 WARM_SECONDS = 300.0  # compiling for the first time
 MOST_BYTES = 256 * 2**20  # of one answer
+STALLED_SECONDS = 30  # without a byte, in the middle of an answer
 MOST_TEMPLATES = 8  # at a time: each holds what it has imported and compiled
 
 
@@ -62,7 +64,7 @@ class Server:
     def fork(self) -> LocalWorker:
         """A fresh worker process. Raises UsageError."""
         channel, pid = self._sent(b"fork")
-        return LocalWorker(self, pid, Connection(channel.detach()))
+        return LocalWorker(self, pid, connection(channel))
 
     def split(self) -> tuple[Server, int]:
         """A copy of the server, and its pid."""
@@ -74,17 +76,13 @@ class Server:
         ours, theirs = socket.socketpair()
         with theirs, self._turn, self._listening():
             socket.send_fds(self.control, [b"warm"], [theirs.fileno()])
-        channel = Connection(ours.detach())
+        channel = connection(ours)
         try:
             for do, arguments in requests:
                 channel.send((do, dict(arguments)))
-                if not channel.poll(timeout):
-                    raise WorkerFailed("timeout", f"{do} did not end within {timeout:g} s")
-                outcome, *answer = channel.recv()
-                if outcome == "failed":
-                    raise WorkerFailed(*answer)
-        except (EOFError, ConnectionError):
-            raise WorkerFailed("error", "the template ended") from None
+                received(channel, timeout)
+        except (EOFError, OSError):  # a worker of the case will say what is the matter
+            raise WorkerFailed("error", "the template did not answer") from None
         finally:
             channel.close()
         with self._turn:
@@ -298,21 +296,14 @@ class LocalWorker:
     def ask(self, do: str, timeout: float, **arguments: Any) -> Any:
         try:
             self._channel.send((do, arguments))
-            if not self._channel.poll(timeout):
-                self.close()
-                raise WorkerFailed("timeout", f"{do} did not end within {timeout:g} s")
-            message = self._channel.recv_bytes(MOST_BYTES)
+            return received(self._channel, timeout)
+        except TimeoutError:
+            self.close()
+            raise WorkerFailed("timeout", f"{do} did not end within {timeout:g} s") from None
         except (EOFError, ConnectionError):
             raise self._post_mortem(do) from None
         except OSError:
             raise self._nonsense(do) from None
-        try:
-            outcome, *answer = pickle.loads(message)
-        except Exception:  # a kernel may have written anything into the channel
-            raise self._nonsense(do) from None
-        if outcome == "failed":
-            raise WorkerFailed(*answer)
-        return answer[0]
 
     def close(self) -> None:
         """End the process; a worker has nothing to save."""
@@ -328,7 +319,6 @@ class LocalWorker:
         end_group(self.pid)
 
     def _nonsense(self, do: str) -> WorkerFailed:
-        """A kernel has found the channel and writes to it, or the answer is larger than any."""
         self.close()
         return WorkerFailed("error", f"sent something that is not an answer during {do}")
 
@@ -348,11 +338,34 @@ class LocalWorker:
         said = self._executor.log_tail(self._log_start)
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            name = signal.Signals(number).name
+            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
             if number == signal.SIGKILL:
                 return WorkerFailed("oom", f"killed by the system during {do} (SIGKILL), most likely out of memory")
             return WorkerFailed("error", f"crashed with {name} during {do}" + (f": {said}" if said else ""))
         return WorkerFailed("error", f"ended with exit code {os.waitstatus_to_exitcode(status)} during {do}: {said}")
+
+
+def connection(ours: socket.socket) -> Connection:
+    """Our end of a channel to a worker; reading it fails where an answer has begun and does not go on."""
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", STALLED_SECONDS, 0))
+    return Connection(ours.detach())
+
+
+def received(channel: Connection, timeout: float) -> Any:
+    """A worker's answer. Raises WorkerFailed as it says; TimeoutError; EOFError and ConnectionError where it has ended;
+    OSError for what is no answer: a kernel has found the channel and writes to it, or it is larger than any."""
+    if not channel.poll(timeout):
+        raise TimeoutError
+    message = channel.recv_bytes(MOST_BYTES)
+    try:
+        outcome, *answer = pickle.loads(message)
+        failed = WorkerFailed(*answer) if outcome == "failed" else None
+        result = None if failed else answer[0]
+    except Exception:  # it may hold anything
+        raise OSError("not an answer") from None
+    if failed is not None:
+        raise failed
+    return result
 
 
 def end_group(pid: int) -> None:

@@ -44,7 +44,7 @@ def device_lock(
     descriptor = opened(path)
     try:
         with suppress(OSError):  # the file may be another user's; sharing it is all that is wanted
-            path.chmod(0o666)
+            os.fchmod(descriptor, 0o666)
         told = False
         while True:
             try:
@@ -64,11 +64,12 @@ def device_lock(
 
 
 def opened(path: Path) -> int:
-    """The lock file, made if it is not there. Raises StoreError."""
+    """The lock file, made if it is not there; never what a link in its place leads to. Raises StoreError."""
+    plain = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         try:  # without O_CREAT first: in /tmp some systems refuse it for a file of somebody else
-            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            return os.open(path, plain)
         except FileNotFoundError:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return os.open(path, plain | os.O_CREAT, 0o666)
     except OSError as problem:
         raise StoreError(f"{path}: the device cannot be locked ({problem.strerror}): remove or repair it") from problem

@@ -136,6 +136,11 @@ def killed(problem: Any) -> Callable[..., Any]:
     return lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 
+@hostile("test-nameless", about="ends by a signal that has no name")
+def nameless(problem: Any) -> Callable[..., Any]:
+    return lambda *_: os.kill(os.getpid(), 40)
+
+
 @hostile("test-exit", about="leaves the process")
 def leaves(problem: Any) -> Callable[..., Any]:
     return lambda *_: os._exit(3)

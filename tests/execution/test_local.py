@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from tbench.errors import UsageError
 from tbench.execution.executor import WorkerFailed
-from tbench.execution.local import LocalExecutor, worker_environment
+from tbench.execution.local import LocalExecutor, connection, received, worker_environment
 from tbench.execution.plan import Group
 from tbench.execution.rounds import measure_group
 from tbench.records import Case, Measurement, Sampling
@@ -67,6 +68,7 @@ def test_a_case_is_measured_checked_and_weighed(executor: LocalExecutor) -> None
         ("test-wild-pointer", "error", "SIGSEGV"),
         ("test-floods", "error", "sent something that is not an answer during prepare"),
         ("test-killed", "oom", "SIGKILL"),
+        ("test-nameless", "error", "crashed with signal 40"),
         ("test-exit", "error", "exit code 3"),
         ("test-raises", "error", "RuntimeError: no kernel image is available (tests/execution/hostile.py:"),
         ("test-unsupported", "unsupported", "needs a full moon"),
@@ -86,6 +88,17 @@ def test_what_goes_wrong_is_one_row(executor: LocalExecutor, kernel: str, status
     assert (bad.status, naive.status) == (status, "ok")
     assert said in bad.reason
     assert bad.reason.isprintable()
+
+
+@pytest.mark.parametrize("sent", [b"\0\0\0\x40half", b"\0\0\0\4junk", b"\x7f\xff\xff\xff"])
+def test_what_is_no_answer_is_not_waited_for(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not go on, one that is not tbench's, one that is larger than any."""
+    monkeypatch.setattr("tbench.execution.local.STALLED_SECONDS", 1)
+    ours, theirs = socket.socketpair()
+    with theirs, closing(connection(ours)) as channel:
+        theirs.sendall(sent)
+        with pytest.raises(OSError):
+            received(channel, 10)
 
 
 def test_settings_that_a_kernel_leaves_changed_are_put_back_and_noted(executor: LocalExecutor) -> None:

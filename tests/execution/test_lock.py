@@ -86,6 +86,15 @@ def test_a_folder_for_locks_that_is_not_there_is_refused(tmp_path: Path, monkeyp
         pass
 
 
+def test_a_link_in_its_place_is_not_followed(own_folder: Path) -> None:
+    precious = own_folder / "precious"
+    precious.write_text("kept")
+    lock.lock_path("cpu").symlink_to(precious)
+    with pytest.raises(StoreError, match="cannot be locked"), device_lock("cpu", print):
+        pass
+    assert precious.read_text() == "kept"
+
+
 def test_gpus_are_locked_by_uuid_whatever_they_are_called_here() -> None:
     """`cuda:0` under two masks is two GPUs, and one GPU may be `cuda:0` here and `cuda:1` there."""
     mine, theirs = "1d569442-f6f4-af9f-e6c5-e5d5d1f8eb60", "2e569442-f6f4-af9f-e6c5-e5d5d1f8eb60"
