@@ -22,8 +22,9 @@ from typing import Any
 from tbench.components import own
 from tbench.errors import UsageError
 from tbench.execution.member import Member, decoded, differences, versions
+from tbench.execution.plan import MEMORY_SHARE
 from tbench.execution.prepare import Prepared, has_own, planned, preloaded, shared_out
-from tbench.execution.schedule import Ended, Lost
+from tbench.execution.schedule import MOST_LOSSES, Ended, Lost
 from tbench.execution.workplace import Event, Job, Step
 from tbench.listener import Listener
 from tbench.records import Environment
@@ -33,7 +34,8 @@ from tbench.store import jsonfile
 LOOK_SECONDS = 2.0  # between two looks at which nodes there are
 JOIN_SECONDS = 300.0  # for the first node: it imports torch and measures its peaks
 ALONE_SECONDS = 600.0  # without any node, before the run ends
-MOST_STARTS = 3  # of a process on one device of a node
+MOST_FAILURES = 2 * MOST_LOSSES  # in a row, on one device: more jobs lost than one that takes its machine down is
+JOINING = 2  # as many failures is one to join
 NOT_SENT = ["/.git/", "/results/", "/.venv/", "__pycache__/", "*.pyc", ".pytest_cache/", ".mypy_cache/"]
 
 
@@ -66,7 +68,7 @@ class Nodes:
         self.device, self.per_node, self.modules, self.home = device, per_node, modules, home
         self.here = versions()
         self.places: list[Place] = []
-        self.starts: Counter[tuple[str, int]] = Counter()
+        self.failures: Counter[tuple[str, int]] = Counter()  # in a row, by node and device
         self.refused: set[str] = set()
         self.hosts: dict[str, str] = {}  # the name of each node that was ever seen
         self.environments: dict[str, Environment] = {}
@@ -86,7 +88,7 @@ class Nodes:
     def begin(self, job: Job) -> bool:
         most = max((place.free_bytes for place in self.places), default=0)
         for place in self.places:
-            if place.idle and place.free_bytes >= min(job.bytes, most):
+            if place.idle and fits(job, place.free_bytes, most):
                 place.job = job
                 place.stream = place.actor.work.options(num_returns="streaming").remote(job)
                 for case in job.cases:
@@ -112,9 +114,10 @@ class Nodes:
             event = decoded(self.ray.get(next(place.stream)))
         except StopIteration:
             place.job = place.stream = None
+            self.failures.pop((place.node, place.number), None)
             return job, Ended()
         except (self.ray.exceptions.RayError, ValueError) as problem:
-            self.lose(place)
+            self.failed(place, problem)
             return job, Lost(f"{place.host}: {reason(problem)}")
         if isinstance(event, Environment):
             place.environment = event
@@ -149,7 +152,7 @@ class Nodes:
                 continue
             there = [place.number for place in self.places if place.node == node["NodeID"]]
             for number in range(self.devices(node["Resources"])):
-                if number not in there and self.starts[node["NodeID"], number] < MOST_STARTS:
+                if number not in there and self.failures[node["NodeID"], number] < MOST_FAILURES:
                     self.start(node, number)
         if self.places:
             self.alone_since = None
@@ -172,7 +175,6 @@ class Nodes:
         identity, resources = node["NodeID"], node["Resources"]
         host = self.name(identity, node["NodeManagerHostname"])
         share = max(1, int(resources.get("CPU", 1)) // self.devices(resources))
-        self.starts[identity, number] += 1
         actor = self.member.options(
             num_cpus=share,  # all of them: nothing else of Ray's runs beside what is timed
             num_gpus=1 if self.device == "cuda" else 0,
@@ -203,9 +205,7 @@ class Nodes:
             data = jsonfile.loads(answer)
             environment, place.free_bytes = Environment.from_dict(data["environment"]), int(data["free_bytes"])
         except (self.ray.exceptions.RayError, ValueError, KeyError, TypeError) as problem:
-            self.lose(place)
-            if self.starts[place.node, place.number] >= MOST_STARTS:
-                self.told.warn(f"{place.host} cannot be used: {reason(problem)}")
+            self.failed(place, problem, JOINING)
             return None
         for warning in environment.warnings:
             self.told.warn(f"{place.host}: {warning}")
@@ -218,6 +218,13 @@ class Nodes:
             self.told.warn(sentence)
         self.refused.add(place.node)
         self.lose(place)
+
+    def failed(self, place: Place, problem: BaseException, failures: int = 1) -> None:
+        """A process has gone; another is started in its place, unless too many have."""
+        self.lose(place)
+        self.failures[place.node, place.number] += failures
+        if self.failures[place.node, place.number] >= MOST_FAILURES:
+            self.told.warn(f"{place.host} is not used any more: {reason(problem)}")
 
     def lose(self, place: Place) -> None:
         with suppress(Exception):
@@ -244,6 +251,11 @@ class Nodes:
             return max(able, key=lambda place: place.free_bytes)
         what = "GPU" if self.device == "cuda" else "CPU"
         raise UsageError(f"no node of the cluster can measure on a {what}: see the warnings above, and `ray status`")
+
+
+def fits(job: Job, free_bytes: int, most: int) -> bool:
+    """Whether a job fits on a node with so many free bytes; on the largest node there is, whatever it needs."""
+    return free_bytes >= most or free_bytes * MEMORY_SHARE >= job.bytes
 
 
 def known(place: Place) -> str:

@@ -6,7 +6,6 @@ What goes back is JSON, so that the run folder holds only what can be read as da
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -82,8 +81,9 @@ class Member:
             if not any((here / mark).exists() for mark in own.MARKS):
                 (here / own.MARKS[0]).touch()  # modules are looked for from the root of what has travelled
             executor = At(executor, here / self.home)
-        self.workplace = Workplace(executor, environment, self.threads, self.host)
-        return jsonfile.dumps({"environment": environment.to_dict(), "free_bytes": machine.free_bytes(device)})
+        free_bytes = machine.free_bytes(device)
+        self.workplace = Workplace(executor, environment, self.threads, self.host, free_bytes=free_bytes)
+        return jsonfile.dumps({"environment": environment.to_dict(), "free_bytes": free_bytes})
 
     def unsupported(self, cases: Sequence[Case]) -> list[str | None]:
         """Why cases cannot run with the packages of this node."""
@@ -112,5 +112,5 @@ def decoded(message: Any) -> Event:
         if "environment" in data:
             return Environment.from_dict(data["environment"])
         return Step(tuple(Measurement.from_dict(one) for one in data["cases"]), data["finished"] is True)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as problem:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as problem:
         raise ValueError(f"not a message of tbench ({problem})") from None

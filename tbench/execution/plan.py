@@ -31,6 +31,7 @@ class Group:
 
     cases: tuple[Case, ...]
     baseline: Case | None = None
+    bytes: int = 0  # what its processes hold together, without further sets of inputs
     room: int | None = None  # bytes that each process may use for further sets of inputs
     crowded: bool = False  # processes must give back what they have freed, for all do not fit otherwise
 
@@ -168,18 +169,24 @@ def fitting(
             alone.append(case)
     first = [case for case in members if case in together]
     return [
-        grouped(first, baseline, peak, budget, context_bytes),
-        *(grouped([case], None, peak, budget, context_bytes) for case in alone),
+        grouped(first, baseline, peak, int(resident + largest), budget, context_bytes),
+        *(grouped([case], None, peak, peak[case] + context_bytes, budget, context_bytes) for case in alone),
     ]
 
 
 def grouped(
-    cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], budget: int, context_bytes: int
+    cases: Sequence[Case], baseline: Case | None, peak: dict[Case, int], least: int, budget: int, context_bytes: int
 ) -> Group:
     """The group, with what is left of the memory for further sets of inputs: processes keep what they have freed,
-    unless their peaks together are too much."""
+    unless their peaks together are too much; then they hold `least`."""
     kept = sum(peak[case] + context_bytes for case in cases)
-    return Group(tuple(cases), baseline, max(0, budget - kept) // (ROOM * len(cases)), kept > budget)
+    crowded = kept > budget
+    return Group(tuple(cases), baseline, least if crowded else kept, share(budget, kept, len(cases)), crowded)
+
+
+def share(budget: int, kept: int, processes: int) -> int:
+    """Bytes that each of these processes may use for further sets of inputs."""
+    return max(0, budget - kept) // (ROOM * processes)
 
 
 def drafts(

@@ -14,7 +14,6 @@ from typing import Any
 
 from tbench.errors import UsageError
 from tbench.execution import plan as planning
-from tbench.execution.plan import Plan
 from tbench.execution.prepare import Prepared, prepared
 from tbench.execution.rounds import Stands, unknown
 from tbench.execution.schedule import Here, Machines, carry_through
@@ -182,12 +181,7 @@ def groups(ready: Prepared, store: RunFolder, done: Mapping[str, Measurement], s
             for case in group.cases:
                 drafts[case].measurement = begun.get(case.id)
                 drafts[case].stopped = begun[case.id].stopped if case.id in done else ""
-            yield Job(missing, seed, group, drafts, plan.sampling, needed(plan, group.cases))
-
-
-def needed(plan: Plan, cases: Sequence[Case]) -> int:
-    """Bytes of the largest of these cases; a group that does not fit together is split by the plan."""
-    return max(plan.predicted_bytes[case] for case in cases)
+            yield Job(missing, seed, group, drafts, plan.sampling, group.bytes)
 
 
 def experiments(ready: Prepared, done: Mapping[str, Measurement], seed: int, at_once: int | None) -> Iterator[Job]:

@@ -10,7 +10,7 @@ from tbench.analysis.derive import implausible
 from tbench.errors import UsageError
 from tbench.execution.executor import Executor, WorkerFailed
 from tbench.execution.experiments import carry_out
-from tbench.execution.plan import Draft, Group
+from tbench.execution.plan import MEMORY_SHARE, Draft, Group, share
 from tbench.execution.rounds import Stands, in_rounds, result, unknown
 from tbench.measure.machine import free_memory_bytes
 from tbench.records import Again, Case, Ceilings, Environment, Measurement, Sampling
@@ -84,13 +84,20 @@ class Machine:
 
 class Workplace:
     """`executor`: starts the workers. `host`: named in every row; empty for this machine. `threads`: experiments that
-    run side by side on a CPU. `stands`: whether enough has been measured of a case, as for `rounds.judge`."""
+    run side by side on a CPU. `stands`: whether enough has been measured of a case, as for `rounds.judge`.
+    `free_bytes`: of the device; None where the plan was made for it."""
 
     def __init__(
-        self, executor: Executor, environment: Environment, threads: int, host: str = "", stands: Stands = unknown
+        self,
+        executor: Executor,
+        environment: Environment,
+        threads: int,
+        host: str = "",
+        stands: Stands = unknown,
+        free_bytes: int | None = None,
     ) -> None:
         self.executor, self.environment, self.threads, self.host = executor, environment, threads, host
-        self.stands = stands
+        self.stands, self.free_bytes = stands, free_bytes
         self.raised = False  # the ceilings have been measured again
 
     @property
@@ -109,7 +116,7 @@ class Workplace:
             for one in carry_out(job.cases, self.executor, job.seed, side_by_side, update, enough):
                 yield Step((self.signed(one),), finished=True)
             return
-        drafts = {case: self.settled(draft) for case, draft in job.drafts.items()}
+        drafts = {case: self.settled(draft, job) for case, draft in job.drafts.items()}
         rounds = in_rounds(
             job.group,
             drafts,
@@ -133,13 +140,15 @@ class Workplace:
             return measurement
         return replace(measurement, host=self.host, device_name=self.environment.device_name)
 
-    def settled(self, draft: Draft) -> Draft:
-        """A draft of its own (the job's stays as it is, and small), without turns that were taken elsewhere: what is
-        compared is measured on one machine."""
-        old = draft.measurement
+    def settled(self, draft: Draft, job: Job) -> Draft:
+        """A draft of its own (the job's stays as it is, and small), with no more room than there is here, and without
+        turns that were taken elsewhere: what is compared is measured on one machine."""
+        room, old = draft.room, draft.measurement
+        if self.free_bytes is not None and room is not None:
+            room = min(room, share(int(self.free_bytes * MEMORY_SHARE), job.bytes, len(job.drafts)))
         if old is None or not self.host or (old.host, old.device_name) == (self.host, self.environment.device_name):
-            return replace(draft)
-        return replace(draft, measurement=None, stopped="")
+            return replace(draft, room=room)
+        return replace(draft, room=room, measurement=None, stopped="")
 
     def raise_ceilings(self) -> bool:
         """Measure the ceilings once more, once a run: a row is faster than they allow, and stands as it is.

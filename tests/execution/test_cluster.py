@@ -13,6 +13,7 @@ import pytest
 
 from tbench.cli import exit_code
 
+pytestmark = pytest.mark.whole
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: pip install 'tbench[ray]'")
 
 KERNEL = """\

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbench.execution.cluster import fits
 from tbench.execution.member import decoded, differences, encoded, versions
-from tbench.execution.plan import Group
+from tbench.execution.plan import MEMORY_SHARE, Group, share
 from tbench.execution.schedule import MOST_LOSSES, Ended, Here, Lost, carry_through
 from tbench.execution.workplace import Job, Step, Workplace
 from tbench.records import Environment, Measurement
@@ -113,6 +114,21 @@ def test_rows_of_a_cluster_name_their_machine_and_others_do_not() -> None:
     assert {one.machine for one in there.measurements} == {"node-7 Example 9000 Processor"}
     assert "host" not in here.measurements[0].to_dict()
     assert Measurement.from_dict(there.measurements[0].to_dict()) == there.measurements[0]
+
+
+def test_a_group_goes_to_a_node_where_all_its_processes_fit() -> None:
+    job = replace(group_job(), bytes=700)
+    assert fits(job, free_bytes=1000, most=5000)
+    assert not fits(job, free_bytes=750, most=5000)  # a share stays free
+    assert fits(job, free_bytes=750, most=750)  # there is no larger node: the plan was made for one
+
+
+def test_a_small_node_has_less_room_for_further_sets_of_inputs() -> None:
+    job = replace(group_job(), bytes=1000)
+    draft_ = replace(next(iter(job.drafts.values())), room=10**6)
+    small = Workplace(FakeExecutor({}), ENVIRONMENT, 2, "node-7", free_bytes=4000)  # type: ignore[arg-type]
+    assert small.settled(draft_, job).room == share(int(4000 * MEMORY_SHARE), 1000, 2) < 10**6
+    assert place("node-7").settled(draft_, job).room == 10**6
 
 
 def test_turns_of_another_machine_are_not_gone_on_with() -> None:
