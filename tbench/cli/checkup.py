@@ -12,6 +12,7 @@ from tbench.cli.list import obstacle
 from tbench.components.registry import Component, Variant
 from tbench.execution.noise import Noise
 from tbench.measure.environment import OPTIONAL_KERNELS
+from tbench.measure.nvml import THROTTLING
 from tbench.records import Ceilings, Environment
 from tbench.tables import units
 
@@ -216,8 +217,10 @@ def gpu(found: Findings) -> Section:
     remedies = []
     if found.gpu.get("persistence_mode") is False:
         remedies.append("the driver unloads when the GPU is unused, so first calls are slow: sudo nvidia-smi -pm 1")
-    reasons = found.gpu.get("clock_reasons")
-    verdict = "clocks free" if not reasons else f"clocks held back: {', '.join(map(str, reasons))}"
+    reasons = [word for word in found.gpu.get("clock_reasons") or () if word in THROTTLING]
+    if reasons:
+        remedies.append("let it cool down, and look at its limits: nvidia-smi -q -d CLOCK,POWER,TEMPERATURE")
+    verdict = "clocks free" if not reasons else f"clocks held back: {', '.join(reasons)}"
     return Section(f"{found.environment.device} now", verdict, tuple(gpu_facts(found.gpu)), tuple(remedies))
 
 

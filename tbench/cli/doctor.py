@@ -24,6 +24,10 @@ from tbench.tables.table import Table
 from tbench.tables.text import PROSE, Sheet
 
 Answer = TypeVar("Answer")
+ALONE = (
+    "the GPU is in exclusive-process mode, and noise is the difference of two processes: allow that with "
+    "sudo nvidia-smi -c 0"
+)
 
 
 def doctor(device: str, refresh: bool, format: str = "text") -> None:
@@ -62,7 +66,7 @@ def examine(device: str, refresh: bool) -> Findings:
         with device_lock(device, warn, uuid=machine.uuid(device)):
             environment: Environment = machine.ask("environment", device=device)
             ceilings = attempted(lambda: machine.ceilings(device, "replace" if refresh else ""))
-            noise = attempted(lambda: measure_noise(executor, device))
+            noise = ALONE if environment.exclusive else attempted(lambda: measure_noise(executor, device))
     gpu = Telemetry(environment.device_uuid).snapshot() if environment.device_uuid else None
     return Findings(environment, devices, ceilings, noise, gpu, compiler.problem(), nvidia_device())
 

@@ -83,10 +83,12 @@ class Session:
     """One case in one process. `prepare` comes first, then turns, then `finish`."""
 
     def __init__(self) -> None:
+        from tbench.measure import state
         from tbench.measure.environment import pin_threads
 
         self.costs: dict[str, float] = {}
         pin_threads()
+        state.set_fp32_precision("ieee")  # for whatever is asked: peaks, proofs, training
         self.scattering: Scattering | None = None
         self.graph: Replayed | None = None
         self.workload: Workload
@@ -401,13 +403,12 @@ class Session:
 
     def prove(self, case: Case, seed: int) -> dict[str, Any]:
         """`probe`, and on a GPU what runs there and whether calls can be queued ahead and captured. Raises as a run."""
-        from tbench.measure import proving, state
+        from tbench.measure import proving
         from tbench.measure.cuda import CudaDevice
         from tbench.measure.device import open_device
 
         device = open_device(case.device)
         if isinstance(device, CudaDevice):
-            state.set_fp32_precision("ieee")
             device.use_own_stream()
         ran = self.probe(case, seed)
         seen = proving.seen(device, self.workload) if isinstance(device, CudaDevice) else {}

@@ -166,6 +166,9 @@ def overruled(outcomes: Iterable[Outcome], steps: Iterable[Step]) -> tuple[Outco
 # ---------------------------------------------------------------------- what was measured says
 
 
+HOST_INCLUDED = "the host is in these times: not every turn was queued ahead"
+
+
 def of_pairs(pair: PairedCase, finding: Finding | None, rule: Rule) -> Outcome:
     """Of a case that both sides have. `finding`: what its pairs show; None where a side failed."""
     base, new = pair.measured("base"), pair.measured("new")
@@ -183,17 +186,18 @@ def of_pairs(pair: PairedCase, finding: Finding | None, rule: Rule) -> Outcome:
         verdict, reason = of_failure(base, new, ran=bool(pair.evidence.screen))
         return replace(outcome, verdict=verdict, reason=reason)
     outcome = replace(outcome, ratio=finding.ratio, detectable=finding.detectable, more=finding.more)
+    host = HOST_INCLUDED if pair.host_included else ""
     growth = f"peak memory grew from {pair.peak('base')} to {pair.peak('new')} bytes" if pair.grown else ""
     if finding.verdict == Verdict.SLOWER:
         reason = f"more than {rule.tolerance:.1%} slower, confirmed in {len(pair.evidence.confirm)} fresh pairs"
-        return replace(outcome, verdict=Verdict.SLOWER, reason="; ".join(filter(None, (reason, growth))))
+        return replace(outcome, verdict=Verdict.SLOWER, reason="; ".join(filter(None, (reason, growth, host))))
     if growth:
         return replace(outcome, verdict=Verdict.BIGGER, reason=growth)
     reason = {
         Verdict.FASTER: f"more than {rule.tolerance:.1%} faster",
         Verdict.INCONCLUSIVE: too_noisy(finding, rule),
     }.get(finding.verdict, "")
-    return replace(outcome, verdict=finding.verdict, reason=reason)
+    return replace(outcome, verdict=finding.verdict, reason="; ".join(filter(None, (reason, host))))
 
 
 def too_noisy(finding: Finding, rule: Rule) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
+from tbench.analysis.clocks import on_gpu
 from tbench.analysis.turns import as_called, clock_of, paired
 from tbench.comparison.model import grown
 from tbench.execution.executor import Executor
@@ -28,7 +29,7 @@ from tbench.gate.decision import (
     suspicion,
     wants_more_screening,
 )
-from tbench.records import Case, Injection, Measurement, Memory, Sampling
+from tbench.records import Case, Injection, Measurement, Memory, Sampling, Turn
 
 InjectedNoise = Iterator[tuple[Injection, Injection]]  # into the next pair, base and new
 
@@ -50,7 +51,8 @@ class PairedCase:
 
     `evidence`: the pairs' differences. `pairs`: how many were taken. `control`: both sides are the base. `noise`: work
     injected into each pair, as a calibration does. `peaks`: the smallest peak memory measured of a side. `retried`:
-    a pair that a passing shortage of memory or time had ended was taken again.
+    a pair that a passing shortage of memory or time had ended was taken again. `taken`: the list of the evidence that
+    each pair is in. `called`: all pairs are judged by what a program sees, since not all were queued ahead.
     """
 
     name: str
@@ -63,6 +65,8 @@ class PairedCase:
     pairs: int = 0
     peaks: dict[str, Memory] = field(default_factory=dict)
     retried: bool = False
+    taken: list[list[float]] = field(default_factory=list)
+    called: bool = False
 
     @property
     def case(self) -> Case:
@@ -105,20 +109,34 @@ class PairedCase:
         self.pairs += 1
         if self.failed:
             return
-        into.append(self.last_difference())
+        self.taken.append(into)
+        latest = self.pairs - 1
+        if self.called or len({clock_of(turns) for pair in (0, latest) for turns in self.turns_of(pair)}) == 1:
+            into.append(self.difference(latest))
+        else:  # one clock for all pairs, those that were taken before too
+            self.called = True
+            for pairs in self.taken:
+                pairs.clear()
+            for pair, pairs in enumerate(self.taken):
+                pairs.append(self.difference(pair))
         self.update_peaks()
 
-    def last_difference(self) -> float:
-        """Logarithm of new ÷ base of the latest pair; where only one side of a GPU could be queued ahead, of what a
-        program sees of both."""
-        base, new = self._both()
-        assert base is not None and new is not None
-        latest = self.pairs - 1
-        sides = [[turn for turn in side.turns if turn.round == latest] for side in (base, new)]
-        if clock_of(sides[0]) != clock_of(sides[1]):
-            sides = [as_called(side) for side in sides]
-        first, second = paired(*sides)
+    def turns_of(self, pair: int) -> list[list[Turn]]:
+        """The base's and the new side's turns of a pair."""
+        both = self._both()
+        return [[turn for turn in one.turns if turn.round == pair] for one in both if one is not None]
+
+    def difference(self, pair: int) -> float:
+        """Logarithm of new ÷ base of a pair."""
+        base, new = [as_called(turns) for turns in self.turns_of(pair)] if self.called else self.turns_of(pair)
+        first, second = paired(base, new)
         return fmean(second[0]) - fmean(first[0])
+
+    @property
+    def host_included(self) -> bool:
+        """Whether the host is in the times that were compared, on a GPU."""
+        base = self.measured("base")
+        return base is not None and on_gpu(base) and (self.called or not clock_of(base.turns))
 
     def update_peaks(self) -> None:
         """Keep each side's smallest peak. A growth must be seen in two pairs, so after the first memory is measured

@@ -11,7 +11,7 @@ import statistics
 from dataclasses import replace
 from typing import NamedTuple
 
-from tbench.measure.cuda import LONGEST_SPIN
+from tbench.measure.cuda import COVER_SECONDS, LONGEST_SPIN, MARGIN, SHORTEST_SPIN
 from tbench.measure.device import Device
 from tbench.measure.sampler import REWARM_SECONDS, Judge, Ring, Samples, take_turn
 from tbench.measure.telemetry import difference
@@ -23,8 +23,13 @@ STRAY_TRIES = 3  # samples that must all show work on other streams: the host's 
 MOST_MISSED, MOST_MISSED_SLOW = 8, 2  # samples in a row in which the host was in the way, before a turn gives up
 FULL_QUEUE_SECONDS = 1.5e-3  # for 1024 launches of at least 1.5 µs: a shorter submission has not filled the queue
 LEAST_SECONDS = 0.1e-6  # per call: less is no kernel at all
+FIRST_LAUNCH = 0.2e-3  # seconds that a sample on an idle device may take longer; 20 to 110 µs were seen
+SLACK = 1.1  # times longer: clocks of the device and its host vary
+MORE_SPIN, MORE_OF_A_SAMPLE = 0.5e-3, 0.25  # seconds, or of a sample, by which a second spin is longer
+SLIGHT = 0.02  # of a sample: what a spin can hide at most is then no matter
 
 STRAY = "work on another stream outlasts the call, and a queue would hide it"
+HIDDEN = "some of its work is on a stream that does not wait for the current one, and a queue would hide it"
 ELSEWHERE = "nothing of it runs on the current stream"
 WAITS = "the call waits for the device itself"
 WAITS_OR_MANY = (
@@ -62,7 +67,7 @@ def settle(device: Device, ring: Ring, calls: int) -> Settled:
         if not fits(more, 2 * calls):
             break
         found, calls = more, 2 * calls
-    return Settled(calls)
+    return Settled(0, HIDDEN) if hides(device, ring, calls, found) else Settled(calls)
 
 
 def fits(sample: Timed, calls: int) -> bool:
@@ -87,6 +92,24 @@ def unqueued(device: Device, ring: Ring, calls: int) -> Timed:
         if not sample.stray:
             break
     return sample
+
+
+def hides(device: Device, ring: Ring, calls: int, sample: Timed) -> bool:
+    """Whether the spin hides work of this sample. A call may begin on a stream of its own, at once, and wait for it
+    later: then calls take less the longer the spin lasts, and by the plain clock longer than they can. What is hidden
+    whole, and takes no longer than the host does to submit the calls, is not found.
+    """
+    total, host = sample.seconds * calls, (sample.host_seconds or 0.0) * calls
+    if MARGIN * host + SHORTEST_SPIN + COVER_SECONDS < SLIGHT * total:
+        return False  # the spin is too short to matter
+    longer = max(MORE_SPIN, MORE_OF_A_SAMPLE * total)
+    for _ in range(STRAY_TRIES):
+        plain = device.time(ring.take(calls), calls)
+        later = device.time(ring.take(calls), calls, ahead=True, longer=longer)
+        less = later.ahead and later.seconds * calls < total - longer / 2
+        if not less and plain.seconds * calls <= SLACK * (total + (plain.host_seconds or 0.0) * calls) + FIRST_LAUNCH:
+            return False
+    return True
 
 
 def why_not(plain: Timed) -> str:
@@ -128,6 +151,8 @@ def take(
     if not taken:
         return Samples((), why=IN_THE_WAY if calls > 1 else why_not(plain))
     telemetry = difference(before, device.snapshot()) if before else {}
+    if hides(device, ring, calls, taken[-1]._replace(seconds=statistics.median(one.seconds for one in taken))):
+        return Samples((), why=HIDDEN)
     if judge is not None and not slow:
         judge.expect(ring.last(calls))
         judge.compare(device.time(ring.take(calls, nudge=False), calls).result)
@@ -165,7 +190,7 @@ class Pace:
             samples = take(self.device, self.ring, self.calls, seconds, judge, slow)
             if samples.seconds:
                 return samples
-            if self.calls == 1 or samples.why == STRAY:
+            if self.calls == 1 or samples.why in (STRAY, HIDDEN):
                 self.ahead, self.why = False, samples.why
             self.calls = max(1, self.calls // 2)
         samples = take_turn(self.device, self.ring, self.calls, seconds, judge, slow, settles)

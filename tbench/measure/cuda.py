@@ -56,8 +56,8 @@ class CudaDevice:
     def synchronize(self) -> None:
         self.cuda.synchronize(self.index)
 
-    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
-        return self.queued(fn, calls) if ahead else self.eager(fn, calls)
+    def time(self, fn: Call, calls: int, ahead: bool = False, longer: float = 0.0) -> Timed:
+        return self.queued(fn, calls, longer) if ahead else self.eager(fn, calls)
 
     def eager(self, fn: Call, calls: int) -> Timed:
         """Between two events on the current stream, with work that other streams still had to do added.
@@ -87,15 +87,18 @@ class CudaDevice:
         self.lead = min(LONGEST_SPIN / calls, max(self.lead, MARGIN * host))
         return Timed((seconds + stray) / calls, host, None, result, stray=stray / calls)
 
-    def queued(self, fn: Call, calls: int) -> Timed:
+    def queued(self, fn: Call, calls: int, longer: float = 0.0) -> Timed:
         """Between two events that the device reaches after everything has been submitted, if the spin was long enough;
-        `ahead` says whether it was. Work on other streams is hidden under the spin: `eager` finds it."""
+        `ahead` says whether it was. Work on other streams is hidden under the spin: see `ahead.hides`. `longer`:
+        seconds that the spin lasts beyond that."""
         before, start, end = self.events
-        cycles = int(max(SHORTEST_SPIN, self.lead * calls) * self.cycles_per_second)
+        cycles = int((max(SHORTEST_SPIN, self.lead * calls) + longer) * self.cycles_per_second)
         with no_garbage_collection():
             self.cuda._sleep(int(COVER_SECONDS * self.cycles_per_second))
+            launching = self.now()
             before.record()
             self.cuda._sleep(cycles)
+            covered = self.now() - launching < COVER_SECONDS
             start.record()
             began = self.now()
             for _ in repeat(None, calls - 1):
@@ -112,7 +115,8 @@ class CudaDevice:
         else:
             self.lead = min(LONGEST_SPIN / calls, max(2 * self.lead, MARGIN * host))
         spun = before.elapsed_time(start) * 1e-3
-        return Timed(start.elapsed_time(end) * 1e-3 / calls, host, None, result, ahead, sm_mhz=cycles / spun * 1e-6)
+        clock = cycles / spun * 1e-6 if covered else None  # a launch that took longer is in `spun`
+        return Timed(start.elapsed_time(end) * 1e-3 / calls, host, None, result, ahead, sm_mhz=clock)
 
     @cached_property
     def events(self) -> tuple[Any, Any, Any]:

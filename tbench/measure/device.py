@@ -41,10 +41,11 @@ class Device(Protocol):
         """Wait until everything submitted to the device, on any stream, is done."""
         ...
 
-    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False, longer: float = 0.0) -> Timed:
         """Run `fn` `calls` times. Work that ends only after a call has returned is waited for, and counted.
 
-        `ahead`: submit all of it before an asynchronous device begins; the sample says whether that was so.
+        `ahead`: submit all of it before an asynchronous device begins; the sample says whether that was so. `longer`:
+        seconds that it then begins later still.
         """
         ...
 
@@ -69,7 +70,7 @@ class Device(Protocol):
         ...
 
     def snapshot(self) -> dict[str, Any]:
-        """Clocks, throttling, power and temperature now (`nvml.OF_A_BLOCK`); empty on a CPU."""
+        """Clocks, throttling, power and temperature now (`telemetry.OF_A_BLOCK`); empty on a CPU."""
         ...
 
 
@@ -94,7 +95,7 @@ class CpuDevice:
     def synchronize(self) -> None:
         pass
 
-    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False, longer: float = 0.0) -> Timed:
         with no_garbage_collection():
             faults = getrusage(RUSAGE_SELF).ru_minflt
             began = perf_counter_ns()

@@ -18,8 +18,8 @@ OF_THE_WHOLE_GPU = "the energy counter is the whole GPU's, and this is a slice o
 def measured(device: Device, ring: Ring, fastest: float, layers: int = 1) -> Energy | None:
     """Joules of a call (of one of its `layers`) and mean power, over calls without a pause for two seconds.
 
-    `fastest`: seconds of a call, per layer. What the GPU takes while it waits for a slow host is part of it. None on a
-    device that has no such counter by nature.
+    `fastest`: seconds of a call, all its layers. What the GPU takes while it waits for a slow host is part of it. None
+    on a device that has no such counter by nature.
     """
     before = device.snapshot()
     if not before:
@@ -28,7 +28,7 @@ def measured(device: Device, ring: Ring, fastest: float, layers: int = 1) -> Ene
         return Energy(unavailable=OF_THE_WHOLE_GPU)
     if COUNTER not in before:
         return Energy(unavailable=before["unavailable"][COUNTER])
-    batch = min(ring.most, max(1, math.ceil(BATCH_SECONDS / (fastest * layers))))
+    batch = min(ring.most, max(1, math.ceil(BATCH_SECONDS / fastest)))
     made = 0
     while True:
         fn = ring.take(batch, nudge=False)  # a change of inputs takes energy, too

@@ -82,14 +82,14 @@ def host_operators(averages: Sequence[Any]) -> Iterator[tuple[str, int, float, i
             yield one.key, one.count, one.self_cpu_time_total / 1e6, one.self_cpu_memory_usage
 
 
-def kernels(events: Sequence[Any]) -> Iterator[tuple[str, int, float, int]]:
-    """Each kernel and copy on the device. The allocator's bytes belong to operators, not to kernels: none here."""
+def kernels(events: Sequence[Any]) -> Iterator[tuple[str, int, float, None]]:
+    """Each kernel and copy on the device. The allocator's bytes belong to operators, not to kernels: None here."""
     found: dict[str, list[int]] = {}
     for one in events:
         if not on_host(one) and one.name() not in (CALL, "[memory]"):
             found.setdefault(one.name(), []).append(one.duration_ns())
     for name, durations in found.items():
-        yield name, len(durations), sum(durations) / 1e9, 0
+        yield name, len(durations), sum(durations) / 1e9, None
 
 
 def held(events: Sequence[Any], start: int, duration: int, cuda: bool) -> Iterator[tuple[float, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tbench.components.workload import Workload
@@ -33,8 +34,13 @@ def kernels(device: CudaDevice, workload: Workload) -> tuple[str, ...]:
     with profile(activities=[ProfilerActivity.CUDA]) as recorded:
         workload.calls[0]()
         device.synchronize()
-    names = dict.fromkeys(event.name[:MOST_LETTERS] for event in recorded.events() or ())
-    return tuple(names)[:MOST_TOLD]
+    return named(recorded.events() or ())
+
+
+def named(events: Iterable[Any]) -> tuple[str, ...]:
+    """Of a profiler's events those on the device, without the runtime's calls on the host."""
+    found = (event.name[:MOST_LETTERS] for event in events if not str(event.device_type).endswith("CPU"))
+    return tuple(dict.fromkeys(found))[:MOST_TOLD]
 
 
 def why_not_captured(device: CudaDevice, workload: Workload) -> str:

@@ -11,12 +11,13 @@ from tbench.records import Case
 
 @dataclass(frozen=True)
 class Operator:
-    """`seconds` of its own and `bytes` it allocated (negative: freed more), over all `calls` of it in the profile."""
+    """`seconds` of its own and `bytes` it allocated (negative: freed more; None: kernels of a GPU allocate nothing
+    themselves), over all `calls` of it in the profile."""
 
     name: str
     calls: int
     seconds: float
-    bytes: int
+    bytes: int | None
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ def alone(one: Profile) -> Table:
     columns = (Column("operator", right=False), *map(Column, ("share", "time per call", "calls", "allocates")))
     rest = one.operators[MOST:]
     shown = [*one.operators[:MOST], *([summed(rest)] if rest else [])]
-    shown.append(Operator(one.between, 0, one.between_seconds, 0))
+    shown.append(Operator(one.between, 0, one.between_seconds, None))
     lines = tuple(
         (
             Cell(each.name),
             Cell(units.share(each.seconds / one.span_seconds)),
             Cell(units.duration_of(each.seconds / one.calls)),
             Cell(f"{each.calls / one.calls:g}" if each.calls else ""),
-            Cell(size(each.bytes // one.calls)),
+            Cell("" if each.bytes is None else size(each.bytes // one.calls)),
         )
         for each in shown
     )
@@ -77,8 +77,9 @@ def per_call(one: Profile) -> dict[str, float]:
 
 
 def summed(rest: Sequence[Operator]) -> Operator:
-    calls, seconds, size = (sum(values) for values in zip(*((o.calls, o.seconds, o.bytes) for o in rest), strict=True))
-    return Operator(f"{OTHERS} ({len(rest)})", int(calls), float(seconds), int(size))
+    known = [one.bytes for one in rest if one.bytes is not None]
+    calls, seconds = sum(one.calls for one in rest), sum(one.seconds for one in rest)
+    return Operator(f"{OTHERS} ({len(rest)})", calls, seconds, sum(known) if known else None)
 
 
 def size(count: int) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from tbench.analysis.derive import Row, derive, implausible
 from tbench.analysis.frame import ON_A_GPU, RESULTS, to_frame
-from tbench.records import Case, Ceilings, Measurement, Memory, Turn, Work
+from tbench.records import Case, Ceilings, Energy, Measurement, Memory, Turn, Work
 from tests.synthetic import CEILINGS, attention, decode, every_status, failed, ok, turns, with_telemetry
 
 AXES = ["batch", "seq_len", "heads", "kv_heads", "head_dim", "causal", "pattern", "kernel"]
@@ -361,6 +361,16 @@ def test_rates_also_as_flash_attention_counts_them() -> None:
     assert row.tflops_flash_attention == pytest.approx(row.tflops * 14 / 12)
     (prompt,) = frame([on_gpu(ok(attention("flash"), 7e-3, 2), clock="ahead")]).itertuples()
     assert prompt.tflops_flash_attention == prompt.tflops
+
+
+def test_energy_and_clock_of_a_gpus_row_or_why_they_are_missing() -> None:
+    known = replace(on_gpu(ok(attention("naive"), 4e-3, 1), clock="ahead", sm_mhz=1980.0), energy=Energy(1.4, 350.0))
+    refused = replace(on_gpu(ok(attention("flash"), 1e-3, 2), clock="ahead"), energy=Energy(unavailable="NoPermission"))
+    naive, flash = frame([known, refused]).itertuples()
+    assert (naive.sm_mhz, naive.energy_joules, naive.power_watts) == (1980.0, 1.4, 350.0)
+    assert all(math.isnan(one) for one in (flash.sm_mhz, flash.energy_joules, flash.power_watts))
+    assert "no SM clock: it is measured while calls are queued ahead" in flash.reason
+    assert "no energy: NoPermission" in flash.reason
 
 
 def test_a_cpus_rows_have_none_of_a_gpus_columns() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.plan import Draft
-from tbench.records import Case, Memory, Turn, Work
+from tbench.records import Case, Clock, Memory, Turn, Work
 
 
 def case(kernel: str, seq_len: int = 64) -> Case:
@@ -37,6 +37,7 @@ class FakeExecutor:
         self.log: list[tuple[str, str]] = []
         self.expected: list[tuple[str, float | None]] = []
         self.alive = 0
+        self.clock: Callable[[int], tuple[Clock, float | None]] = lambda round: ("", None)  # and eager seconds
         self.random = random.Random(7)
 
     def start(self, like: Any = None, look: Any = None) -> FakeWorker:
@@ -70,7 +71,8 @@ class FakeWorker:
         if do == "turn":
             call = executor.speed[self.kernel] * (1 + executor.noise * executor.random.uniform(-1, 1))
             samples = max(1, int(arguments["seconds"] / call))
-            return Turn(arguments["round"], arguments["turn"], 1, (call,) * samples)
+            clock, eager = executor.clock(arguments["round"])
+            return Turn(arguments["round"], arguments["turn"], 1, (call,) * samples, clock=clock, eager_seconds=eager)
         memory = Memory(peak_bytes=2000, resident_bytes=500) if arguments["weigh"] else None
         return {
             "error": 2e-7,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import pytest
+
 from tbench.comparison.model import Verdict
 from tbench.execution.executor import WorkerFailed
 from tbench.gate.decision import Rule, judge
-from tbench.gate.outcome import of_pairs
+from tbench.gate.outcome import HOST_INCLUDED, of_pairs
 from tbench.gate.paired import PairedCase, Progress, measure_pairs, sampling_of
 from tbench.records import Injection, Memory, Sampling, Status
 from tests.execution.fakes import FakeExecutor, case, draft
@@ -103,6 +108,38 @@ def test_injected_noise_is_another_work_on_each_side_in_every_pair() -> None:
     assert sorted(seen[:2]) == [("base", 1), ("new", 2)]
     assert sorted(seen[2:4]) == [("base", 0), ("new", 4)]
     assert sorted(seen[4:]) == [("base", 5), ("new", 5)]
+
+
+def on_a_gpu(*sides: FakeExecutor) -> PairedCase:
+    one = replace(case("a"), device="cuda:0")
+    (base, new) = ((draft(one), side) for side in sides)
+    return PairedCase(one.id, base, new, sampling_of(Sampling()))
+
+
+def test_pairs_of_a_case_are_judged_by_one_clock() -> None:
+    """The third pair's new side could not be queued ahead: its time has the host in it, and so had what was called
+    in the others."""
+    base, new = FakeExecutor({"a": 1e-5}), FakeExecutor({"a": 1e-5})
+    base.clock = lambda round: ("ahead", 4e-5)
+    new.clock = lambda round: ("ahead", 2e-5) if round < 2 else ("eager", None)
+    one, pairs = on_a_gpu(base, new), list[float]()
+    for _ in range(2):
+        one.measure_pair(pairs, seed=0)
+    assert pairs == pytest.approx([0.0, 0.0]) and not one.host_included
+    for _ in range(2):
+        one.measure_pair(pairs, seed=0)
+    assert pairs == pytest.approx([math.log(0.5), math.log(0.5), math.log(0.25), math.log(0.25)])
+    assert one.host_included
+
+
+def test_a_verdict_says_that_the_host_is_in_the_times() -> None:
+    for clock, said in (("ahead", ""), ("eager", HOST_INCLUDED)):
+        sides = FakeExecutor({"a": 1e-5}), FakeExecutor({"a": 1e-5})
+        for side in sides:
+            side.clock = lambda round, clock=clock: (clock, 1e-5)  # type: ignore[misc]
+        one = on_a_gpu(*sides)
+        measure(one)
+        assert of_pairs(one, judge({one.name: one.evidence}, RULE)[one.name], RULE).reason == said
 
 
 def test_the_same_speed_is_ok_after_the_screening() -> None:

@@ -50,7 +50,7 @@ class ScriptedDevice:
     def synchronize(self) -> None:
         self.log.append("synchronize")
 
-    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False, longer: float = 0.0) -> Timed:
         self.log.append(f"time {calls}")
         began = self.clock
         result = None
@@ -117,6 +117,10 @@ class FakeCuda:
     def _sleep(self, cycles: int) -> None:
         self.spun += cycles / self.hz
         self.launch(cycles / self.hz)
+
+    def wait(self, stream: str, other: str) -> None:
+        """What is submitted to `stream` from now on begins when `other` has done what it has."""
+        self.free_at[stream] = max(self.free_at[stream], self.free_at[other])
 
     def Event(self, enable_timing: bool) -> FakeEvent:
         assert enable_timing

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tbench.measure import ahead
 from tbench.measure.ahead import Pace, timed
+from tbench.measure.ceilings import shortest
 from tbench.measure.cuda import LONGEST_SPIN, CudaDevice
 from tbench.measure.sampler import Ring, Samples, calibrate
 from tbench.records import Sampling
@@ -121,12 +122,44 @@ def test_a_plain_clock_has_the_host_in_all_of_them() -> None:
         (lambda cuda: cuda.launch(2e-3, "other"), ahead.STRAY),
         (lambda cuda: (cuda.launch(30e-6), cuda.launch(80e-6, "other")), ahead.STRAY),
         (lambda cuda: cuda.launch(8e-6, "other"), ahead.ELSEWHERE),
+        (lambda cuda: joined(cuda, 3e-3), ahead.HIDDEN),
     ],
 )
 def test_what_cannot_be_queued_ahead_keeps_the_plain_clock_and_the_reason(body: Body, why: str) -> None:
     (samples,) = turns(paced(FakeCuda(10e-6), body), 1)
     assert (samples.clock, samples.why) == ("eager", why)
     assert samples.eager_seconds is None
+
+
+def joined(cuda: FakeCuda, seconds: float, waits: bool = False) -> None:
+    """Some work on a stream of its own, which may wait for what was there before, and is waited for."""
+    if waits:
+        cuda.wait("other", "current")
+    cuda.launch(seconds, "other")
+    cuda.wait("current", "other")
+    cuda.launch(20e-6)
+
+
+def test_work_on_another_stream_that_is_waited_for_is_in_the_times_whether_or_not_it_waits_itself() -> None:
+    (hidden,) = turns(paced(FakeCuda(10e-6), lambda cuda: joined(cuda, 3e-3)), 1)
+    assert (hidden.clock, hidden.why) == ("eager", ahead.HIDDEN)
+    assert min(hidden.seconds) >= 3e-3
+    (fair,) = turns(paced(FakeCuda(10e-6), lambda cuda: joined(cuda, 3e-3, waits=True)), 1)
+    assert fair.clock == "ahead"
+    assert fair.seconds == pytest.approx((3.02e-3,) * len(fair.seconds), rel=1e-3)
+
+
+def test_work_that_moves_to_a_hidden_stream_later_takes_the_clock_with_it() -> None:
+    waits = [True]
+    pace = paced(FakeCuda(10e-6), lambda cuda: joined(cuda, 3e-3, waits[0]))
+    assert pace.turn(TURN, None, False, False).clock == "ahead"
+    waits[0] = False
+    assert pace.turn(TURN, None, False, False).why == ahead.HIDDEN
+
+
+def test_no_clock_is_told_where_a_launch_was_longer_than_its_cover() -> None:
+    (samples,) = turns(paced(FakeCuda(70e-6), kernels(1e-3)), 1)
+    assert samples.clock == "ahead" and samples.sm_mhz is None
 
 
 def test_a_host_too_slow_for_any_spin_is_told() -> None:
@@ -220,6 +253,7 @@ def test_a_clock_that_falls_is_seen_and_the_spin_still_long_enough() -> None:
 def test_ceilings_and_injections_are_timed_by_the_same_clock() -> None:
     cuda = FakeCuda(20e-6)
     assert timed(opened(cuda), lambda: cuda.launch(8e-6), 10) == pytest.approx(8e-6)
+    assert shortest(opened(cuda), lambda: cuda.launch(8e-6), 0.05) == pytest.approx(8e-6, rel=1e-3)
 
 
 @pytest.mark.parametrize("host", [5e-6, 20e-6, 60e-6])

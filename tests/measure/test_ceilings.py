@@ -27,7 +27,7 @@ class SteadyDevice(ScriptedDevice):
 
     seconds = 1e-3
 
-    def time(self, fn: Call, calls: int, ahead: bool = False) -> Timed:
+    def time(self, fn: Call, calls: int, ahead: bool = False, longer: float = 0.0) -> Timed:
         result = fn()
         self.clock += self.seconds * calls
         return Timed(self.seconds, None, 0, result)

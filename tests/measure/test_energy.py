@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tbench.measure.energy import NO_STEP, OF_THE_WHOLE_GPU, SECONDS, measured
+from tbench.measure.energy import BATCH_SECONDS, NO_STEP, OF_THE_WHOLE_GPU, SECONDS, measured
 from tbench.measure.sampler import Ring
 from tests.measure.fakes import ScriptedDevice
 
@@ -38,7 +38,8 @@ def test_a_calls_energy_is_its_time_by_the_power(seconds: float) -> None:
 
 def test_of_a_stack_it_is_one_layers() -> None:
     device = Metered()
-    found = measured(device, Ring([device.spend(4e-3)]), 1e-3, layers=4)
+    found = measured(device, Ring([device.spend(4e-3)]), 4e-3, layers=4)
+    assert device.clock < SECONDS + 2 * BATCH_SECONDS
     assert found is not None
     assert found.joules == pytest.approx(WATTS * 1e-3, rel=0.06)
 

@@ -123,7 +123,9 @@ def test_a_gpu_is_described_and_what_it_refuses_has_a_reason(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(environment, "Telemetry", Slowed)
     monkeypatch.setattr(environment, "driver_version", refuses)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91301)
     here = capture("cuda:0")
+    assert here.cudnn == "9.13.1"
     assert (here.device_name, here.device_uuid, here.device_memory_bytes) == ("Fake GPU", "1-2-3", 80 << 30)
     assert here.last_level_cache_bytes == 50 << 20
     assert here.driver is None
