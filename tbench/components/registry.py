@@ -5,7 +5,7 @@ A component (attention, norm, …) is one `Component` object. Its variants are s
     @ATTENTION.variant("flash", about="tiled softmax, scores never in memory", dtypes=HALF)
     def flash(problem):
         from . import sdpa                  # torch is imported inside, so that `tbench list` starts at once
-        return sdpa.with_backend("FLASH_ATTENTION", problem)
+        return sdpa.backend(problem, "FLASH_ATTENTION")
 
 The factory does all set-up and returns the callable to be timed, or raises `Unsupported("why")`. What can be
 told without torch is declared (devices, phases, dtypes, required modules) and checked by `Component.unsupported`.

@@ -93,7 +93,6 @@ class RowWise:
     """
 
     layers = 1
-    kv_cache_bytes = None
 
     def __init__(
         self, problem: Problem, operation: Operation, kernel: Kernel, seed: int, sets: int = 1, apart: bool = False

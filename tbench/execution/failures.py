@@ -11,6 +11,7 @@ import traceback
 from tbench.components import calling
 from tbench.components.workload import Check, Malformed
 from tbench.errors import TbenchError, Unsupported
+from tbench.measure import compiler
 from tbench.records import Status
 
 # What running out of memory is called where it is no exception of its own: by PyTorch's CPU allocator, by CUDA where a
@@ -21,6 +22,9 @@ OUT_OF_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
+
+
+CPP_ERROR = "CppCompileError"  # how torch.compile says that its C++ did not compile, within an error of its own
 
 
 class WrongOutput(Exception):
@@ -54,6 +58,8 @@ def describe(problem: BaseException) -> tuple[Status, str]:
         return "oom", f"out of memory: {said}"
     if isinstance(problem, TbenchError):
         return "error", str(problem)
+    if CPP_ERROR in f"{type(problem).__name__}: {problem}" and (broken := compiler.problem()):
+        return "unsupported", f"needs a C++ compiler to build its kernel: {broken}"
     told = f"{type(problem).__name__}: {said}{where(problem)}{calling.remark(problem)}"
     if said.startswith("CUDA error: "):
         told += "; CUDA reports errors late: CUDA_LAUNCH_BLOCKING=1 finds the kernel"

@@ -122,8 +122,10 @@ def every(committed_only: bool = False) -> list[Evidence]:
 
 
 def told(component: str, variant: str, known: Iterable[Evidence]) -> str:
-    """`proved on NVIDIA H100 80GB HBM3, torch 2.11.0+cu130, 2026-11-26`; `never run` where nothing was."""
-    axis = get(component).variant_axis
+    """`proved on NVIDIA H100 80GB HBM3 (decode), torch 2.11.0+cu130, 2026-11-26`: in which phases, where that is not
+    all of the variant's; `never run` where nothing was."""
+    axis, known_as = get(component).variant_axis, get(component).variants[variant]
+    phases = known_as.phases or get(component).phases
     found = []
     for evidence in known:
         ok = [
@@ -133,9 +135,11 @@ def told(component: str, variant: str, known: Iterable[Evidence]) -> str:
         ]
         if ok:
             torch = evidence.versions.get("torch", "?")
-            needed = [distribution for _, distribution in get(component).variants[variant].requires]
+            needed = [distribution for _, distribution in known_as.requires]
             packages = [f"{name} {evidence.versions[name]}" for name in needed if name in evidence.versions]
-            found.append(", ".join(["proved on " + evidence.device_name, f"torch {torch}", *packages, evidence.day]))
+            ran = [phase for phase in phases if any(one.case.phase == phase for one in ok)]
+            where = evidence.device_name + (f" ({', '.join(ran)})" if len(ran) < len(phases) else "")
+            found.append(", ".join([f"proved on {where}", f"torch {torch}", *packages, evidence.day]))
     return "; ".join(dict.fromkeys(found)) or NEVER
 
 

@@ -176,6 +176,44 @@ def test_flashinfer_prefill(package: Callable[..., None], given: dict[str, Any],
     assert calls == [{"causal": causal, "window_left": left}]
 
 
+@pytest.mark.parametrize(("given", "causal", "sides"), CASES, ids=str)
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_xformers(
+    package: Callable[..., None], kv_heads: int, given: dict[str, Any], causal: bool, sides: tuple[int, int]
+) -> None:
+    """Its masks say what they hide; shared heads come as five dimensions, K and V not copied."""
+    masks, seen = "xformers.ops.fmha.attn_bias", list[tuple[int, int]]()
+    lower = signature(masks, "LowerTriangularMask.__init__")
+    local = signature(masks, "LocalAttentionFromBottomRightMask.__init__")
+
+    def lower_triangular(*args: Any, **more: Any) -> tuple[int, int]:
+        lower.bind(None, *args, **more)
+        return -1, 0
+
+    def local_attention(*args: Any, **more: Any) -> tuple[int, int]:
+        given = local.bind(None, *args, **more).arguments
+        return given["window_left"], given["window_right"]
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, attn_bias: Any, p: float, **rest: Any) -> Tensor:
+        assert (p, rest["scale"], rest["op"]) == (0.0, None, None)
+        seen.append(attn_bias or (-1, -1))
+        if query.dim() == 4:
+            return bnhd(query, key, value, *seen[-1])
+        assert key.shape[2:4] == query.shape[2:4] == (2, 2) and key.stride(3) == 0
+        return bnhd(query.flatten(2, 3), key[:, :, :, 0], value[:, :, :, 0], *seen[-1]).unflatten(2, (2, 2))
+
+    package("xformers.ops.fmha.attn_bias")
+    modules = sys.modules[masks], sys.modules["xformers.ops"]
+    modules[0].LowerTriangularMask = lower_triangular  # type: ignore[attr-defined]
+    modules[0].LocalAttentionFromBottomRightMask = local_attention  # type: ignore[attr-defined]
+    name = "memory_efficient_attention"
+    setattr(modules[1], name, published("xformers.ops", name, attend))
+    if given.get("phase") == "forward_backward":
+        kv_heads = 4
+    agrees("xformers", kv_heads=kv_heads, **given)
+    assert set(seen) == {sides}
+
+
 @pytest.mark.parametrize(("pattern", "keys"), [("full", 50), ("window:8", 8)])
 @pytest.mark.parametrize("kv_heads", [4, 2])
 def test_flashinfer_decode(package: Callable[..., None], pattern: str, keys: int, kv_heads: int) -> None:
@@ -325,7 +363,7 @@ def test_an_older_varlen_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> 
             pass
 
 
-@pytest.mark.parametrize("kernel", ["flash-attn-2", "flash-attn-3", "flash-attn-4", "fla", "flashinfer"])
+@pytest.mark.parametrize("kernel", ["flash-attn-2", "flash-attn-3", "flash-attn-4", "fla", "flashinfer", "xformers"])
 def test_a_package_that_cannot_be_imported_is_a_reason(package: Callable[..., None], kernel: str) -> None:
     (root, _), *_ = ATTENTION.variants[kernel].requires
     package(root)  # there, but without what is looked for
@@ -345,6 +383,8 @@ def test_a_package_that_cannot_be_imported_is_a_reason(package: Callable[..., No
         ("flashinfer", {"batch": 2}, "takes one sequence at a time: batch 1"),
         ("flashinfer", {"pattern": "window:8", "causal": False}, "supports windows only with causal attention"),
         ("flashinfer", {"phase": "decode", "pattern": "window:8", "causal": False}, None),
+        ("xformers", {"phase": "forward_backward"}, "has no backward for shared KV heads"),
+        ("xformers", {"phase": "forward_backward", "kv_heads": 4}, None),
         ("flashinfer", {"phase": "forward_backward"}, "flashinfer has no forward_backward (forward, decode only)"),
     ],
     ids=str,

@@ -38,6 +38,13 @@ USED: Mapping[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ),
         "flashinfer.prefill": ("flashinfer/prefill.py", ("single_prefill_with_kv_cache",)),
     },
+    "xformers": {
+        "xformers.ops": ("xformers/ops/fmha/__init__.py", ("memory_efficient_attention",)),
+        "xformers.ops.fmha.attn_bias": (
+            "xformers/ops/fmha/attn_bias.py",
+            ("LowerTriangularMask.__init__", "LocalAttentionFromBottomRightMask.__init__"),
+        ),
+    },
 }
 
 
@@ -85,11 +92,16 @@ def source(archive: Path, file: str) -> str:
 
 
 def definitions(tree: ast.Module) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Functions and methods by name; of overloads the last, which is the definition."""
+    """Functions and methods by name; of overloads the last, which is the definition. A dataclass takes its fields."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             yield node.name, parameters(node.args)
         elif isinstance(node, ast.ClassDef):
+            fields = [one for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
+            if fields:
+                own = [told(ast.arg("self"), "POSITIONAL_OR_KEYWORD")]
+                of_each = [told(ast.arg(one.target.id), "POSITIONAL_OR_KEYWORD", one.value) for one in fields]  # type: ignore[union-attr]
+                yield f"{node.name}.__init__", own + of_each
             for inner in node.body:
                 if isinstance(inner, ast.FunctionDef):
                     yield f"{node.name}.{inner.name}", parameters(inner.args)

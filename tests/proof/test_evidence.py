@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tbench.analysis.run import Run
 from tbench.components.attention import ATTENTION
 from tbench.errors import UsageError
+from tbench.measure.proving import named
 from tbench.proof.evidence import NEVER, Evidence, Proof, default_path, every, of_run, page, read, slug, told, write
 from tests.components.cases import attention
 
@@ -32,6 +35,16 @@ def test_evidence_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read(tmp_path / "new" / "proof.json") == made
 
 
+def test_kernels_are_what_ran_on_the_device_and_no_call_of_the_runtime() -> None:
+    from torch.autograd import DeviceType
+
+    events = [
+        SimpleNamespace(name=name, device_type=DeviceType.CUDA if on_device else DeviceType.CPU)
+        for name, on_device in (("cudaLaunchKernel", False), ("flash_fwd", True), ("flash_fwd", True), ("sync", False))
+    ]
+    assert named(events) == ("flash_fwd",)
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"proofs": [1]}'])
 def test_a_file_that_is_no_evidence_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "proof.json").write_text(content)
@@ -52,9 +65,11 @@ def test_a_user_without_a_home_directory_has_no_evidence_and_must_name_a_file(mo
 def test_what_was_proved_is_told_with_its_package_and_the_rest_never_ran() -> None:
     known = [evidence(proof("flash-attn-3"), proof("naive", "wrong"), **{"flash-attn-3": "3.0.0"})]
     assert told("attention", "flash-attn-3", known) == (
-        f"proved on {H100}, torch 2.13.0, flash-attn-3 3.0.0, 2026-11-30"
+        f"proved on {H100} (forward), torch 2.13.0, flash-attn-3 3.0.0, 2026-11-30"
     )
     assert told("attention", "naive", known) == NEVER
+    decode = replace(proof("varlen-paged"), case=attention("varlen-paged", phase="decode", device="cuda:0"))
+    assert told("attention", "varlen-paged", [evidence(decode)]) == f"proved on {H100}, torch 2.13.0, 2026-11-30"
     assert told("attention", "flash", []) == NEVER
 
 

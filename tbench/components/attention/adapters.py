@@ -28,6 +28,10 @@ def one_sequence(problem: AttentionProblem) -> str | None:
     return None if problem.batch == 1 else "takes one sequence at a time: batch 1"
 
 
+def shared_without_backward(problem: AttentionProblem) -> str | None:
+    return "has no backward for shared KV heads" if problem.backward and problem.group > 1 else None
+
+
 BY_HEURISTIC = 0  # how FlashAttention 2, 3 and 4 write "as many splits as it takes"; 3 and 4 do not split by default
 PAGE = 16  # keys of a page
 PLAN_BYTES = 128 * 2**20  # flashinfer's own advice for its workspace
@@ -70,6 +74,37 @@ def flash_attn_3(problem: AttentionProblem) -> Kernel:
 def flash_attn_4(problem: AttentionProblem) -> Kernel:
     splits = {"num_splits": BY_HEURISTIC} if problem.decode else {}
     return windowed(problem, "flash_attn.cute", "flash_attn_func", unlimited=None, **splits)
+
+
+@ATTENTION.variant(
+    "xformers",
+    about="xFormers' memory-efficient attention: whichever of its kernels takes the case",
+    requires=(("xformers", "xformers"),),
+    **PACKAGE
+    | {
+        "dtypes": (*HALF, "float32"),
+        "limits": each_layer(full_or_window, shared_without_backward, small_heads(256)),
+    },
+)
+def xformers(problem: AttentionProblem) -> Kernel:
+    """Shared KV heads as its documentation asks for them: (batch, length, KV heads, group, head_dim), K and V expanded
+    without a copy."""
+    attention = function("xformers.ops", "memory_efficient_attention")
+    left, right = problem.window_sides
+    masks = "xformers.ops.fmha.attn_bias"
+    bias = None
+    if left >= 0:
+        bias = function(masks, "LocalAttentionFromBottomRightMask")(window_left=left, window_right=right)
+    elif right == 0:
+        bias = function(masks, "LowerTriangularMask")()
+    if problem.group == 1:
+        return lambda q, k, v: attention(q, k, v, attn_bias=bias)
+
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        shared = (x.unsqueeze(3).expand(-1, -1, -1, problem.group, -1) for x in (k, v))
+        return attention(q.unflatten(2, (problem.kv_heads, problem.group)), *shared, attn_bias=bias).flatten(2, 3)
+
+    return attend
 
 
 @ATTENTION.variant(

@@ -1,7 +1,6 @@
 """Positions: learned, sinusoidal (2017), RoPE (2024), RoPE with interpolation, ALiBi, none. No torch here.
 
-encodings    the arithmetic, for a model to use;  properties: what must hold of it, as numbers
-formulas     what is timed and what it costs at least;  workspace: what variants hold beside that
+component    its axes, and what it costs at least;  formulas: the same, and what variants hold beside it
 kernels      encodings at work, as they are timed;  variants: a short entry for each way
 workload     what a worker times, and its float64 reference
 """
