@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment, article
+from tbench.claims import SEVERAL, Assessment, article
 from tbench.claims.formats import write_table
 from tbench.claims.standing import standing
-from tbench.errors import Interrupted, StoreError, UsageError
+from tbench.errors import Interrupted, StoreError, TbenchError, UsageError
 from tbench.execution import runner
 from tbench.execution.runner import HERE, Where
 from tbench.listener import Listener
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Listener", "Where", "default_folder", "load", "read_run", "run"]
-
-SEVERAL = (
-    "rows are from devices of several types, so the article's claims are not judged: select the nodes of one type, or "
-    "read the rows of each in results.csv"
-)
 
 
 def run(
@@ -64,6 +60,7 @@ def run(
     if out is not None and not str(out):
         raise UsageError("-o '' is not a folder; write -o results/mine")
     folder = Path(out) if out is not None else default_folder(scenario.name)
+    made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     if not resume:
         refuse_taken(folder)  # before the wait for the device
     listener = listener or Listener()
@@ -85,13 +82,18 @@ def run(
         with suppress(StoreError):  # what is there, readable
             write_all(Run.read(folder))
         raise Interrupted(f"interrupted; results so far are saved. Continue with: --resume -o {folder}") from None
+    except TbenchError:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()  # nothing was measured; where something was, it is not empty
+        raise
     result = Run.read(folder)
     problem, assessments = write_all(result)
     problems = [problem]
     if scenario.parts:
         from tbench.page.run import write as write_page  # Jinja2 is for whoever gets a page
 
-        problems.append(write_page(result))
+        problems.append(write_page(result, assessments))
     for problem in filter(None, problems):
         listener.warn(problem)
     if len(result.device_types) > 1:

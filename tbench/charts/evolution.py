@@ -29,7 +29,7 @@ def waterfall(runs: Sequence[Run]) -> list[Chart]:
         "total": TOTAL,
         "total_low": Words("95% from", "95%下限"),
         "total_high": Words("to", "上限"),
-        "memory": Words("peak memory of 2017 ÷ of this step", "2017年显存峰值 ÷ 此步"),
+        "memory": Words("peak memory of 2017 ÷ of this step", "2017年内存峰值 ÷ 此步"),
     }
     return chart(
         "ladder",

@@ -19,7 +19,7 @@ from tbench.records import text
 from tbench.tables import units
 
 LATENCY = Words("latency", "延迟")
-MEMORY = Words("peak memory", "显存峰值")
+MEMORY = Words("peak memory", "内存峰值")
 
 
 def latency(groups: Sequence[Group]) -> list[Chart]:
@@ -111,12 +111,12 @@ def memory(groups: Sequence[Group]) -> list[Chart]:
     fields = {
         "line": LINE,
         "size": look.LENGTH,
-        "peak_memory_bytes": Words("peak memory (bytes)", "显存峰值（字节）"),
+        "peak_memory_bytes": Words("peak memory (bytes)", "内存峰值（字节）"),
         "slope": Words("growth", "增长"),
     }
     return chart(
         "memory",
-        Words("Peak memory by length", "显存峰值随长度的变化"),
+        Words("Peak memory by length", "内存峰值随长度的变化"),
         Words(
             "Inputs, KV cache, output and workspace at the peak, counted by the allocator.",
             "峰值时的输入、KV缓存、输出与工作区，由分配器精确计数。",

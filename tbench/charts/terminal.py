@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tbench.analysis.run import Run
 from tbench.charts.model import Chart, Panel, Record
 from tbench.charts.run import pictures
 from tbench.errors import UsageError
+from tbench.tables.printable import printable
 
 HEIGHT = 16
 WIDEST = 100
@@ -47,24 +47,24 @@ def _lines(chart: Chart, panel: Panel, width: int, colour: bool) -> str:
         ys = [float(record[value]) / SCALES.get(chart.name, 1.0) for record in records]
         marker = MARKERS[number % len(MARKERS)]
         plot.plot(xs, ys, marker="braille" if colour else "dot")
-        plot.scatter(xs, ys, marker=marker, label=_plain(name))
+        plot.scatter(xs, ys, marker=marker, label=printable(name))
     if logarithmic:
         plot.xscale("log")
         plot.yscale("log")
     sizes = sorted({float(record[place]) for record in panel.records})
     plot.xticks(sizes, [f"{size:g}" for size in sizes])
     plot.plotsize(width, HEIGHT)
-    title = f"{chart.title.en}: {_plain(panel.name)}" if panel.name else chart.title.en
+    title = f"{chart.title.en}: {printable(panel.name)}" if panel.name else chart.title.en
     return f"{title} ({UNITS[chart.name]})\n{_built(plot, colour)}"
 
 
 def _bars(chart: Chart, panel: Panel, width: int, colour: bool) -> str:
     """Bars from 1× on; the longest takes half of the width."""
     longest = max(float(record["total"]) for record in panel.records)
-    names = [_plain(str(record["line"])) for record in panel.records]
+    names = [printable(str(record["line"])) for record in panel.records]
     widest = max(map(len, names))
     room = max(width - widest - 12, 8)
-    lines = [f"{chart.title.en}: {_plain(panel.name)}"]
+    lines = [f"{chart.title.en}: {printable(panel.name)}"]
     for name, record in zip(names, panel.records, strict=True):
         total = float(record["total"])
         lines.append(f"{name:<{widest}} {'█' * max(1, round(room * total / longest))} {record['cell']}")
@@ -86,8 +86,3 @@ def _built(plot: Any, colour: bool) -> str:
     made = str(plot.build())
     lines = (made if colour else plot.uncolorize(made)).splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-def _plain(words: str) -> str:
-    """Text without what a terminal obeys."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", words)

@@ -9,7 +9,7 @@ assess → render → formats the comparison table, every claim, and how a verdi
 
 from __future__ import annotations
 
-from tbench.claims.assess import Assessment, assess
+from tbench.claims.assess import SEVERAL, Assessment, assess
 from tbench.claims.loader import article
 
-__all__ = ["Assessment", "article", "assess"]
+__all__ = ["SEVERAL", "Assessment", "article", "assess"]

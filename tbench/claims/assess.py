@@ -15,6 +15,10 @@ from tbench.claims.quality import equivalent, superior
 from tbench.claims.verdict import Judgement, Verdict, combine, judge, undecided
 from tbench.records import Value
 
+SEVERAL = (
+    "rows are from devices of several types, so the article's claims are not judged: select the nodes of one type, or "
+    "read the rows of each in results.csv"
+)
 DISAGREE = Judgement(Verdict.INCONCLUSIVE, Words("the points disagree", "各点结论不一致"))
 
 
@@ -75,7 +79,11 @@ class Assessment:
 
 
 def assess(article: Article, runs: Sequence[Run]) -> list[Assessment]:
-    """Every claim, in the order of the data; the headline's verdicts stand after one correction for all of them."""
+    """Every claim, in the order of the data; the headline's verdicts stand after one correction for all of them.
+
+    Runs with rows from several types of devices are left out (`SEVERAL` says so): a verdict is on one.
+    """
+    runs = [run for run in runs if len(run.device_types) == 1]
     return corrected([assess_claim(claim, runs) for claim in article.claims])
 
 

@@ -14,6 +14,7 @@ from tbench.claims.command import deciding
 from tbench.claims.headline import OPEN, Word, chosen, judging, word_of
 from tbench.claims.model import Article, Language, Words
 from tbench.claims.waterfall import chart
+from tbench.tables.printable import printable
 from tbench.tables.text import Sheet
 
 MOST = 6  # claims whose open points are listed
@@ -50,11 +51,11 @@ def ending(
         sheet.say(LEFT_OPEN[language], "loud")
         for one in undecided[:MOST]:
             sheet.say(f"  {one.about}")
-            sheet.lines += [f"    {command}" for command in one.commands]  # to be copied: never folded
+            sheet.lines += [f"    {printable(command)}" for command in one.commands]  # to be copied: never folded
         if len(undecided) > MOST:
             sheet.say(f"  {MORE[language].format(n=len(undecided) - MOST)}")
     sheet.say()
-    sheet.lines += list(paths(run.folder, language))
+    sheet.lines += map(printable, paths(run.folder, language))
     return str(sheet)
 
 

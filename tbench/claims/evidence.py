@@ -24,7 +24,7 @@ FEWEST_TO_FIT = 3  # two terms fit any two points
 HOST = Words("launch-bound: host time, not device time", "测到的是主机而非设备（受启动开销限制）")
 NO_TIMES = Words("no timings", "没有计时")
 NO_BYTES = Words("no count of its bytes", "没有字节数")
-NO_PEAK = Words("no peak memory", "没有显存峰值")
+NO_PEAK = Words("no peak memory", "没有内存峰值")
 APART = Words("not interleaved with its baseline, so drift does not cancel", "未与基线交替测量，漂移不能抵消")
 
 

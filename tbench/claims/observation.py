@@ -15,7 +15,7 @@ from tbench.records import FAILED, Value
 
 STATES: Mapping[str, str] = {
     "unsupported": "不支持",
-    "oom": "显存不足",
+    "oom": "内存不足",
     "timeout": "超时",
     "wrong": "结果错误",
     "error": "出错",

@@ -32,7 +32,7 @@ STEP_COLUMNS = (
     Words("step", "步骤"),
     Words("speed-up of this step", "此步加速"),
     Words("speed-up since 2017", "累计加速"),
-    Words("peak memory since 2017", "显存峰值（较2017）"),
+    Words("peak memory since 2017", "内存峰值（较2017）"),
     Words("", ""),
 )
 LOSS = Words("Step by step: held-out loss of small models at equal parameters", "逐步演进：相同参数量小模型的验证损失")

@@ -22,7 +22,7 @@ PHASES = {
 }
 TITLE = Words("2017 → 2024, step by step: speed since 2017", "2017 → 2024逐步演进：较2017年的速度")
 STEP = Words("step", "步骤")
-MEMORY = Words("memory", "显存")
+MEMORY = Words("memory", "内存")
 LOSS = Words("loss", "损失")
 
 

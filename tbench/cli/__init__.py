@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from typing import TextIO, cast
+from functools import cache
+from typing import Any, TextIO, cast
 
 from tbench.cli.output import Messages, stop_writing
 from tbench.errors import TbenchError, UsageError
@@ -44,11 +45,8 @@ def exit_code(arguments: list[str]) -> int:
     """Run one command line and return its exit code; messages go to stderr."""
     import typer
 
-    from tbench.cli.app import app
-
-    command = typer.main.get_command(app)
     try:
-        outcome = command.main(arguments, prog_name="tbench", standalone_mode=False, obj=arguments)
+        outcome = verbs().main(arguments, prog_name="tbench", standalone_mode=False, obj=arguments)
         return outcome if isinstance(outcome, int) else 0
     except TbenchError as error:
         print(f"tbench: {printable(str(error))}", file=sys.stderr)
@@ -69,6 +67,16 @@ def exit_code(arguments: list[str]) -> int:
             show()
             return int(getattr(error, "exit_code", 2))
         return internal_error(error)
+
+
+@cache
+def verbs() -> Any:
+    """All of them, made once a process: reading the signatures takes as long as many a command."""
+    import typer
+
+    from tbench.cli.app import app
+
+    return typer.main.get_command(app)
 
 
 def reader_left() -> int:

@@ -465,6 +465,10 @@ def prove(
     ] = None,
 ) -> int:
     """Run every kernel once at small sizes: is it right, which device kernels run, can it be queued and captured."""
+    from tbench.cli.output import starting
+
+    if run is None:
+        starting("prove")
     from tbench.cli.prove import prove
 
     return prove(device, select or [], output, run)

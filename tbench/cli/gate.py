@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from tbench.cli.output import put, say, stamp
+from tbench.cli.output import STDOUT, put, say, stamp
 from tbench.errors import Inconclusive, TbenchError, UsageError
 from tbench.gate import ci, text
 from tbench.gate.decision import Rule
 from tbench.gate.options import Options
 from tbench.gate.outcome import Result
 from tbench.gate.paired import Progress
+from tbench.report.live import can_redraw
+from tbench.tables.printable import printable
 
 
 def gate(options: Options, rule: Rule | None = None, html: str | None = None) -> int:
@@ -19,6 +22,9 @@ def gate(options: Options, rule: Rule | None = None, html: str | None = None) ->
     code."""
     if options.junit:
         ci.clear_junit(options.junit)
+    if html and html != STDOUT:
+        with suppress(OSError):  # `write_page` says why it cannot be written
+            Path(html).unlink()  # an older one must not pass for today's
     try:
         result = compared(options, rule)
     except Inconclusive as nothing:
@@ -79,13 +85,13 @@ def compared(options: Options, rule: Rule | None = None) -> Result:
 
 def keep(message: str) -> None:
     show("")
-    print(f"gate: {message}", file=sys.stderr)
+    print(f"gate: {printable(message)}", file=sys.stderr)
 
 
 def show(message: str) -> None:
-    """A line that the next one replaces; only on a terminal, for a log is no place for it."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{message}")
+    """A line that the next one replaces; only where that can be done, for a log is no place for it."""
+    if can_redraw(sys.stderr):
+        sys.stderr.write(f"\r\x1b[K{printable(message)}")
         sys.stderr.flush()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tbench.errors import UsageError
+from tbench.tables.printable import printable
 
 STDOUT = "-"
 
@@ -31,7 +32,7 @@ def starting(what: str) -> None:
 
 
 def warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {printable(message)}", file=sys.stderr)
 
 
 def stamp() -> str:

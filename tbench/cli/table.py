@@ -8,13 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from tbench.analysis.run import Run
-from tbench.claims import Assessment, article, assess
+from tbench.claims import SEVERAL, Assessment, article, assess
 from tbench.claims.formats import DETAILED, FORMATS
 from tbench.claims.model import LANGUAGES, Article, Language
 from tbench.claims.render import explain as explained
+from tbench.cli.output import warn
 from tbench.errors import StoreError, UsageError
 from tbench.store import RunFolder
 from tbench.tables.formats import chosen
+from tbench.tables.printable import printable
 
 HTML = "html"
 
@@ -40,10 +42,13 @@ def table(
             f"({', '.join(row.id for row in known.rows)})"
         )
     read = [Run.read(folder) for folder in runs or newest(Path("results"))]
+    for run in read:
+        if len(run.device_types) > 1:
+            warn(f"{run.folder}: {SEVERAL}")
     assessments = assess(known, read)
     if asked:
         found = [explained(one, language) for one in assessments if one.claim in asked]
-        sys.stdout.write("\n".join(found))
+        sys.stdout.write(printable("\n".join(found)))  # a run may be a stranger's
     else:
         sys.stdout.write(made(known, assessments, language, read))
     return 0

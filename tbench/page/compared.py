@@ -83,13 +83,13 @@ def _cases(rows: Sequence[Compared], names: Sequence[str]) -> Cases:
             column("new_ms", Words("new", "新版本"), lambda row: _ms(row, "new"), lambda row: _time(row, "new")),
             column(
                 "base_bytes",
-                Words("base memory", "基线显存"),
+                Words("base memory", "基线内存"),
                 lambda row: _bytes(row, "base"),
                 lambda row: _size(row, "base"),
             ),
             column(
                 "new_bytes",
-                Words("new memory", "新版本显存"),
+                Words("new memory", "新版本内存"),
                 lambda row: _bytes(row, "new"),
                 lambda row: _size(row, "new"),
             ),

@@ -68,7 +68,7 @@ def _cases(outcomes: Sequence[Outcome], names: Sequence[str]) -> Cases:
             ),
             Column(
                 "bytes",
-                Words("peak memory", "显存峰值"),
+                Words("peak memory", "内存峰值"),
                 tuple(one.new_bytes for one in outcomes),
                 tuple(map(text.memory, outcomes)),
             ),

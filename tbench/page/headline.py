@@ -39,10 +39,12 @@ def render(known: Article, assessments: Sequence[Assessment], language: Language
     return made
 
 
-def headline(run: Run) -> list[Grid]:
-    """The table of seven rows, and every claim, folded; nothing where no claim has an observation."""
+def headline(run: Run, assessments: Sequence[Assessment] | None = None) -> list[Grid]:
+    """The table of seven rows, and every claim, folded; nothing where no claim has an observation. `assessments`: what
+    the run says of the claims, where that is known already."""
     known = article()
-    assessments = assess(known, [run])
+    if assessments is None:
+        assessments = assess(known, [run])
     if not any(regime.judged for one in assessments for regime in one.results):
         return []
     rows, claims = (

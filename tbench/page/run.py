@@ -11,6 +11,7 @@ from tbench.analysis.frame import row_cells
 from tbench.analysis.run import Run, uncollected
 from tbench.charts.model import Chart
 from tbench.charts.run import charts, short_names
+from tbench.claims import Assessment
 from tbench.claims.model import Words
 from tbench.errors import UsageError
 from tbench.page import words
@@ -28,30 +29,31 @@ BY_LENGTH = ("latency", "memory", "speedup")
 TRAINING = ("positions", "curves")
 
 
-def render(run: Run) -> str:
-    """The whole page. Raises UsageError where a library it is made with is not installed."""
+def render(run: Run, assessments: Sequence[Assessment] | None = None) -> str:
+    """The whole page. `assessments`: of the claims, where they are known. Raises UsageError where a library it is made
+    with is not installed."""
     with uncollected():
-        return html(document(run))
+        return html(document(run, assessments))
 
 
-def write(run: Run) -> str:
+def write(run: Run, assessments: Sequence[Assessment]) -> str:
     """Write `report.html` into the run folder, in place of an older one. Returns why there is none, and nothing where
     there is: a run is complete without it. Raises StoreError where the folder cannot be written."""
     try:
-        made = render(run)
+        made = render(run, assessments)
     except UsageError as problem:
         return f"no {FILE}: {problem}"
     write_file(run.folder / FILE, made)
     return ""
 
 
-def document(run: Run) -> Document:
+def document(run: Run, assessments: Sequence[Assessment] | None = None) -> Document:
     return Document(
         title=facts.title(run),
         kind=words.RUN,
         about=tuple(filter(None, (facts.machine(run), str(run.header.get("started") or "")[:16].replace("T", " ")))),
         cases=cases(run),
-        grids=tuple(headline(run)),
+        grids=tuple(headline(run, assessments)),
         sections=tuple(sections(run)),
         facts=tuple((words.fact(label), value) for label, value in facts.environment(run)),
         warnings=facts.warnings(run),
@@ -68,7 +70,7 @@ def sections(run: Run) -> list[Section]:
 
     return [
         *section("evolution", Words("The evolution", "演进"), of("ladder")),
-        *section("length", Words("Time and memory by length", "时间与显存随长度的变化"), of(*BY_LENGTH)),
+        *section("length", Words("Time and memory by length", "时间与内存随长度的变化"), of(*BY_LENGTH)),
         *section("machine", Words("What the machine allows", "机器上限"), of("roofline")),
         *section("training", Words("What models learn", "模型学到什么"), of(*TRAINING), Words("Experiment", "实验")),
         *section("raw", Words("Raw samples", "原始样本"), of("samples"), Words("Case", "用例")),
@@ -177,13 +179,13 @@ FIGURES: tuple[tuple[str, Words, Callable[[Row], str], Callable[[Row], Tone] | N
     ("speedup", Words("speed-up", "加速比"), _speedup, _faster),
     (
         "peak_memory_bytes",
-        Words("peak memory", "显存峰值"),
+        Words("peak memory", "内存峰值"),
         _given("peak_memory_bytes", lambda n: units.size(int(n))),
         None,
     ),
     (
         "memory_ratio",
-        Words("memory ratio", "显存比"),
+        Words("memory ratio", "内存比"),
         _given("memory_ratio", lambda n: f"{units.three_digits(n)}×"),
         None,
     ),

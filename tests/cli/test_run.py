@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from functools import partial
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +74,16 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the tiny scenario, made once."""
+    """A run of the tiny scenario, made once; beside it what it has printed."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    assert exit_code(["run", str(folder / "tiny.yaml"), "-o", str(folder / "run"), "--device", "cpu"]) == 0
+    with (
+        (folder / "printed").open("w") as out,
+        (folder / "messages").open("w") as err,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        assert exit_code(["run", str(folder / "tiny.yaml"), "-o", str(folder / "run"), "--device", "cpu"]) == 0
     return folder / "run"
 
 
@@ -90,16 +91,13 @@ def lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "measurements.jsonl").read_text().splitlines()]
 
 
-def test_prints_the_table_and_fills_the_folder(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code(["run", str(tiny), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
-    out, err = capsys.readouterr()
-    assert "flash" in out
-    assert "naive" in out
-    assert "×" in out
-    assert "Traceback" not in err
-    assert {"run.json", "measurements.jsonl", "results.csv", "report.md"} <= {
-        path.name for path in (tmp_path / "run").iterdir()
-    }
+def test_prints_the_table_and_fills_the_folder(finished: Path) -> None:
+    printed = (finished.parent / "printed").read_text()
+    assert "flash" in printed
+    assert "naive" in printed
+    assert "×" in printed
+    assert "Traceback" not in (finished.parent / "messages").read_text()
+    assert {"run.json", "measurements.jsonl", "results.csv", "report.md"} <= {path.name for path in finished.iterdir()}
 
 
 def test_results_csv_has_the_columns_of_the_contract(finished: Path) -> None:
@@ -187,13 +185,20 @@ def test_selection_override_and_stdin(
         (["--executor", "slurm"], 2, "local"),
     ],
 )
-def test_mistakes_on_the_command_line(
-    tiny: Path, arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+def test_mistakes_on_the_command_line_leave_nothing_behind(
+    tiny: Path,
+    arguments: list[str],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tiny.parent)
     assert exit_code(["run", str(tiny), *arguments]) == code
     err = capsys.readouterr().err
     assert said in err
     assert "Traceback" not in err
+    assert [file.name for file in tiny.parent.iterdir()] == ["tiny.yaml"]
 
 
 def test_a_mistake_in_the_scenario_has_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,7 +249,7 @@ def test_a_suite_prints_the_table_and_judges_the_claims_once(
         judged.append(arguments)
         return assess(*arguments)
 
-    for module in ("tbench.claims.formats", "tbench.cli.table"):
+    for module in ("tbench.claims.formats", "tbench.cli.table", "tbench.page.headline"):
         monkeypatch.setattr(f"{module}.assess", counted)
     (tmp_path / "suite.yaml").write_text("version: 1\nname: suite\nparts: [tiny.yaml]\n")
     assert exit_code(["run", str(tmp_path / "suite.yaml"), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
@@ -286,45 +291,3 @@ def test_more_memory_than_there_is_is_a_result(tiny: Path, tmp_path: Path) -> No
     assert frame.loc[1048576, "status"] == "oom"
     assert "GiB" in frame.loc[1048576, "reason"]
     assert frame.loc[32, "status"] == "ok"
-
-
-def start(tiny: Path, run: Path, *more: str) -> subprocess.Popen[str]:
-    """A run that takes a while, in a process of its own."""
-    slow = tiny.with_name("slow.yaml")
-    slow.write_text(TINY.replace("[32, 64]", "[32, 88]").replace("turn_time: 0.002", "turn_time: 0.1"))
-    command = [sys.executable, "-m", "tbench", "run", str(slow), "-o", str(run), "--device", "cpu", *more]
-    # A shell starts what it puts into the background deaf to Ctrl-C, and the tests with it, and this too.
-    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
-
-
-def wait_for_lines(run: Path, count: int) -> None:
-    deadline = time.monotonic() + 120
-    path = run / "measurements.jsonl"
-    while not (path.exists() and path.read_bytes().count(b"\n") >= count):
-        assert time.monotonic() < deadline, "the run measured nothing"
-        time.sleep(0.02)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_runs_keep_what_they_have_and_go_on(tiny: Path, tmp_path: Path, number: signal.Signals) -> None:
-    run = tmp_path / "run"
-    process = start(tiny, run)
-    wait_for_lines(run, 2)
-    os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
-    if number == signal.SIGINT:
-        assert process.returncode == 130
-        assert "--resume" in err
-        assert "Traceback" not in err
-        assert "interrupted" in (run / "report.md").read_text()
-        assert len(pd.read_csv(run / "results.csv")) >= 2
-    kept = (run / "measurements.jsonl").read_bytes()
-    assert kept.count(b"\n") >= 2
-    resumed = start(tiny, run, "--resume")
-    out, err = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, err
-    assert (run / "measurements.jsonl").read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
-    assert len({line["id"] for line in lines(run)}) == 4
-    assert len(lines(run)) == 4
-    assert "88" in out
