@@ -16,7 +16,7 @@ run: $(VENV)/.run
 
 # Files run side by side, on as many processes as there are cores, and four at most: each imports torch.
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -132,10 +132,24 @@ def loaded_by(code: str, heavy: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"], ["profile", "--help"]])
-def test_help_and_list_load_nothing_heavy(arguments: list[str]) -> None:
+RUN = str(PACKAGE.parent / "results" / "cpu-2core" / "attention")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--help"], ["list"], ["run", "--help"], ["profile", "--help"]),
+        *(["table", RUN], ["report", RUN], ["compare", RUN, RUN]),
+    ],
+    ids=" ".join,
+)
+def test_help_lists_and_tables_load_nothing_heavy(arguments: list[str]) -> None:
     code = f"from tbench.cli import exit_code\nassert exit_code({arguments!r}) == 0"
     assert loaded_by(code, "torch,pandas,scipy,matplotlib,jinja2,vl_convert,plotext,tbench.page") == set()
+
+
+def test_folders_do_not_import_each_other_in_a_circle() -> None:
+    assert len([*graphlib.TopologicalSorter(MAY_IMPORT).static_order()]) == len(MAY_IMPORT)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
@@ -30,28 +31,41 @@ def centre(values: Sequence[float]) -> float:
 
 def p_above(values: Sequence[float], bound: float) -> float:
     """p-value of the one-sided test of "the centre is at most `bound`"; 1 without values."""
-    return tail(len(values))[sum(average > bound for average in walsh(values))]
+    averages = walsh(values)
+    return tail(len(values))[len(averages) - bisect_right(averages, bound)]
 
 
 def p_below(values: Sequence[float], bound: float) -> float:
     """p-value of the one-sided test of "the centre is at least `bound`"."""
-    return p_above([-value for value in values], -bound)
+    return tail(len(values))[bisect_left(walsh(values), bound)]
 
 
 def upper(values: Sequence[float], confidence: float = 0.95) -> float:
     """The bound that the centre lies below with at least this confidence; infinite for too few values."""
-    enough = next((w for w, p in enumerate(tail(len(values))) if p <= 1 - confidence), None)
+    enough = critical(len(values), confidence)
     return math.inf if enough is None else walsh(values)[enough - 1]
 
 
 def lower(values: Sequence[float], confidence: float = 0.95) -> float:
     """The bound that the centre lies above with at least this confidence; minus infinity for too few values."""
-    return -upper([-value for value in values], confidence)
+    enough = critical(len(values), confidence)
+    return -math.inf if enough is None else walsh(values)[-enough]
 
 
-def walsh(values: Sequence[float]) -> list[float]:
+def critical(n: int, confidence: float) -> int | None:
+    """The least sum of positive ranks that the hypothesis gives with a probability of at most 1 − confidence."""
+    at = bisect_left(tail(n), confidence - 1, key=lambda p: -p)
+    return at if at < len(tail(n)) else None
+
+
+def walsh(values: Sequence[float]) -> tuple[float, ...]:
     """The n(n + 1)/2 means of two values (a value with itself too), ascending."""
-    return sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:])
+    return averages_of(tuple(values))
+
+
+@lru_cache(maxsize=32)  # a decision asks for its p-value, its centre and both bounds
+def averages_of(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(sorted((a + b) / 2 for i, a in enumerate(values) for b in values[i:]))
 
 
 @lru_cache(maxsize=256)

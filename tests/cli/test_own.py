@@ -54,10 +54,9 @@ def test_dry_run_and_a_suite(mine: Path, tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "suite.yaml").write_text("version: 1\nname: suite\nparts: [bench/mine.yaml]\n")
     kernel = "./bench/kernels.py:attend"
     arguments = [str(tmp_path / "suite.yaml"), "--device", "cpu", "-k", f"kernel={kernel} seq_len=32"]
-    assert exit_code(["run", *arguments, "--dry-run"]) == 0
-    assert "runs" in capsys.readouterr().out
-    assert exit_code(["run", *arguments, "-o", str(tmp_path / "run")]) == 0
-    assert list(tbench.read_run(tmp_path / "run")["kernel"]) == [kernel]
+    assert exit_code(["run", *arguments, "--dry-run"]) == 0  # each is set up and called, at a small size
+    out = capsys.readouterr().out
+    assert "1 case" in out and "runs" in out and "attend" in out
 
 
 @pytest.mark.parametrize(

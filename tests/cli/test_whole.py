@@ -16,6 +16,7 @@ from rich.cells import cell_len
 
 from tbench.tables.printable import CONTROL
 
+pytestmark = pytest.mark.whole
 ROOT = Path(__file__).parents[2]
 SCENARIO = """\
 version: 1
@@ -143,13 +144,6 @@ def test_a_terminal_without_unicode_gets_the_table(place: Path) -> None:
     assert "latency" in done.stdout
 
 
-def test_files_in_the_working_directory_are_not_imported_by_workers(place: Path, tmp_path: Path) -> None:
-    (tmp_path / "random.py").write_text("raise RuntimeError('not yours')")
-    (tmp_path / "tiny.yaml").write_text(SCENARIO)
-    done = shell("tbench run tiny.yaml -o run --device cpu -k kernel=flash", tmp_path, PYTHONSAFEPATH="1")
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_machine_that_cannot_be_examined_is_no_bug_of_tbench(place: Path) -> None:
     done = shell("ulimit -v 3000000; tbench run tiny.yaml -o other --device cuda", place)
     assert done.returncode == 2
@@ -168,9 +162,12 @@ def test_two_scenarios_of_one_name_are_refused_before_anything_is_measured(place
     assert not (place / "twice").exists()
 
 
-def test_several_scenarios_have_a_folder_each(place: Path) -> None:
-    (place / "other.yaml").write_text(SCENARIO.replace("name: tiny", "name: other"))
-    done = shell("tbench run tiny.yaml other.yaml -o both --device cpu -k kernel=flash", place)
+def test_several_scenarios_have_a_folder_each_and_workers_import_nothing_from_here(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not yours')")
+    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+    (tmp_path / "other.yaml").write_text(SCENARIO.replace("name: tiny", "name: other"))
+    words = "tbench run tiny.yaml other.yaml -o both --device cpu -k kernel=flash"
+    done = shell(words, tmp_path, PYTHONSAFEPATH="1", TERM="dumb")
     assert done.returncode == 0, done.stderr
-    assert (place / "both" / "tiny" / "results.csv").exists()
-    assert (place / "both" / "other" / "results.csv").exists()
+    assert (tmp_path / "both" / "tiny" / "results.csv").exists()
+    assert (tmp_path / "both" / "other" / "results.csv").exists()

@@ -27,10 +27,9 @@ def test_right(dtype: str, phase: str, activation: str) -> None:
     passes(case("feedforward", phase, dtype, activation=activation, **SMALL))
 
 
-@pytest.mark.parametrize(("activation", "phase"), [("swiglu", "forward_backward"), ("relu", "forward")])
-def test_compiled_is_right_and_holds_what_is_predicted(activation: str, phase: str) -> None:
+def test_compiled_is_right_and_holds_what_is_predicted() -> None:
     sizes = {"batch": 2, "seq_len": 256, "hidden": 64, "ffn_hidden": 256}
-    of = case("feedforward", phase, activation=activation, kernel="compiled", **sizes)
+    of = case("feedforward", "forward_backward", activation="swiglu", kernel="compiled", **sizes)
     passes(of)
     predicted(of)
 

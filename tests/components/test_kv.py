@@ -42,6 +42,14 @@ def test_whole_models_have_the_parameters_they_are_known_for(model: str, billion
     assert parameters / 1e9 == pytest.approx(billions, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [("llama-3-8b", 8_030_261_248), ("llama-2-7b", 6_738_415_616), ("qwen2.5-7b", 7_615_616_512)],
+)
+def test_weights_are_the_published_parameters_exactly(model: str, parameters: int) -> None:
+    assert counted(model=model, seq_len=1, dtype="bfloat16")["weight_bytes"] == 2 * parameters
+
+
 def test_memory_halves_only_where_the_cache_outgrows_the_weights() -> None:
     def saved(seq_len: int) -> float:
         whole = counted(model="llama-3-8b", kv_sharing="mha", seq_len=seq_len)["inference_bytes"]

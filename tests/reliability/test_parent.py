@@ -17,6 +17,7 @@ import pytest
 from tbench.cli import exit_code
 from tbench.store import RunFolder
 
+pytestmark = pytest.mark.whole
 # Says where it is, and stays there for as long as a test may need to see it, once.
 KERNEL = """\
 import os, time
@@ -129,6 +130,24 @@ def test_what_was_measured_is_kept_and_the_run_goes_on(
     assert {one.case.id: one for one in RunFolder.open(run).measurements()}.items() >= kept.items()
 
 
+def test_a_killed_server_ends_the_run_in_words_and_it_goes_on_from_there(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = start(place)
+    wait_for(place / "turn")
+    for pid in left_behind(place):
+        with suppress(OSError):
+            if b"tbench.execution.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)  # the server, and its workers, which are called as it is
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and "Traceback" not in err
+    assert "the worker server did not answer" in err and "--resume" in err
+    assert nothing_is_left(place)
+    command = ["run", str(place / "scenario.yaml"), "-o", str(place / "run"), "--device", "cpu", "--resume"]
+    assert exit_code(command) == 0, capsys.readouterr().err
+    assert len(RunFolder.open(place / "run").finished()) == 4
+
+
 def test_ctrl_c_once_finishes_what_is_being_measured(place: Path) -> None:
     process = start(place)
     wait_for(place / "turn")
@@ -143,3 +162,5 @@ def test_ctrl_c_once_finishes_what_is_being_measured(place: Path) -> None:
     assert {one.case["seq_len"] for one in run.finished().values()} == {32}
     assert len(run.finished()) == 2
     assert not run.unfinished()
+    assert "interrupted" in (place / "run" / "report.md").read_text()
+    assert len((place / "run" / "results.csv").read_text().splitlines()) == 3

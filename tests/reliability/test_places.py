@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tbench.cli import exit_code
 from tbench.errors import StoreError
 from tbench.store import FINISHED, RunFolder, folder, usercache
 from tests.cli.test_whole import SCENARIO
@@ -22,9 +24,15 @@ from tests.synthetic import attention, ok
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
+    with mounted(tmp_path, "64k") as disk:
+        yield disk
+
+
+@contextmanager
+def mounted(tmp_path: Path, size: str) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("a file system can only be mounted as root")
     try:
@@ -53,6 +61,22 @@ def test_a_full_disk_keeps_what_is_there_and_goes_on_once_there_is_room(small_di
         again.append(ok(attention("naive", 7), 1e-3, 1))
         again.finish()
         assert len(again.finished()) == saved + 1
+
+
+def test_a_run_on_a_full_disk_ends_in_words_and_goes_on_once_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mounted(tmp_path, "1m") as disk:
+        (tmp_path / "tiny.yaml").write_text(SCENARIO)
+        filler = disk / "filler"
+        filler.write_bytes(b"x" * (2**20 - 3 * 4096))
+        command = ["run", str(tmp_path / "tiny.yaml"), "-o", str(disk / "run"), "--device", "cpu"]
+        assert exit_code(command) == 2
+        err = capsys.readouterr().err
+        assert "No space left on device" in err and "--resume" in err and "Traceback" not in err
+        filler.unlink()
+        assert exit_code([*command, "--resume"]) == 0, capsys.readouterr().err
+        assert len(RunFolder.open(disk / "run").finished()) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(small_disk: Path) -> None:

@@ -27,7 +27,7 @@ SHIPPED = [
     for path in sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
     if "parts:" not in (text := path.read_text(encoding="utf-8"))  # a suite is nothing without its other files
 ]
-FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(source: bytes, *options: str) -> int:
