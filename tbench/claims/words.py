@@ -12,6 +12,7 @@ from tbench.claims.places import along, among
 from tbench.claims.verdict import ABOVE, BELOW, Estimate, Judgement, Verdict
 from tbench.records import Value
 from tbench.tables.numbers import decimals, fixed
+from tbench.tables.units import counted
 
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.CONFIRMED: Words("confirmed", "证实"),
@@ -193,7 +194,7 @@ def regime_parts(result: RegimeResult, language: Language) -> list[tuple[Kind, s
     failed = [one for one in result.missing if one.failed]
     if failed:
         why, n = dict.fromkeys(one.why[language] for one in failed), len(failed)
-        cases = f"{n} case{'' if n == 1 else 's'}, " if language == "en" else f"{n}个用例，"
+        cases = f"{counted(n, 'case')}, " if language == "en" else f"{n}个用例，"
         parts.append((UNMEASURED, cases + ", ".join(why)))
     return parts
 

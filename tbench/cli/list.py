@@ -14,6 +14,7 @@ from tbench.proof.evidence import NEVER, Evidence, every, told
 from tbench.records import text
 from tbench.tables.table import Table
 from tbench.tables.text import PROSE, Sheet
+from tbench.tables.units import counted
 
 SIZES = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn_hidden", "vocab", "max_positions", "window")
 KINDS = {"int": "whole number", "bool": "true, false"}
@@ -41,7 +42,7 @@ def cases(path: str, overrides: Sequence[str], select: Sequence[str], quick: boo
     found = expand(load(path, overrides, quick=quick, rigorous=rigorous), named(device), select)
     for case in found:
         print(case.id)
-    print(f"{len(found)} case{'s' if len(found) > 1 else ''}", file=sys.stderr)
+    print(counted(len(found), "case"), file=sys.stderr)
 
 
 def named(device: str) -> str:

@@ -33,7 +33,7 @@ def table(
     language = next((known for known in LANGUAGES if known == lang), None)
     if language is None:
         raise UsageError(f"--lang {lang}: unknown language (choose from {', '.join(LANGUAGES)})")
-    made = chosen(format, DETAILED if details else {**FORMATS, HTML: html})
+    made = chosen(format, {**(DETAILED if details else FORMATS), HTML: html})
     known = article()
     asked = [] if explain is None else [one for one in known.claims if explain.lower() in (one.id.lower(), one.row)]
     if explain is not None and not asked:

@@ -53,8 +53,7 @@ def summary(comparison: Comparison) -> str:
         words += [f"{count} {what}"] if count else []
     heavier = Counter(row.memory for row in comparison.rows if row.memory)
     memory = [f"{heavier[verdict]} {verdict}" for verdict in MEMORY_VERDICTS if heavier[verdict]]
-    whole = len(comparison.rows)
-    return f"{whole} case{'s' if whole > 1 else ''}: {', '.join(words)}" + (
+    return f"{units.counted(len(comparison.rows), 'case')}: {', '.join(words)}" + (
         f"; peak memory: {', '.join(memory)}" if memory else ""
     )
 

@@ -8,6 +8,7 @@ from tbench.analysis.axes import label, varying
 from tbench.comparison.model import Compared, Comparison, Verdict
 from tbench.errors import CaseFailed, Inconclusive, Regression, TbenchError
 from tbench.records import FAILED
+from tbench.tables.units import counted
 
 SHOWN = 5
 
@@ -52,4 +53,4 @@ def exit_code(comparison: Comparison) -> int:
 
 
 def _count(rows: Sequence[Compared]) -> str:
-    return f"{len(rows)} case{'s' if len(rows) > 1 else ''}"
+    return counted(len(rows), "case")

@@ -164,7 +164,7 @@ class Session:
             self.workload.overwrites = True
             self.remarks.append("overwrites its inputs, as allowed; every timed call gets fresh ones")
         self.ring = sampler.Ring(self.workload.calls, self.workload.nudge, self.workload.overwrites)
-        with self.spending("warmup"):
+        with self.spending("setup"):
             began = time.perf_counter()
             slow = max(SLOW * sampling.turn_time, self.device.sample_seconds)
             known = expected is not None and expected * self.workload.layers >= slow
@@ -177,8 +177,9 @@ class Session:
             self.weighed = self.workload
             if sampling.launch == "graph":
                 self.capture()
-            remaining = sampling.warmup - spent
-            if remaining > 0 and not self.slow:  # a slow call has warmed up by being called once
+        remaining = sampling.warmup - spent
+        if remaining > 0 and not self.slow:  # a slow call has warmed up by being called once
+            with self.spending("warmup"):
                 sampler.warm_up(self.device, self.ring, remaining)
         self.released = self.device.release()
         self.device.rest()

@@ -30,6 +30,7 @@ from tbench.gate.decision import (
     wants_more_screening,
 )
 from tbench.records import Case, Injection, Measurement, Memory, Sampling, Turn
+from tbench.tables.units import counted
 
 InjectedNoise = Iterator[tuple[Injection, Injection]]  # into the next pair, base and new
 
@@ -241,12 +242,12 @@ class Sweeps:
         """Pairs of every case until it is settled whether it is a suspect."""
         pairs = self.rule.screen
         self.progress.say(
-            f"screening {counted(self.cases)} (A/A control included), at least {pairs} process pairs each"
+            f"screening {counted(len(self.cases), 'case')} (A/A control included), at least {pairs} process pairs each"
         )
         sweep = 0
         while still_open := self.screening(self.late()):
             sweep += 1
-            self.progress.show(f"screening {counted(still_open)}, pair {sweep}")
+            self.progress.show(f"screening {counted(len(still_open), 'case')}, pair {sweep}")
             self.screen_once(still_open)
 
     def screening(self, late: bool) -> list[Pairable]:
@@ -265,7 +266,7 @@ class Sweeps:
     def confirm(self, suspects: Sequence[Pairable]) -> None:
         """As many fresh pairs of each suspect as its noise seems to need and there is time for."""
         if suspects:
-            self.progress.say(f"{counted(suspects)} to confirm on fresh pairs")
+            self.progress.say(f"{counted(len(suspects), 'case')} to confirm on fresh pairs")
             taken = sum(len(one.evidence.screen) for one in self.cases)
             left = max(0.0, self.ends - self.clock())
             affordable = taken * left / max(self.clock() - self.began, 1e-9) / len(suspects)
@@ -280,11 +281,11 @@ class Sweeps:
         accused = {one.name for one in suspects}
         others = [] if self.all_failed() else self.unsettled([one for one in self.cases if one.name not in accused])
         if (further or others) and not self.late():
-            self.progress.say(f"{counted([*further, *others])} still undecided: more pairs")
+            self.progress.say(f"{counted(len(further) + len(others), 'case')} still undecided: more pairs")
             self.confirm_with(further, {one.name: self.rule.most for one in further}, self.late)
         while (others := self.unsettled(others)) and not self.late():
             pair = max(len(one.evidence.screen) for one in others) + 1
-            self.progress.show(f"screening {counted(others)}, pair {pair}")
+            self.progress.show(f"screening {counted(len(others), 'case')}, pair {pair}")
             self.screen_once(others)
 
     def confirm_with(self, suspects: Sequence[Pairable], wanted: dict[str, int], late: Callable[[], bool]) -> None:
@@ -296,7 +297,9 @@ class Sweeps:
 
         while (left := [one for one in suspects if goes_on(one)]) and not late():
             pair = max(len(one.evidence.confirm) for one in left) + 1
-            self.progress.show(f"confirming {counted(left)}, pair {pair} of at most {max(wanted.values())}")
+            self.progress.show(
+                f"confirming {counted(len(left), 'case')}, pair {pair} of at most {max(wanted.values())}"
+            )
             for one in left:
                 one.measure_pair(one.evidence.confirm, self.seed, self.memory_limit())
             self.progress.swept()
@@ -317,7 +320,3 @@ class Sweeps:
 
     def late(self) -> bool:
         return self.clock() >= self.ends
-
-
-def counted(cases: Sequence[Pairable]) -> str:
-    return f"{len(cases)} case{'' if len(cases) == 1 else 's'}"

@@ -64,7 +64,7 @@ def summary(result: Result) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     number = len(result.outcomes)
     return (
-        f"{number} case{'' if number == 1 else 's'}: {verdicts}. Tolerance {100 * result.tolerance:.3g}%, at most "
+        f"{units.counted(number, 'case')}: {verdicts}. Tolerance {100 * result.tolerance:.3g}%, at most "
         f"{100 * result.alpha:.3g}% false-alarm probability for the whole run"
     )
 
