@@ -70,7 +70,7 @@ def remarks(measurement: Measurement, seconds: float) -> Iterator[tuple[str, str
             told = (
                 f"replayed as a CUDA graph: {printed(seconds)}; called from Python {printed(statistics.median(eager))}"
             )
-            yield told, "replayed as a CUDA graph: a program that calls it from Python sees more"
+            yield told, "replayed as a CUDA graph: a program that calls it from Python sees a longer time"
     elif clock == "ahead" and host is not None and host > PACE * seconds:
         yield (
             f"device {printed(seconds)}, host {printed(host)}: without CUDA graphs a program sees the {printed(host)}",

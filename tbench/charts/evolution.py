@@ -36,7 +36,7 @@ def waterfall(runs: Sequence[Run]) -> list[Chart]:
         Words("From 2017 to 2024, step by step", "从2017到2024，逐步演进"),
         Words(
             "Each bar runs from the speed-up before the step to the speed-up after it, on a logarithmic scale; the "
-            "rule is the 95% interval of the total.",
+            "thin line is the 95% interval of the total.",
             "每根柱从此步之前的累计加速比画到此步之后（对数刻度）；细线为累计值的95%区间。",
         ),
         [panel for panel in panels if len(panel.records) > 1],

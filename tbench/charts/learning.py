@@ -33,7 +33,7 @@ def curves(rows: Sequence[Row]) -> list[Chart]:
         Words("Loss while training", "训练过程中的损失"),
         Words(
             "Thin lines are single training runs, thick ones the mean of a model's runs while none has diverged.",
-            "细线为单次训练，粗线为同一模型各次训练的均值（无一发散时）。",
+            "细线为单次训练，粗线为同一模型各次训练的均值（所有训练均未发散时）。",
         ),
         panels,
         fields,

@@ -83,7 +83,7 @@ def _spread(row: Row, every: int) -> Words:
     assert row.latency is not None
     one = f"{units.duration(row.latency)} {units.plus_minus(row.latency.relative_half_width)}".strip()
     part = (
-        Words(f" Every {every}th sample and the extremes are shown.", f"仅显示每{every}个样本之一及极值。")
+        Words(f" Every {every}th sample and the extremes are shown.", f"每{every}个样本只显示一个，并显示极值。")
         if every > 1
         else Words("", "")
     )

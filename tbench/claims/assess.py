@@ -112,7 +112,7 @@ def _guarded(result: RegimeResult, runs: Sequence[Run]) -> RegimeResult:
         said = [judgement.verdict for judgement in _judgements([(guard.regime, one) for one in seen])]
         if not said or any(verdict is not Verdict.CONFIRMED for verdict in said):
             name, lifts = guard.regime.name, guard.lifts
-            why = Words(f"not seen: {name.en}; {lifts.en}", f"未满足：{name.zh}；{lifts.zh}")
+            why = Words(f"required: {name.en}; {lifts.en}", f"要求：{name.zh}；{lifts.zh}")
             return result.open(Judgement(Verdict.INCONCLUSIVE, why, guarded=True))
     return result
 
@@ -158,8 +158,8 @@ def _fallen(family: Sequence[Sequence[tuple[Rule, Judged]]], alpha: float) -> It
         for group, stood in zip(family, kept, strict=True)
     )
     note = Words(
-        f"clear by itself, not as one of {len(family)} headline results",
-        f"单独看成立，但作为{len(family)}个主要结果之一不够显著",
+        f"significant by itself, but not among {len(family)} headline results",
+        f"单独看显著，但对{len(family)}个主要结果做多重比较校正后不再显著",
     )
     for group, stood in zip(family, kept, strict=True):
         for rule, one in () if stood else group:

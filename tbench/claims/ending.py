@@ -18,11 +18,11 @@ from tbench.tables.printable import printable
 from tbench.tables.text import Sheet
 
 MOST = 6  # claims whose open points are listed
-LEFT_OPEN = Words("Left open, and the command that would decide it:", "尚未判定，以及可以判定的命令：")
+LEFT_OPEN = Words("Still open, and the command that would settle it:", "尚未判定的论断，以及用于判定的命令：")
 MORE = Words("and {n} more: tbench table --details", "另有{n}项：tbench table --details")
 POINTS = Words("{n} open", "{n}处未定")
 UNMEASURED = Words("not measured: {names}", "未测量：{names}")
-FULLY_TRAINED = Words("trained in full: only further seeds could decide it", "已完整训练：只有更多种子才能判定")
+FULLY_TRAINED = Words("trained in full: only further seeds could decide it", "已完整训练：需要更多随机种子才能判定")
 FILES = (("report.md", Words("report", "报告")), ("table.md", Words("table", "表格")))
 PAGE = Words("page", "网页")
 

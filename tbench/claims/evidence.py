@@ -21,7 +21,7 @@ from tbench.records import FAILED, Value
 
 FEWEST_SIZES = 2
 FEWEST_TO_FIT = 3  # two terms fit any two points
-HOST = Words("launch-bound: host time, not device time", "测到的是主机而非设备（受启动开销限制）")
+HOST = Words("launch-bound: host time, not device time", "测到的是主机时间而非设备时间（受启动开销限制）")
 NO_TIMES = Words("no timings", "没有计时")
 NO_BYTES = Words("no count of its bytes", "没有字节数")
 NO_PEAK = Words("no peak memory", "没有内存峰值")
@@ -236,13 +236,13 @@ def _overtaking(regime: Regime, rows: Sequence[Row]) -> list[Words]:
         return []
     at = overtakes(*zip(*pairs, strict=True))
     if at < min(sizes):
-        return [Words(f"mostly the square already at {min(sizes):g}", f"在{min(sizes):g}处平方项已占多数")]
+        return [Words(f"the quadratic term already dominates at {min(sizes):g}", f"在{min(sizes):g}处二次项已占主导")]
     if at > 2 * max(sizes):
-        return [Words(f"mostly proportional even at {max(sizes):g}", f"到{max(sizes):g}仍以正比项为主")]
+        return [Words(f"the linear term still dominates at {max(sizes):g}", f"到{max(sizes):g}仍以线性项为主")]
     return [
         Words(
-            f"the square overtakes the multiple of {regime.along} at about {at:.2g}",
-            f"平方项约在{regime.along}={at:.2g}处超过正比项",
+            f"the quadratic term overtakes the linear one at about {regime.along}={at:.2g}",
+            f"二次项约在{regime.along}={at:.2g}处超过线性项",
         )
     ]
 

@@ -152,7 +152,9 @@ def _effort(regime: Regime, group: Sequence[Row], others: Sequence[Row]) -> Seen
             if math.isfinite(b) or math.isfinite(t):  # a pair in which neither gets there says nothing
                 ratios.setdefault(base.seed, []).append(0.0 if math.isinf(t) else b / t)
         if not ratios:
-            yield Missing(group[0].measurement.case.id, Words("no run gets there", "没有一次训练达到"), tried=True)
+            yield Missing(
+                group[0].measurement.case.id, Words("no run reaches that loss", "没有一次训练达到该损失"), tried=True
+            )
             continue
         by_seed = [statistics.median(one) for one in ratios.values()]
         told = Words(f"to {target:.2f} nats", f"到{target:.2f} nats")

@@ -20,7 +20,7 @@ ALPHA = 0.05  # of equivalence, and of no effect
 ONE_SIDED = 0.025  # of superiority, in either direction: what an interval of 95% leaves on a side
 POWER_Z = 1.2816  # 90% power: the chance to find what is there
 ALONE = Words("a single pair of seeds gives no interval", "只有一对种子，没有区间")
-BEYOND = Words("better by more than the margin", "好出容差以上")
+BEYOND = Words("better by more than the margin", "优于基线，且超出容差")
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def equivalent(arm: Paired, rule: Equivalent) -> Judgement:
     half = t_quantile(1 - ALPHA, n - 1) * spread / math.sqrt(n)
     failing = arm.tested_diverged > arm.base_diverged
     if estimate.high < -rule.margin:
-        return Judgement(Verdict.REFUTED, Words("worse by more than the margin", "差出容差以上"))
+        return Judgement(Verdict.REFUTED, Words("worse by more than the margin", "劣于基线，且超出容差"))
     if estimate.low > rule.margin:
         if not rule.better_is_fine:
             return Judgement(Verdict.REFUTED, BEYOND)

@@ -23,7 +23,7 @@ from tbench.tables.table import Table
 BAR = 24  # characters of the longest bar
 STEPS = Words("Step by step: ", "逐步演进：")
 PHASES: Mapping[str, Words] = {
-    "forward_backward": Words("a training step", "训练一步"),
+    "forward_backward": Words("a training step", "单步训练"),
     "forward": Words("a prompt (prefill)", "预填充"),
     "decode": Words("one token (decode)", "解码一个词元"),
 }

@@ -32,9 +32,9 @@ NARROW = 0.05
 ABOVE = Words("above the range", "高于声称范围")
 BELOW = Words("but below the claimed range", "但低于声称范围")
 INSIDE = Words("inside the range", "在声称范围内")
-OPEN = Words("runs that never reached the target leave the interval unbounded", "有训练未达到目标，区间不封闭")
+OPEN = Words("runs that never reached the target leave the interval unbounded", "有训练未达到目标，区间无界")
 UNSURE = Words("an effect, but unclear whether it reaches the claimed range", "有效果，但不确定是否达到声称范围")
-GROUPS = Words("processes fall into two groups: no single interval applies", "进程分成两组，没有能描述它们的区间")
+GROUPS = Words("processes fall into two groups: no single interval applies", "进程分成两组，无法用单一区间描述")
 MOST = 10_000  # beyond, the true value is as good as on the border and no number of samples tells
 
 
@@ -109,7 +109,7 @@ def judge(rule: Range | AtMost | AtLeast | Exact, estimate: Estimate) -> Judgeme
     if (low is None or high is None) and estimate.n > 1:
         return Judgement(Verdict.INCONCLUSIVE, GROUPS)
     if low is None or high is None:
-        alone = Words(f"one of the {estimate.unit} has no interval", "只有一次重复，没有区间")
+        alone = Words(f"a single replicate ({estimate.unit}) gives no interval", "只有一次重复，无法给出区间")
         return Judgement(Verdict.INCONCLUSIVE, alone, more=2)
     if isinstance(rule, Range):
         return _range(rule, estimate, low, high)

@@ -16,7 +16,7 @@ BAR = 8  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 ORDER = ("forward_backward", "forward", "decode")
 PHASES = {
-    "forward_backward": Words("training step", "训练一步"),
+    "forward_backward": Words("training step", "单步训练"),
     "forward": Words("prefill", "预填充"),
     "decode": Words("decode", "解码"),
 }

@@ -256,7 +256,7 @@ def note_words(judgement: Judgement, estimate: Estimate, language: Language) -> 
         return note
     unit, needs = UNITS.get(estimate.unit), ""
     if judgement.close:
-        needs = "too close to the threshold to call" if language == "en" else "过于接近界限，无法分辨"
+        needs = "too close to the threshold to call" if language == "en" else "过于接近阈值，无法判定"
     elif judgement.more is not None and unit is not None:
         about = f"about {judgement.more} {unit.en} needed"
         needs = about if language == "en" else f"约需再测{judgement.more}{unit.zh}"

@@ -91,7 +91,7 @@ def run(
         bool, typer.Option("--cases", help="After a suite, print every case as well, part by part.")
     ] = False,
 ) -> int:
-    """Measure scenarios: progress on stderr, the result table on stdout; of a suite, the article's table."""
+    """Measure scenarios: progress on stderr, the result table on stdout; for a suite, the article's table."""
     from tbench.cli.output import starting
 
     starting(", ".join(scenarios))
@@ -122,7 +122,7 @@ def run(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or for html the folder of a gate.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder; for html also a gate's folder.")],
     format: Annotated[str, typer.Option("--format", metavar="text|md|csv|json|html", help="What to print.")] = "text",
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Output file; - is standard output.")
@@ -409,7 +409,7 @@ def profile(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed for inputs.")] = 0,
 ) -> None:
-    """Where one case spends its time and memory, or two side by side: operators, a Perfetto trace, allocations."""
+    """Show where a case spends its time and memory, or compare two: operators, a Perfetto trace, allocations."""
     from tbench.cli.output import starting
 
     starting(scenario)
@@ -464,7 +464,7 @@ def prove(
         str | None, typer.Option("--from", metavar="RUN", help="Take the evidence of a finished run instead.")
     ] = None,
 ) -> int:
-    """Run every kernel once at small sizes: is it right, which device kernels run, can it be queued and captured."""
+    """Run every kernel once at small sizes: is it correct, which device kernels run, can it be queued and captured?"""
     from tbench.cli.output import starting
 
     if run is None:

@@ -25,7 +25,7 @@ from tbench.tables.text import PROSE, Sheet
 
 Answer = TypeVar("Answer")
 ALONE = (
-    "the GPU is in exclusive-process mode, and noise is the difference of two processes: allow that with "
+    "the GPU is in exclusive-process mode, and measuring noise needs two processes at once: allow that with "
     "sudo nvidia-smi -c 0"
 )
 

@@ -65,7 +65,7 @@ def made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise StoreError(f"{folder}: cannot be made: {problem.strerror}; name another folder with -o") from problem
+        raise StoreError(f"{folder}: cannot be created: {problem.strerror}; name another folder with -o") from problem
     if any(folder.iterdir()):
         raise StoreError(f"{folder} is not empty: name another folder with -o")
     return folder

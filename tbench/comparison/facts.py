@@ -73,7 +73,7 @@ def open_cases(comparison: Comparison) -> str | None:
         return None
     effect = percent(EFFECT * comparison.tolerance)
     return (
-        "INCONCLUSIVE, `sees 12%; 14 rounds`: a slowdown of 12% or more would have been detected "
+        "INCONCLUSIVE, `detects 12%; needs 14 rounds`: a slowdown of 12% or more would have been detected "
         f"{POWER:.0%} of the time; 14 rounds per side would detect one of {effect}. More rounds: --rigorous, or "
         "min_rounds in the scenario."
     )

@@ -117,7 +117,7 @@ def _open(evidence: Evidence, seen: float | None, needed: int | None) -> Reason:
     return Reason(
         f"{only} would have been detected; {enough} would detect {100 * effect:.3g}% "
         f"(there were {ratio.base.rounds} and {ratio.new.rounds}){advice}",
-        f"sees {least}; " + ("too noisy" if needed is None else f"{needed} rounds"),
+        f"detects {least}; " + ("too noisy" if needed is None else f"needs {needed} rounds"),
     )
 
 

@@ -22,7 +22,7 @@ def lock_path(device: str) -> Path:
     """
     given = os.environ.get(FOLDER)
     if given and not Path(given).is_dir():  # another folder in its place would lock nothing out
-        raise StoreError(f"{FOLDER}={given}: there is no such folder; make it, or unset the variable")
+        raise StoreError(f"{FOLDER}={given}: there is no such folder; create it, or unset the variable")
     shared = Path(given or "/tmp")  # not TMPDIR, which differs between users
     return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"tbench-{device.replace(':', '')}.lock"
 

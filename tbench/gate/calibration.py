@@ -278,7 +278,7 @@ def known(folder: Path, environment: Environment, quick: bool, cases: Sequence[s
         return f"{path} cannot be read ({problem}); calibrate again"
     differing = [name for name in SAME_MACHINE if machine.get(name) != getattr(environment, name)]
     if differing:
-        return f"{path} is of another machine or torch ({', '.join(differing)} differ), so it is not used"
+        return f"{path} is from another machine or torch version ({', '.join(differing)} differ), so it is not used"
     if at_quick != quick:
         return f"{path} was made {'with' if at_quick else 'without'} --quick, so it is not used"
     return Known(sigmas, tolerance if sigmas.keys() >= set(cases) else None, folder)

@@ -30,7 +30,7 @@ SLIGHT = 0.02  # of a sample: what a spin can hide at most is then no matter
 
 STRAY = "work on another stream outlasts the call, and a queue would hide it"
 HIDDEN = "some of its work is on a stream that does not wait for the current one, and a queue would hide it"
-ELSEWHERE = "nothing of it runs on the current stream"
+ELSEWHERE = "none of its work runs on the current stream"
 WAITS = "the call waits for the device itself"
 WAITS_OR_MANY = (
     "the call waits for the device before it has submitted everything, or makes more launches than fit in its queue"
@@ -38,7 +38,7 @@ WAITS_OR_MANY = (
 WAITS_OR_SLOW = (
     f"the call waits for the device itself, or the host needs more than {LONGEST_SPIN * 1e3:.0f} ms to submit it"
 )
-IN_THE_WAY = "the host was in the way in every sample of a turn: stop what else keeps it busy"
+IN_THE_WAY = "the host delayed every sample of a turn: stop whatever else keeps it busy"
 
 
 class Settled(NamedTuple):

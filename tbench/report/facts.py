@@ -96,7 +96,7 @@ def method_words(run: Run) -> list[Words]:
         ),
         Words(
             "Peak memory comes from a separate pass and includes inputs, outputs and workspace.",
-            "内存峰值由单独一遍测得，包括输入、输出与工作区。",
+            "内存峰值在单独一次不计时的测量中得到，包括输入、输出与工作区。",
         ),
     ]
     sampling = (run.header.get("scenario") or {}).get("sampling") or {}

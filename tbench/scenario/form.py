@@ -112,7 +112,7 @@ def unknown(loc: Loc, top: list[str], axes: list[str]) -> str:
     if around[-1] == "sampling":
         return f"unknown key {shown(key)}{did_you_mean(key, sampling_model().model_fields)}"
     if key in top:
-        return f"{shown(key)} does not belong under {around[0]}; move it to the left edge"
+        return f"{shown(key)} does not belong under {around[0]}; move it to the top level"
     return unknown_axis(key, axes)
 
 
@@ -277,7 +277,7 @@ def optional(type_: Any, about: str) -> tuple[Any, Any]:
 
 def text_line(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is not text; put it into quotes")
+        raise ValueError(f"{shown(value)} is not text; put it in quotes")
     return value
 
 

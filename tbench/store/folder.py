@@ -204,7 +204,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise StoreError(f"{folder}: cannot be made: {problem.strerror}; name another folder with -o") from problem
+        raise StoreError(f"{folder}: cannot be created: {problem.strerror}; name another folder with -o") from problem
 
 
 def _holds(path: Path) -> bool:

@@ -18,12 +18,15 @@ FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 TRAPS = (
     (
         re.compile(r"[-+]?0[0-9_]+(\.[0-9_]*)?"),
-        "a number with a leading zero is octal to some readers; write it without",
+        "a number with a leading zero is octal to some readers; write it without the zero",
     ),
     (re.compile(r"[-+]?0[box][0-9a-fA-F_]+", re.IGNORECASE), "write the number in decimal"),
     (re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?"), "write the number without underscores"),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "this is a number in base 60 to some readers"),
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?"), "this is a date to some readers"),
+    (
+        re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"),
+        "this is a number in base 60 to some readers; write it in decimal",
+    ),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?"), "this is a date to some readers; write a plain number"),
     (re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE), "a finite number is needed"),
 )
 MAX_DIGITS = 40

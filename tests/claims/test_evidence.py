@@ -90,7 +90,7 @@ def test_a_case_that_failed_keeps_its_regime_from_being_confirmed() -> None:
     assert attention_naive.status == "ok"
     assert one.results[0].verdict is Verdict.PARTLY
     assert "training step (naive) 1 case, wrong" in verdict_words(one, "en")
-    assert "训练一步（朴素实现）（1个用例，结果错误）" in verdict_words(one, "zh")
+    assert "单步训练（朴素实现）（1个用例，结果错误）" in verdict_words(one, "zh")
     too_large = failed(attention("naive", 2048, phase="forward_backward"), "oom", "needs 256 GiB")
     assert judged("C9", *pair(1024, 3e-3, 1e-3), too_large).results[0].verdict is Verdict.CONFIRMED
 
@@ -193,9 +193,9 @@ def test_growth_is_that_of_the_last_doubling_and_says_where_the_square_begins() 
     assert naive.estimate.value == pytest.approx(math.log2(6 / 2), abs=0.05)
     assert [note.en for note in naive.notes] == [
         "seq_len 2048 to 4096",
-        "the square overtakes the multiple of seq_len at about 2e+03",
+        "the quadratic term overtakes the linear one at about seq_len=2e+03",
     ]
-    assert flash.notes[1].en == "mostly the square already at 512"
+    assert flash.notes[1].en == "the quadratic term already dominates at 512"
     assert len(naive.cases) == 2
 
 

@@ -102,7 +102,7 @@ def test_a_baseline_that_trains_nowhere_says_nothing() -> None:
     one = grid([True] * 20, [False] * 20)
     assert one.verdict is Verdict.INCONCLUSIVE
     (seen,) = one.results[0].judged
-    assert seen.judgement.note.en.startswith("not seen: post-norm trains somewhere; train longer")
+    assert seen.judgement.note.en.startswith("required: post-norm trains in at least one setting; train longer")
 
 
 def curves(*ends: float, steps: float = 1.0) -> dict[str, Any]:

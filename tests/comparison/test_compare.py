@@ -99,7 +99,7 @@ def test_inconclusive_says_what_it_could_have_seen_and_what_would_do() -> None:
     assert row.rounds_needed is not None and row.rounds_needed > 4
     assert f"only a slowdown of {100 * row.smallest_change:.0f}% or more would have been detected" in words(row)
     assert f"about {row.rounds_needed} rounds per side would detect 10% (there were 4 and 4)" in words(row)
-    assert row.reasons[0].general == f"sees {100 * row.smallest_change:.0f}%; {row.rounds_needed} rounds"
+    assert row.reasons[0].general == f"detects {100 * row.smallest_change:.0f}%; needs {row.rounds_needed} rounds"
 
 
 def test_inconclusive_on_a_hopeless_machine() -> None:

@@ -205,7 +205,7 @@ def test_json_has_no_infinity() -> None:
     found = compare(run_of([timed("flash", 5e-3, 1, rounds=2)]), run_of([new]))
     assert parsed(found)["records"][0]["smallest_change"] is None
     assert "no slowdown at all would have been detected" in parsed(found)["records"][0]["reason"]
-    assert "sees none" in text.render(found, width=160, colour=False)
+    assert "detects none" in text.render(found, width=160, colour=False)
 
 
 @pytest.mark.parametrize("format", list(FORMATS))

@@ -80,9 +80,9 @@ def test_each_device_has_its_own_lock(own_folder: Path, monkeypatch: pytest.Monk
 
 def test_a_folder_for_locks_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(lock.FOLDER, str(tmp_path / "nowhere"))
-    with pytest.raises(StoreError, match=r"TBENCH_LOCK_DIR=.*nowhere: there is no such folder; make it"):
+    with pytest.raises(StoreError, match=r"TBENCH_LOCK_DIR=.*nowhere: there is no such folder; create it"):
         lock.lock_path("cpu")
-    with pytest.raises(StoreError, match="make it"), device_lock("cpu", print):
+    with pytest.raises(StoreError, match="create it"), device_lock("cpu", print):
         pass
 
 

@@ -103,7 +103,7 @@ def test_selection_is_among_the_devices_cases(loads: Loads) -> None:
     ("section", "said"),
     [
         ("cuda: {seq_len: [1]}", "10:8: 'seq_len' is an axis; write it under fixed or sweep of cuda"),
-        ("cuda: {baseline: {kernel: odd}}", "10:8: 'baseline' does not belong under cuda; move it to the left edge"),
+        ("cuda: {baseline: {kernel: odd}}", "10:8: 'baseline' does not belong under cuda; move it to the top level"),
         ("cuda: {sweep: {seq_len: 4}}", "10:25: seq_len: a list is needed, not 4; one value belongs under fixed"),
         ("cuda: {sweep: {seq_len: [4, 4]}}", "10:29: 4 is given twice; remove one"),
         ("cuda: {exclude: [{seq_len: 4}]}", "10:18: this matches no case; correct it or remove it"),

@@ -54,7 +54,7 @@ def test_all_at_once_in_the_order_of_the_file(complains: Complains) -> None:
         "15:23: unknown key 'maxtime'; did you mean 'max_time'?",
         "15:47: min_rounds: 1.5 is not a whole number from 1 to 1000000",
         "15:59: cache: 'warm' is neither auto nor hot nor cold",
-        "16:9: 'sweep' does not belong under quick; move it to the left edge",
+        "16:9: 'sweep' does not belong under quick; move it to the top level",
     ]
 
 
