@@ -36,7 +36,7 @@ COLUMNS = (
 )
 MORE = Words(
     "( ) range, [ ] 95% interval; K = 1,024; published: other hardware. Why: --explain reads, --details",
-    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献数字来自其他硬件。依据：--explain reads、--details",
+    "( )为各设置的范围，[ ]为95%区间；K为1,024个词元；文献来自其他硬件。依据：--explain reads、--details",
 )
 
 
