@@ -36,7 +36,7 @@ def render(run: Run, assessments: Sequence[Assessment] | None = None) -> str:
         return html(document(run, assessments))
 
 
-def write(run: Run, assessments: Sequence[Assessment]) -> str:
+def write(run: Run, assessments: Sequence[Assessment] | None = None) -> str:
     """Write `report.html` into the run folder, in place of an older one. Returns why there is none, and nothing where
     there is: a run is complete without it. Raises StoreError where the folder cannot be written."""
     try:
