@@ -27,7 +27,7 @@ LOSS = Words("loss", "损失")
 
 
 def chart(runs: Sequence[Run], language: Language) -> Table | None:
-    """A row for each step; of every phase its longest sequence. None where no ladder was measured.
+    """A row for each step; of every phase the longest sequence that has them all. None where no ladder was measured.
 
     `memory`: peak memory of the first phase as a change against 2017; `loss`: held-out, nats per byte, of small models.
     """
@@ -52,9 +52,9 @@ def chart(runs: Sequence[Run], language: Language) -> Table | None:
 
 
 def longest(found: Sequence[Ladder]) -> list[Ladder]:
-    """One ladder for each phase, of the longest sequence."""
+    """One ladder for each phase: of those with the most steps that of the longest sequence."""
     best: dict[str, Ladder] = {}
-    for one in sorted(found, key=_length):
+    for one in sorted(found, key=lambda one: (len(one.steps), _length(one))):
         best[one.phase] = one
     return [best[phase] for phase in ORDER if phase in best]
 
