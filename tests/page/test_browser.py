@@ -63,7 +63,7 @@ def test_every_chart_of_the_suite_shows_what_results_csv_has(browser: Browser, s
     memory = checked(by_length["memory"], rows, "peak_memory_bytes")
     speedup = checked(by_length["speedup"], rows, "speedup", "speedup_low", "speedup_high")
     roofline = checked(browser.run(MARKS, "roofline"), rows, "tflops", "limit_fraction")
-    assert len(latency) > 200 and len(memory) > 200 and len(speedup) > 150
+    assert len(latency) > 150 and len(memory) > 150 and len(speedup) > 100
     printed = {row.measurement.case.id for row in suite.rows if row.printed_latency and row.tflops}
     assert roofline == printed and len(printed) > 300
     steps = drawn(browser, "evolution")["ladder"]
