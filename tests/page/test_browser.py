@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,14 @@ def test_every_chart_of_the_suite_shows_what_results_csv_has(browser: Browser, s
     roofline = checked(browser.run(MARKS, "roofline"), rows, "tflops", "limit_fraction")
     assert len(latency) > 150 and len(memory) > 150 and len(speedup) > 100
     printed = {row.measurement.case.id for row in suite.rows if row.printed_latency and row.tflops}
-    assert roofline == printed and len(printed) > 300
+    assert roofline == printed and len(printed) > 150
     steps = drawn(browser, "evolution")["ladder"]
     told = [step.total.value for one in ladders([suite]) for step in one.steps if step.total]
     assert [one["total"] for one in steps if one["order"]] == told
     losses = {row.measurement.case.id: row.measurement.findings for row in suite.rows}
     for one in browser.run(MARKS, "positions"):
-        of_seeds = losses[one["case"]][f"loss_at_{one['at']:g}"]
+        found = losses[one["case"]]  # of every run; each seed is shown at the rate that the others chose
+        of_seeds = [*compress(found[f"loss_at_{one['at']:g}"], found["chosen"])]
         assert one["loss"] == pytest.approx(sum(of_seeds) / len(of_seeds), rel=1e-12)
     assert browser.logged("browser") == []
 
