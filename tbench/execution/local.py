@@ -361,7 +361,7 @@ def received(channel: Connection, timeout: float) -> Any:
         outcome, *answer = pickle.loads(message)
         failed = WorkerFailed(*answer) if outcome == "failed" else None
         result = None if failed else answer[0]
-    except Exception:  # it may hold anything
+    except Exception:  # a kernel may have written it, and unpickling raises whatever it likes
         raise OSError("not an answer") from None
     if failed is not None:
         raise failed

@@ -202,12 +202,9 @@ def test_xformers(
         assert key.shape[2:4] == query.shape[2:4] == (2, 2) and key.stride(3) == 0
         return bnhd(query.flatten(2, 3), key[:, :, :, 0], value[:, :, :, 0], *seen[-1]).unflatten(2, (2, 2))
 
-    package("xformers.ops.fmha.attn_bias")
-    modules = sys.modules[masks], sys.modules["xformers.ops"]
-    modules[0].LowerTriangularMask = lower_triangular  # type: ignore[attr-defined]
-    modules[0].LocalAttentionFromBottomRightMask = local_attention  # type: ignore[attr-defined]
+    package(masks, LowerTriangularMask=lower_triangular, LocalAttentionFromBottomRightMask=local_attention)
     name = "memory_efficient_attention"
-    setattr(modules[1], name, published("xformers.ops", name, attend))
+    setattr(sys.modules["xformers.ops"], name, published("xformers.ops", name, attend))
     if given.get("phase") == "forward_backward":
         kv_heads = 4
     agrees("xformers", kv_heads=kv_heads, **given)

@@ -97,11 +97,11 @@ def definitions(tree: ast.Module) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         if isinstance(node, ast.FunctionDef):
             yield node.name, parameters(node.args)
         elif isinstance(node, ast.ClassDef):
-            fields = [one for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
+            fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
             if fields:
-                own = [told(ast.arg("self"), "POSITIONAL_OR_KEYWORD")]
-                of_each = [told(ast.arg(one.target.id), "POSITIONAL_OR_KEYWORD", one.value) for one in fields]  # type: ignore[union-attr]
-                yield f"{node.name}.__init__", own + of_each
+                given = [("self", None), *((ast.unparse(one.target), one.value) for one in fields)]
+                kind = "POSITIONAL_OR_KEYWORD"
+                yield f"{node.name}.__init__", [told(ast.arg(name), kind, default) for name, default in given]
             for inner in node.body:
                 if isinstance(inner, ast.FunctionDef):
                     yield f"{node.name}.{inner.name}", parameters(inner.args)

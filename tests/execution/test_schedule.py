@@ -94,8 +94,9 @@ def test_enough_finishes_what_is_measured_and_begins_nothing() -> None:
     assert len(finished) == 2
 
 
-def place(host: str = "", speed: float = 1e-3) -> Workplace:
-    return Workplace(FakeExecutor({"naive": speed, "flash": speed}), replace(ENVIRONMENT, ceilings=None), 2, host)  # type: ignore[arg-type]
+def place(host: str = "", speed: float = 1e-3, free_bytes: int | None = None) -> Workplace:
+    executor: Any = FakeExecutor({"naive": speed, "flash": speed})
+    return Workplace(executor, replace(ENVIRONMENT, ceilings=None), 2, host, free_bytes=free_bytes)
 
 
 def group_job(**begun: Any) -> Job:
@@ -126,7 +127,7 @@ def test_a_group_goes_to_a_node_where_all_its_processes_fit() -> None:
 def test_a_small_node_has_less_room_for_further_sets_of_inputs() -> None:
     job = replace(group_job(), bytes=1000)
     draft_ = replace(next(iter(job.drafts.values())), room=10**6)
-    small = Workplace(FakeExecutor({}), ENVIRONMENT, 2, "node-7", free_bytes=4000)  # type: ignore[arg-type]
+    small = place("node-7", free_bytes=4000)
     assert small.settled(draft_, job).room == share(int(4000 * MEMORY_SHARE), 1000, 2) < 10**6
     assert place("node-7").settled(draft_, job).room == 10**6
 

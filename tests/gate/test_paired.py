@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ from tbench.execution.executor import WorkerFailed
 from tbench.gate.decision import Rule, judge
 from tbench.gate.outcome import HOST_INCLUDED, of_pairs
 from tbench.gate.paired import PairedCase, Progress, measure_pairs, sampling_of
-from tbench.records import Injection, Memory, Sampling, Status
+from tbench.records import Clock, Injection, Memory, Sampling, Status
 from tests.execution.fakes import FakeExecutor, case, draft
 
 RULE = Rule()
@@ -132,11 +133,15 @@ def test_pairs_of_a_case_are_judged_by_one_clock() -> None:
     assert one.host_included
 
 
+def by(clock: Clock, round: int) -> tuple[Clock, float]:
+    return clock, 1e-5
+
+
 def test_a_verdict_says_that_the_host_is_in_the_times() -> None:
     for clock, said in (("ahead", ""), ("eager", HOST_INCLUDED)):
         sides = FakeExecutor({"a": 1e-5}), FakeExecutor({"a": 1e-5})
         for side in sides:
-            side.clock = lambda round, clock=clock: (clock, 1e-5)  # type: ignore[misc]
+            side.clock = partial(by, clock)
         one = on_a_gpu(*sides)
         measure(one)
         assert of_pairs(one, judge({one.name: one.evidence}, RULE)[one.name], RULE).reason == said
