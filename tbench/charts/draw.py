@@ -43,7 +43,7 @@ def svg(chart: Chart, panel: Panel, language: Language = "en") -> str:
             "values": [{name: value for name, value in record.items() if value is not None} for record in panel.records]
         },
         "title": {
-            "text": " · ".join(filter(None, (chart.title[language], panel.name))),
+            "text": [*filter(None, (chart.title[language], panel.name))],  # a line each
             "fontSize": 13,
             "anchor": "start",
         },

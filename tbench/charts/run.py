@@ -62,8 +62,8 @@ def _kind(case: Case) -> str:
 
 
 def pictures(run: Run) -> Iterator[tuple[str, Chart, Panel]]:
-    """What is made as files, with a name for each: of every component the panel with the most cases, of ladders the
-    first of each phase."""
+    """What is made as files, with a name for each: of every component and phase of a ladder the panel with the
+    most cases, the last of several."""
     found = [*waterfall([run]), *by_length(run), *positions(run.rows)]
     for chart in found:
         if chart.name not in STATIC:
@@ -71,7 +71,7 @@ def pictures(run: Run) -> Iterator[tuple[str, Chart, Panel]]:
         largest: dict[str, Panel] = {}
         for panel in chart.panels:
             about = _about(chart, panel)
-            if about not in largest or len(panel.records) > len(largest[about].records):
+            if about not in largest or len(panel.records) >= len(largest[about].records):
                 largest[about] = panel
         for about, panel in largest.items():
             name = chart.name if len(largest) == 1 else f"{chart.name}-{file_name(about)}"
