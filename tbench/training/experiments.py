@@ -134,7 +134,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         models=blocks,
         budgets={
             "quick": Budget(steps=150, seeds=3, sizes=SHARED, looks=15),
-            "full": Budget(steps=400, seeds=5, sizes=SHARED, looks=20),
+            "full": Budget(steps=250, seeds=5, sizes=SHARED, looks=15),
             "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=32, length=512, looks=20, data="library"),
         },
         paced=("2017", "+rmsnorm"),
@@ -146,7 +146,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         grid=(0.0, 0.1),
         budgets={
             "quick": Budget(steps=120, seeds=2, sizes=DEEP),
-            "full": Budget(steps=300, seeds=4, sizes=DEEP),
+            "full": Budget(steps=200, seeds=4, sizes=DEEP),
             "large": Budget(steps=1000, seeds=3, sizes=LARGE_DEEP, batch=32, length=512, data="library"),
         },
     ),
@@ -157,7 +157,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         reach=(1.25, 1.5, 2.0, 4.0),
         budgets={
             "quick": Budget(steps=400, seeds=2, looks=1),
-            "full": Budget(steps=800, seeds=3, looks=5),
+            "full": Budget(steps=500, seeds=3, looks=5),
             "large": Budget(steps=6000, seeds=3, sizes=LARGE, batch=16, length=2048, looks=5, data="library"),
         },
     ),
@@ -167,7 +167,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         reach=(800 / 512,),
         budgets={
             "quick": Budget(steps=200, seeds=2, batch=2, length=512, looks=1),
-            "full": Budget(steps=500, seeds=3, batch=2, length=512, looks=5),
+            "full": Budget(steps=300, seeds=3, batch=2, length=512, looks=5),
             "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=32, length=512, looks=5, data="library"),
         },
     ),

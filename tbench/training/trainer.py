@@ -108,13 +108,15 @@ def mean_loss(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHI
 
 
 @torch.no_grad()
-def accuracy(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> float:
-    """Share of the positions that count at which the likeliest byte is the right one."""
-    right = [
-        (model(part[:, :-1]).argmax(-1) == part[:, 1:])[:, scored].float().mean(1)
-        for part in torch.split(rows.to(model.head.device), batch)
-    ]
-    return torch.cat(right).mean().item()
+def judge(model: Decoder, rows: Tensor, batch: int, scored: slice = EVERYTHING) -> tuple[float, float]:
+    """Mean loss (nats) over the positions that count, and the share of them whose likeliest byte is the right one."""
+    loss = right = 0.0
+    for part in torch.split(rows.to(model.head.device), batch):
+        logits, targets = flat(model(part[:, :-1]), part[:, 1:], scored)
+        loss += F.cross_entropy(logits, targets, reduction="none").sum(dtype=torch.float64).item()
+        right += (logits.argmax(-1) == targets).sum().item()
+    count = rows[:, 1:][:, scored].numel()
+    return loss / count, right / count
 
 
 def gradient_norms(model: Decoder, rows: Tensor, scored: slice = EVERYTHING) -> list[float]:

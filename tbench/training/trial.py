@@ -16,14 +16,15 @@ from tbench.training.trainer import (
     Data,
     History,
     Training,
-    accuracy,
     gradient_norms,
+    judge,
     losses_by_position,
     mean_loss,
     train,
 )
 
 ROWS = 512  # held-out windows for the final figures
+LONG_ROWS = 256  # and beyond the trained length, where one costs several times as much
 LAST = 0.1  # share of the steps whose mean is the final training loss
 
 
@@ -73,7 +74,7 @@ def run_trial(setting: Setting, device: str = "cpu") -> Trial:
     looked_at = data.unseen(loop.length, 4 * loop.batch)
     history = train(Training(model, data, loop, setting.seed), looked_at)
     rows = data.unseen(loop.length, ROWS)
-    final = mean_loss(model, rows, loop.batch, data.scored)
+    final, accuracy = judge(model, rows, loop.batch, data.scored)
     tuning = mean_loss(model, data.unseen(loop.length, ROWS, tuning=True), loop.batch, data.scored)
     windows, refused = beyond(model, data, setting)
     pressed, _ = beyond(model, data, setting, interpolate=True) if setting.interpolate else ({}, "")
@@ -82,7 +83,7 @@ def run_trial(setting: Setting, device: str = "cpu") -> Trial:
         first_loss=history.curve[0][1],
         loss=final if math.isfinite(final) else None,
         tuning_loss=tuning if math.isfinite(tuning) else None,
-        accuracy=accuracy(model, rows, loop.batch, data.scored),
+        accuracy=accuracy,
         training_loss=ending(history),
         diverged=not final <= history.curve[0][1],  # NaN compares false
         curve=tuple(look for look in history.curve if math.isfinite(look[1])),
@@ -119,7 +120,7 @@ def beyond(model: Decoder, data: Data, setting: Setting, interpolate: bool = Fal
     if not setting.reach:
         return {}, ""
     trained = setting.loop.length
-    longest = data.unseen(round(setting.reach[-1] * trained), ROWS, every=trained)
+    longest = data.unseen(round(setting.reach[-1] * trained), LONG_ROWS, every=trained)
     windows: dict[str, float] = {}
     for reach in (1.0, *setting.reach):
         rows = longest[:, -(round(reach * trained) + 1) :]
