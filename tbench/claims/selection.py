@@ -17,7 +17,8 @@ CONDITIONS = (
     "allocator",
     "launch",
     "fp32_precision",
-)  # of measuring: cases have them where they are unusual, and are asked for by name
+    "lengths",
+)  # cases have them where they are unusual, and are asked for by name
 
 
 def value_of(case: Case, axis: str) -> Value | None:

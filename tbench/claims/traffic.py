@@ -22,7 +22,7 @@ def modelled_bytes(row: Row) -> float | None:
     model knows nothing of the case."""
     measurement, case = row.measurement, row.measurement.case
     kernel = case.get("kernel")
-    if case.component != "attention" or measurement.work is None:
+    if case.component != "attention" or measurement.work is None or case.get("lengths") is not None:
         return None
     if kernel in FUSED:
         return measurement.work.bytes

@@ -61,7 +61,8 @@ def made(factory: Callable[..., Any], setting: Any) -> Callable[..., Any]:
 
 def bound(function: Callable[..., Any], tensors: Sequence[str], keywords: Mapping[str, Any]) -> Callable[..., Any]:
     """The function with its keywords, as it will be timed. Raises KernelError if it cannot be called so."""
-    call = f"{name_of(function)}({', '.join([*tensors, *(f'{name}={value}' for name, value in keywords.items())])})"
+    named = [f"{name}={'…' if hasattr(value, 'shape') else value}" for name, value in keywords.items()]
+    call = f"{name_of(function)}({', '.join([*tensors, *named])})"
     signature = signature_of(function)
     if signature is not None:
         try:

@@ -38,7 +38,8 @@ class Axis:
 
     `kind`: `int` (positive), `bool`, `choice` (one of `choices`) or `pattern` (parsed by `parse`).
     `parse` turns what stands in YAML or on the command line into the canonical value and raises ValueError
-    with a sentence. `default` None means a scenario must give it. `schema` is its JSON Schema.
+    with a sentence. `default` None means a scenario must give it. `schema` is its JSON Schema. `phases`: those that
+    have it, where not all do; then a case has the axis only where its value is not the default.
     """
 
     name: str
@@ -48,6 +49,11 @@ class Axis:
     choices: tuple[str, ...] = ()
     parse: Callable[[Any], Value] | None = None
     schema: Mapping[str, Any] | None = None
+    phases: tuple[str, ...] = ()
+
+    def unusual(self, value: Value) -> bool:
+        """Whether a case has the axis with this value."""
+        return not self.phases or value != self.default
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,12 @@ class Component:
 
     `complete` fills in values that follow from others (kv_heads from heads; by default none) and refuses impossible
     combinations by raising `Impossible`. `problem` is the case as everything below sees it: the factories of variants,
-    and the formulas `work` and `peak` (bytes at the highest point of a call, with a variant). In the worker,
-    `build(problem, variant, seed, sets, apart)` makes what is timed on so many sets of inputs, which share their
-    parameters unless they are `apart`: see `tbench.components.workload.Workload`. `own` makes a kernel of a place that
-    the user named and a problem; without it the component takes none of the user's own. An `experiment` is a component
-    that is not timed: its variants take a case and a seed and return findings by name (JSON values), in a worker on one
-    core.
+    and the formulas `work`, `peak` (bytes at the highest point of a call, with a variant) and `resident` (bytes before
+    it). In the worker, `build(problem, variant, seed, sets, apart)` makes what is timed on so many sets of inputs,
+    which share their parameters unless they are `apart`: see `tbench.components.workload.Workload`. `own` makes a
+    kernel of a place that the user named and a problem; without it the component takes none of the user's own. An
+    `experiment` is a component that is not timed: its variants take a case and a seed and return findings by name (JSON
+    values), in a worker on one core.
     """
 
     name: str
@@ -98,6 +104,7 @@ class Component:
     complete: Callable[[dict[str, Any]], dict[str, Value]] = dict
     problem: Callable[[Case], Any] = field(default=lambda case: case)
     work: Callable[[Any], Work] | None = None
+    resident: Callable[[Any], int] = field(default=lambda problem: 0)
     build: Callable[[Any, Variant, int, int, bool], Any] | None = None
     own: Callable[[str, Any], Kernel] | None = None
     experiment: bool = False
@@ -114,6 +121,14 @@ class Component:
     def predict_bytes(self, case: Case) -> int:
         """Bytes at the peak: what is there before the call, the outputs, and what the variant needs beside them."""
         return self.peak(self.problem(case), self.variant_of(case))
+
+    def resident_bytes(self, case: Case) -> int:
+        """Bytes of a case between its calls: inputs, parameters, caches."""
+        return self.resident(self.problem(case))
+
+    def usual(self, name: str) -> Value | None:
+        """The value of an axis that a case has only where it is another; None for any other axis."""
+        return next((axis.default for axis in self.axes if axis.phases and axis.name == name), None)
 
     def workload(self, case: Case, seed: int, sets: int = 1, apart: bool = False) -> Any:
         """The case, set up on so many sets of inputs. Raises Unsupported, KernelError and what a factory raises."""

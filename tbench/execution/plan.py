@@ -113,8 +113,8 @@ def make(
         bytes_[case] = component.predict_bytes(case)
         reason = (unsupported or component.unsupported)(case) or condition(case)
         status: Status = "unsupported"
-        if reason is None and bytes_[case] + context_bytes > budget:
-            needed = bytes_[case] + context_bytes
+        needed = bytes_[case] + context_bytes + (0 if component.experiment else graph_pool(case, bytes_[case]))
+        if reason is None and needed > budget:
             status, reason = "oom", f"would need {gib(needed)}, {gib(budget)} free; not started"
         if reason is not None:
             compared_with = baseline.id if baseline else None
@@ -129,7 +129,7 @@ def make(
         compared.setdefault(case if exclusive else baseline or case, []).append(case)
     groups: list[Group] = []
     for baseline, members in compared.items():
-        groups += fitting(baseline if baseline in members else None, members, bytes_, work, budget, context_bytes)
+        groups += fitting(baseline if baseline in members else None, members, bytes_, budget, context_bytes)
     return Plan(tuple(groups), tuple(experiments), tuple(left_out), bytes_, work, seconds, sampling, exclusive)
 
 
@@ -144,34 +144,50 @@ def condition(case: Case) -> str | None:
     return None
 
 
+def graph_pool(case: Case, peak: int) -> int:
+    """Bytes that a captured graph keeps to replay in, beside what the calls before it have worked in: outputs and
+    workspace once more."""
+    return max(0, peak - resident(case)) if case.get("launch") == "graph" else 0
+
+
+def resident(case: Case) -> int:
+    """Bytes that are there between calls."""
+    return get_component(case.component).resident_bytes(case)
+
+
 def fitting(
     baseline: Case | None,
     members: Sequence[Case],
     peak: dict[Case, int],
-    work: dict[Case, Work],
     budget: int,
     context_bytes: int = 0,
 ) -> list[Group]:
     """Split a group whose processes do not fit into memory together.
 
-    All of them are alive at once, one computes: their inputs and contexts add up, only one workspace must be there. A
-    case that does not fit beside its baseline is measured alone, and has no speed-up.
+    All of them are alive at once, one computes: their inputs, contexts and graphs add up, only one workspace must be
+    there. A case that does not fit beside its baseline is measured alone, and has no speed-up.
     """
     together: set[Case] = set()
     alone: list[Case] = []
-    resident, largest = 0.0, 0.0
+    there, largest = 0, 0  # bytes
     for case in sorted(members, key=lambda member: member != baseline):
-        inputs = min(work[case].bytes, peak[case])
-        if resident + inputs + context_bytes + max(largest, peak[case] - inputs) <= budget:
-            resident, largest = resident + inputs + context_bytes, max(largest, peak[case] - inputs)
+        inputs = min(resident(case), peak[case])
+        stays = inputs + context_bytes + graph_pool(case, peak[case])
+        if there + stays + max(largest, peak[case] - inputs) <= budget:
+            there, largest = there + stays, max(largest, peak[case] - inputs)
             together.add(case)
         else:
             alone.append(case)
     first = [case for case in members if case in together]
     return [
-        grouped(first, baseline, peak, int(resident + largest), budget, context_bytes),
-        *(grouped([case], None, peak, peak[case] + context_bytes, budget, context_bytes) for case in alone),
+        grouped(first, baseline, peak, there + largest, budget, context_bytes),
+        *(grouped([case], None, peak, own(case, peak, context_bytes), budget, context_bytes) for case in alone),
     ]
+
+
+def own(case: Case, peak: dict[Case, int], context_bytes: int) -> int:
+    """Bytes of a process that is alone."""
+    return peak[case] + context_bytes + graph_pool(case, peak[case])
 
 
 def grouped(
@@ -179,7 +195,7 @@ def grouped(
 ) -> Group:
     """The group, with what is left of the memory for further sets of inputs: processes keep what they have freed,
     unless their peaks together are too much; then they hold `least`."""
-    kept = sum(peak[case] + context_bytes for case in cases)
+    kept = sum(own(case, peak, context_bytes) for case in cases)
     crowded = kept > budget
     return Group(tuple(cases), baseline, least if crowded else kept, share(budget, kept, len(cases)), crowded)
 

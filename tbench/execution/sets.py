@@ -25,7 +25,12 @@ def count(work: Work, phase: str, sampling: Sampling, cache_bytes: int, room: in
         wanted = max(HOT, math.ceil(COLD * cache_bytes / max(1.0, work.bytes)))
     elif HOT * work.bytes > HOT_SHARE * cache_bytes and work.bytes <= cache_bytes:
         wanted = 1
-    return 1 + max(0, min(MOST, wanted, 1 + int(room // max(1.0, work.bytes))) - 1)
+    return max(1, min(MOST, wanted, at_most(work, room)))
+
+
+def at_most(work: Work, room: int) -> int:
+    """Sets that there is room for, beyond the first. A cache that is read in part takes its room all the same."""
+    return 1 + int(room // max(1.0, work.bytes, work.kv_cache_bytes or 0))
 
 
 def warm(work: Work, phase: str, sampling: Sampling, cache_bytes: int, sets: int) -> bool:

@@ -212,7 +212,7 @@ class Session:
         cache_bytes = self.device.cache_bytes()
         fitting = inputs.count(work, case.phase, self.sampling, cache_bytes, room)
         if sets is not None:
-            fitting = max(fitting, min(sets, 1 + int(room // max(1.0, work.bytes))))
+            fitting = max(fitting, min(sets, inputs.at_most(work, room)))
         cold = self.sampling.cold(case.phase)
         if inputs.warm(work, case.phase, self.sampling, cache_bytes, fitting) and NOT_COLD not in self.remarks:
             self.remarks.append(NOT_COLD)

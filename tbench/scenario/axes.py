@@ -204,4 +204,8 @@ def resolve(component: Component, given: Mapping[str, Value]) -> dict[str, Value
     for name in names:  # a design that the model's switches are not, say
         if model is not None and name in given and complete[name] != given[name]:
             raise Impossible(name, f"{model} sets what {name}={given[name]} would set differently; write one of them")
-    return {name: complete[name] for name in names}
+    phase = given.get("phase", component.phases[0])
+    for axis in component.axes:
+        if axis.phases and phase not in axis.phases and complete[axis.name] != axis.default:
+            raise Impossible(axis.name, f"{axis.name}={complete[axis.name]} is for {' and '.join(axis.phases)} only")
+    return {axis.name: complete[axis.name] for axis in component.axes if axis.unusual(complete[axis.name])}

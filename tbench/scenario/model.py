@@ -39,11 +39,13 @@ class Point:
         return Case(self.component, self.phase, device, self.dtype, self.axes)
 
     def get(self, name: str) -> Value | None:
-        """The value of an axis, `phase`, `dtype` and `component` among them."""
+        """The value of an axis, `phase`, `dtype` and `component` among them; of one that is named only where it is
+        unusual, the usual one."""
         for axis, value in self.axes:
             if axis == name:
                 return value
-        return {"phase": self.phase, "dtype": self.dtype, "component": self.component}.get(name)
+        own = {"phase": self.phase, "dtype": self.dtype, "component": self.component}
+        return own[name] if name in own else catalog.get(self.component).usual(name)
 
 
 @dataclass(frozen=True)

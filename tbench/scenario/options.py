@@ -22,6 +22,7 @@ from tbench.yamlfile.scalars import AmbiguousScalar, read_plain
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 OF_A_CASE = ("component", "device")  # beside the axes
+IDENTITY = "a case"  # in place of an axis, where a whole identity is given
 MOST_TOLD = 12  # values of an axis, where one that no case has was asked for
 
 
@@ -84,6 +85,8 @@ class Term:
 
     def takes(self, point: Point, given: Given, device: str) -> bool:
         """`given`: what the scenario says of the point."""
+        if self.axis == IDENTITY:
+            return point.on(device).id in self.values
         if self.axis == "device":  # `cuda` is any of them
             return not {device, device.split(":")[0]}.isdisjoint(self.values)
         return is_one_of(given, point, self.axis, self.values)
@@ -103,7 +106,7 @@ def by_part(scenario: Scenario, device: str, select: Sequence[str] = ()) -> list
     """What `expand` gives, by the part (or the scenario itself) that each case is of."""
     scenario = scenario.on(device)
     parts = scenario.parts or (scenario,)
-    terms = parsed(select, parts)
+    terms = parsed(select, parts, device)
     taken: set[Point] = set()
     found = []
     for part in parts:
@@ -119,11 +122,17 @@ def by_part(scenario: Scenario, device: str, select: Sequence[str] = ()) -> list
     return found
 
 
-def parsed(select: Sequence[str], parts: Sequence[Scenario]) -> list[Term]:
+def parsed(select: Sequence[str], parts: Sequence[Scenario], device: str) -> list[Term]:
     """The terms of every `-k`. Raises UsageError."""
     names = dict.fromkeys(part.component for part in parts) if select else {}
     components = [axis_fields(COMPONENTS[name]) for name in names]
-    return [term for entry in select for term in terms_of(entry, components)]
+    heads = [entry for entry in select if "/" in entry.partition(" ")[0]]
+    known = {point.on(device).id for part in parts for point in part.points} if heads else set()
+    return [
+        term
+        for entry in select
+        for term in ([Term(IDENTITY, (entry,), f"-k {entry!r}")] if entry in known else terms_of(entry, components))
+    ]
 
 
 def terms_of(entry: str, components: Sequence[Mapping[str, AxisField]]) -> Iterator[Term]:

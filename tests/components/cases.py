@@ -19,7 +19,7 @@ def attention(kernel: str = "naive", **given: Any) -> Case:
     """An attention case; small unless told otherwise."""
     values = SIZES | {"causal": True, "pattern": "full", "kernel": kernel} | given
     what = WHAT | {name: values.pop(name) for name in WHAT if name in values}
-    axes = tuple((axis.name, values.pop(axis.name)) for axis in ATTENTION.axes)
+    axes = tuple((axis.name, values.pop(axis.name)) for axis in ATTENTION.axes if axis.name in values)
     assert not values, f"no such axis: {values}"
     return Case("attention", what["phase"], what["device"], what["dtype"], axes)
 

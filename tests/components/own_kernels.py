@@ -30,6 +30,12 @@ def windowed(q, k, v, causal=False, window=None):
     seen = (row >= key) if causal else torch.ones(q.shape[2], k.shape[2], dtype=torch.bool)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=seen & ((row - key).abs() < (window or 10**9)))
 
+def filled(q, k, v, causal=False, lengths=None):
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+    seen = None if lengths is None else torch.arange(k.shape[2]) < lengths[:, None, None, None]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal)
+
 def made(problem):
     row = torch.arange(problem.queries)[:, None] + problem.first_query
     seen = problem.hold(problem.kept(row, torch.arange(problem.keys)))

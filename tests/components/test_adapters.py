@@ -134,6 +134,25 @@ def test_flash_attention(
         assert call["num_splits"] == 0
 
 
+def shortest(k: Tensor, v: Tensor, used: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each sequence, what it has: (1, keys, KV heads, head_dim)."""
+    return [(k[one : one + 1, :keys], v[one : one + 1, :keys]) for one, keys in enumerate(used.tolist())]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "module"), [("flash-attn-2", "flash_attn"), ("flash-attn-3", "flash_attn_interface")]
+)
+def test_a_ragged_batch_is_told_to_flash_attention(package: Callable[..., None], kernel: str, module: str) -> None:
+    def with_cache(q: Tensor, k_cache: Tensor, v_cache: Tensor, cache_seqlens: Tensor, **rest: Any) -> Tensor:
+        assert cache_seqlens.tolist() == [17, 34, 50]
+        assert cache_seqlens.dtype == torch.int32
+        each = zip(q.split(1), shortest(k_cache, v_cache, cache_seqlens), strict=True)
+        return torch.cat([bnhd(one, k, v, -1, -1) for one, (k, v) in each])
+
+    package(module, flash_attn_with_kvcache=published(module, "flash_attn_with_kvcache", with_cache))
+    agrees(kernel, phase="decode", batch=3, lengths="ragged")
+
+
 @pytest.mark.parametrize(("pattern", "window"), [("full", None), ("window:8", 8), ("window:1", 1), ("window:99", 99)])
 @pytest.mark.parametrize("phase", ["forward", "forward_backward"])
 def test_fla_keeps_as_many_keys_as_it_is_told(
@@ -252,6 +271,59 @@ def test_flashinfer_paged_decode(package: Callable[..., None]) -> None:
     assert planned["last_page_len"].tolist() == [16, 16, 16]
     assert [planned[name] for name in ("num_qo_heads", "num_kv_heads", "head_dim", "page_size")] == [4, 2, 16, 16]
     assert planned["kwargs"] == {"q_data_type": torch.float32, "kv_data_type": torch.float32}
+
+
+def test_flashinfer_is_given_the_pages_that_a_ragged_batch_has_filled(package: Callable[..., None]) -> None:
+    wrapper = "BatchDecodeWithPagedKVCacheWrapper"
+    planned: dict[str, Any] = {}
+
+    class Wrapper:
+        def __init__(self, *args: Any, **more: Any) -> None:
+            pass
+
+        def plan(self, *args: Any, **more: Any) -> None:
+            planned.update(signature("flashinfer", f"{wrapper}.plan").bind(self, *args, **more).arguments)
+
+        def run(self, q: Tensor, paged_kv_cache: tuple[Tensor, Tensor]) -> Tensor:
+            first, last = planned["indptr"].tolist(), planned["last_page_len"].tolist()
+            out = []
+            for one, ends in enumerate(first[1:]):
+                mine = planned["indices"][first[one] : ends]
+                keys = 16 * (len(mine) - 1) + last[one]
+                k, v = (pages[mine].flatten(0, 1)[None, :keys] for pages in paged_kv_cache)
+                out.append(bnhd(q[None, one : one + 1], k, v, -1, -1)[:, 0])
+            return torch.cat(out)
+
+    package("flashinfer", **{wrapper: Wrapper})
+    agrees("flashinfer-paged", phase="decode", batch=3, seq_len=64, lengths="ragged")
+    assert planned["indptr"].tolist() == [0, 2, 5, 9]  # 22, 43 and 64 keys
+    assert planned["indices"].tolist() == [0, 1, 4, 5, 6, 8, 9, 10, 11]
+    assert planned["last_page_len"].tolist() == [6, 11, 16]
+    assert {planned[name].dtype for name in ("indptr", "indices", "last_page_len")} == {torch.int32}
+
+
+@pytest.mark.parametrize("kernel", ["varlen", "varlen-paged"])
+def test_varlen_is_told_a_ragged_batch(monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this PyTorch has no varlen_attn")
+    takes = inspect.signature(varlen.varlen_attn)
+    if not {"seqused_k", "block_table"} <= set(takes.parameters):
+        pytest.skip("this PyTorch's varlen_attn has no caches that are filled in part")
+
+    def varlen_attn(*args: Any, **more: Any) -> Tensor:
+        given = takes.bind(*args, **more).arguments
+        k, v = given["key"], given["value"]
+        if "block_table" in given:
+            k, v = (x[given["block_table"]].flatten(1, 2) for x in (k, v))
+        else:
+            assert given["cu_seq_k"].tolist() == [0, 512, 1024, 1536]
+            k, v = (x.unflatten(0, (3, 512)) for x in (k, v))
+        assert given["seqused_k"].tolist() == [171, 342, 512]
+        each = zip(given["query"][:, None].split(1), shortest(k, v, given["seqused_k"]), strict=True)
+        return torch.cat([bnhd(one, *cache, -1, -1)[:, 0] for one, cache in each])
+
+    monkeypatch.setattr(varlen, "varlen_attn", varlen_attn)
+    varlen_attn.__signature__ = takes  # type: ignore[attr-defined]
+    agrees(kernel, phase="decode", batch=3, seq_len=512, lengths="ragged")
 
 
 def test_varlen_on_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from tests.components.cases import attention, built
         ({"pattern": "alternating:40:2"}, "chunked + flash"),
         ({"phase": "forward_backward", "pattern": "strided:24:16"}, "masked"),
         ({"phase": "decode", "pattern": "window:40", "batch": 64}, "flash"),
+        ({"phase": "decode", "lengths": "ragged"}, "masked"),
     ],
 )
 def test_auto_takes_the_best_that_can_run_and_says_which(

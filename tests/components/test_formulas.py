@@ -54,12 +54,12 @@ def test_decode_by_hand() -> None:
 @given(st.integers(1, 200), st.integers(1, 250))
 def test_kept_pairs_have_their_closed_forms(n: int, w: int) -> None:
     def share(pattern: str) -> float:
-        return formulas.pairs(problem(seq_len=n, pattern=pattern)) / n**2
+        return formulas.pairs(problem(batch=1, seq_len=n, pattern=pattern)) / n**2
 
     w = min(w, n)
     assert share("full") == pytest.approx((n + 1) / (2 * n))
     assert share(f"window:{w}") == pytest.approx((n * w - w * (w - 1) / 2) / n**2)
-    assert formulas.pairs(problem(seq_len=n, causal=False)) == n * n
+    assert formulas.pairs(problem(batch=1, seq_len=n, causal=False)) == n * n
 
 
 @pytest.mark.parametrize("pattern", ["full", "window:7", "strided:5:4", "fixed:8:2"])
@@ -68,8 +68,30 @@ def test_pairs_are_those_of_the_dense_mask(pattern: str, causal: bool) -> None:
     from tbench.components.attention.kernels.masks import dense_mask
 
     for phase in ("forward", "decode"):
-        one = problem(seq_len=150, pattern=pattern, causal=causal, phase=phase)
+        one = problem(batch=1, seq_len=150, pattern=pattern, causal=causal, phase=phase)
         assert formulas.pairs(one) == int(dense_mask(one).sum())
+
+
+@given(st.integers(2, 9), st.integers(1, 300), st.sampled_from(["full", "window:7"]))
+def test_a_ragged_batch_reads_the_keys_that_its_mask_shows(batch: int, seq_len: int, pattern: str) -> None:
+    from tbench.components.attention.kernels.masks import dense_mask
+
+    given = {"batch": batch, "seq_len": seq_len, "pattern": pattern, "phase": "decode"}
+    one = problem(lengths="ragged", **given)
+    keys = [one.keys_of(sequence) for sequence in range(batch)]
+    assert formulas.pairs(one) == sum(keys)
+    assert keys == sorted(keys) and keys[-1] == one.keys
+    assert int(dense_mask(one).sum()) == (sum(keys) if one.lengths else one.keys)
+    assert formulas.pairs(problem(**given)) == batch * one.keys
+
+
+def test_a_ragged_batch_by_hand() -> None:
+    sizes = {"phase": "decode", "batch": 4, "heads": 4, "kv_heads": 2, "head_dim": 8}
+    found = work(attention(seq_len=10, lengths="ragged", **sizes))
+    keys = 3 + 5 + 8 + 10  # quarters of ten, rounded up
+    assert found.flops == 4 * 4 * 8 * keys
+    assert found.bytes == 4 * 8 * (2 * 4 * 4 + 2 * 2 * keys)
+    assert found.kv_cache_bytes == 4 * 8 * 2 * 2 * 4 * 10  # with room for the longest
 
 
 def test_sharing_heads_saves_its_part_of_the_cache_exactly() -> None:

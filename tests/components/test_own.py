@@ -79,6 +79,17 @@ def test_attention_with_windows(home: Path, name: str, pattern: str, phase: str)
     assert checked(attention(f"./kernels.py:{name}", phase=phase, pattern=pattern)).passed
 
 
+@pytest.mark.parametrize("lengths", ["equal", "ragged"])
+def test_a_kernel_is_told_the_lengths_of_a_ragged_batch(home: Path, lengths: str) -> None:
+    case = attention("./kernels.py:filled", phase=DECODE, batch=3, kv_heads=2, lengths=lengths)
+    assert checked(case).passed
+
+
+def test_a_kernel_that_cannot_be_told_lengths_is_refused_a_ragged_batch(home: Path) -> None:
+    with pytest.raises(Unsupported, match=r"attend\(q, k, v, \*, causal\) takes no lengths="):
+        checked(attention("./kernels.py:attend", phase=DECODE, lengths="ragged"))
+
+
 @pytest.mark.parametrize("pattern", ["strided:24:16", "fixed:32:8"])
 def test_a_factory_knows_every_pattern(home: Path, pattern: str) -> None:
     assert checked(attention("./kernels.py:made", pattern=pattern)).passed

@@ -22,6 +22,8 @@ from tests.components.cases import SIZES, attention, built
 COMPILED = ("naive-compiled", "flex")
 ON_CPU = tuple(name for name, variant in ATTENTION.variants.items() if "cpu" in variant.devices)
 CHEAP = tuple(name for name in ON_CPU if name not in COMPILED)
+NAMED = tuple(name for name in CHEAP if name != "auto")  # `auto` takes one of them: see test_auto.py
+FUSED = ("flash", "math")
 PATTERNS = ("full", "window:40", "strided:24:16", "fixed:32:8", "alternating:40:2")
 SHARING = (4, 2, 1)  # of 4 heads: MHA, GQA, MQA
 
@@ -69,15 +71,43 @@ def runs(case: Case) -> bool:
         return False
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("phase", ATTENTION.phases)
-@pytest.mark.parametrize("kernel", CHEAP)
+@pytest.mark.parametrize(("kernel", "dtype"), [*itertools.product(NAMED, DTYPES), ("auto", "float32")])
 def test_every_combination_is_right(kernel: str, phase: str, dtype: str) -> None:
     cases = [
-        attention(kernel, phase=phase, dtype=dtype, seq_len=150, pattern=pattern, kv_heads=kv_heads, causal=causal)
+        attention(kernel, phase=phase, dtype=dtype, seq_len=90, pattern=pattern, kv_heads=kv_heads, causal=causal)
         for pattern, kv_heads, causal in itertools.product(PATTERNS, SHARING, (True, False))
     ]
     assert not [problem for case in cases if not compiles(case) and (problem := wrong(case))]
+
+
+@pytest.mark.parametrize("kernel", ["naive", "masked", "auto"])
+def test_a_ragged_batch_is_read_as_far_as_it_is_filled(kernel: str) -> None:
+    cases = [
+        attention(kernel, phase="decode", lengths="ragged", batch=3, pattern=pattern, kv_heads=kv_heads, dtype=dtype)
+        for pattern, kv_heads, dtype in itertools.product(("full", "window:150", "alternating:150:2"), SHARING, DTYPES)
+    ]
+    assert all(runs(case) for case in cases)
+    assert not [problem for case in cases if (problem := wrong(case))]
+
+
+def test_rolling_caches_that_are_all_full_are_no_ragged_batch() -> None:
+    case = attention("flash", phase="decode", lengths="ragged", batch=3, pattern="window:40")  # the shortest has 100
+    assert runs(case)
+    assert wrong(case) is None
+
+
+@pytest.mark.parametrize("kernel", ["math", "flash", "flex"])
+def test_a_kernel_that_reads_every_cache_to_its_end_is_refused_a_ragged_batch(kernel: str) -> None:
+    reason = ATTENTION.unsupported(attention(kernel, phase="decode", lengths="ragged"))
+    assert reason is not None and "ragged" in reason
+
+
+def test_to_read_what_lies_behind_a_sequence_is_wrong() -> None:
+    with built(attention("naive", phase="decode", lengths="ragged", kv_heads=2)) as workload:
+        (step,) = workload.sets[0]
+        step.attend = lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+        assert not workload.check(1).passed
 
 
 LENGTHS: list[dict[str, Any]] = [
@@ -111,11 +141,12 @@ LENGTHS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("phase", ATTENTION.phases)
-@pytest.mark.parametrize("kernel", CHEAP)
+@pytest.mark.parametrize("kernel", NAMED)
 def test_lengths_and_sizes_at_the_edges(kernel: str, phase: str) -> None:
+    dtypes = ("float32", "bfloat16") if kernel in FUSED else ("float32",)  # positions know no dtype, tiles may
     cases = [
         attention(kernel, phase=phase, causal=causal, dtype=dtype, **{"kv_heads": 2} | given)
-        for given, causal, dtype in itertools.product(LENGTHS, (True, False), ("float32", "bfloat16"))
+        for given, causal, dtype in itertools.product(LENGTHS, (True, False), dtypes)
     ]
     assert not [problem for case in cases if not compiles(case) and (problem := wrong(case))]
 

@@ -16,17 +16,17 @@ from tbench.execution.plan import CONTEXT_BYTES
 from tbench.measure import memory
 from tbench.measure.device import open_device
 from tbench.records import Case, Measurement
-from tbench.threads import worker_threads
 from tests.components.cases import attention, built
 
 SHARING = (4, 2, 1)  # of 4 heads: MHA, GQA, MQA
 
 
 @pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """As many as a worker has: some scratch space is per thread."""
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Some scratch space is per thread."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     before = torch.get_num_threads()
-    torch.set_num_threads(worker_threads())
+    torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
 
@@ -46,6 +46,7 @@ EXACT: list[dict[str, Any]] = [
     {"kernel": "naive", "phase": "forward", "seq_len": 300, "pattern": "window:32"},
     {"kernel": "naive", "phase": "forward", "seq_len": 300, "pattern": "alternating:32:2"},
     {"kernel": "naive", "phase": "decode", "seq_len": 2000},
+    {"kernel": "naive", "phase": "decode", "seq_len": 2000, "lengths": "ragged"},
     *({"kernel": "flash", "phase": "forward", "seq_len": n} for n in (65, 300, 1500)),
     {"kernel": "flash", "phase": "forward", "seq_len": 300, "causal": False},
     *({"kernel": "flash", "phase": phase, "seq_len": 700, "dtype": "bfloat16"} for phase in ("forward", "decode")),
@@ -70,6 +71,7 @@ PLANNED: list[dict[str, Any]] = [
     {"kernel": "math", "phase": "forward", "dtype": "bfloat16"},
     *({"kernel": "masked", "phase": phase, "pattern": "window:64"} for phase in ("forward", "forward_backward")),
     {"kernel": "masked", "phase": "decode", "pattern": "strided:32:32"},
+    {"kernel": "masked", "phase": "decode", "lengths": "ragged"},
     *({"kernel": "chunked", "phase": phase, "pattern": "window:64"} for phase in ("forward", "forward_backward")),
     {"kernel": "naive", "phase": "forward", "dtype": "bfloat16"},
     {"kernel": "naive", "phase": "forward_backward", "dtype": "float16", "seq_len": 256},

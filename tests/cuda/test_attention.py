@@ -127,6 +127,17 @@ def test_what_is_expected_to_run_on_ampere_and_later_does(kernel: str, given: di
         assert workload.check(3).passed
 
 
+@pytest.mark.parametrize("kernel", ["naive", "masked", "varlen", "varlen-paged"])
+@pytest.mark.parametrize("kv_heads", [4, 1])
+def test_a_ragged_batch_is_read_as_far_as_it_is_filled(kernel: str, kv_heads: int) -> None:
+    sizes = {"phase": "decode", "batch": 3, "seq_len": 512, "kv_heads": kv_heads, "lengths": "ragged"}
+    case = on_gpu(kernel, dtype="bfloat16", **sizes)
+    if (reason := refusal(case)) is not None:
+        pytest.skip(f"{kernel} cannot run this here: {reason}")
+    with built(case) as workload:
+        assert workload.check(3).passed
+
+
 def kernels_of(case: Case) -> list[str]:
     """Names of the device functions one call runs, from the profiler."""
     from torch.profiler import ProfilerActivity, profile

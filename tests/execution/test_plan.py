@@ -235,7 +235,7 @@ def test_every_case_ends_up_exactly_once(cases: list[Case], baseline: str | None
     for group in planned.groups:
         assert list(group.cases) == [case for case in cases if case in group.cases]
         assert group.baseline is None or group.baseline in group.cases
-        inputs = [min(plan.minimum(case).bytes, planned.predicted_bytes[case]) for case in group.cases]
+        inputs = [min(plan.resident(case), planned.predicted_bytes[case]) for case in group.cases]
         workspaces = [planned.predicted_bytes[case] - held for case, held in zip(group.cases, inputs, strict=True)]
         assert sum(inputs) + max(workspaces) <= budget
     for one in planned.left_out:
@@ -254,6 +254,27 @@ def test_contexts_of_processes_that_wait_are_part_of_the_plan() -> None:
     assert [len(group.cases) for group in beside.groups] == [2, 1]
     (row, *_) = plan.make(pairs, Sampling(), plan.CONTEXT_BYTES, None, context_bytes=plan.CONTEXT_BYTES).left_out
     assert row.status == "oom"
+
+
+def test_a_captured_graph_keeps_what_it_works_in() -> None:
+    """In a process of its own, and for as long as the others of its group compute."""
+    eager = [attention(kernel, device="cuda:0", seq_len=2048, phase="forward_backward") for kernel in ("naive", "math")]
+    graphs = [replace(case, axes=(*case.axes, ("launch", "graph"))) for case in eager]
+    pairs = [(case, None) for case in graphs]
+    pools = [plan.graph_pool(case, ATTENTION.predict_bytes(case)) for case in graphs]
+    assert [plan.graph_pool(case, ATTENTION.predict_bytes(case)) for case in eager] == [0, 0]
+    for case, pool in zip(graphs, pools, strict=True):
+        peak = ATTENTION.predict_bytes(case)
+        assert pool > peak / 2  # scores, of which the inputs are a small part
+        (row,) = plan.make([(case, None)], Sampling(), int(1.02 * peak / 0.9), None).left_out
+        assert row.status == "oom"
+        assert plan.make([(case, None)], Sampling(), int(1.02 * (peak + pool) / 0.9), None).cases == (case,)
+    together = [(case, graphs[0]) for case in graphs]
+    peaks = [ATTENTION.predict_bytes(case) for case in graphs]
+    enough = sum(peaks) + max(pools)  # both graphs, and what one of them works in before it is captured
+    assert len(plan.make(together, Sampling(), int(1.02 * enough / 0.9), None).groups) == 1
+    assert len(plan.make(together, Sampling(), int(0.98 * enough / 0.9), None).groups) == 2
+    assert [len(group.cases) for group in plan.make(pairs, Sampling(), int(1.02 * enough / 0.9), None).groups] == [1, 1]
 
 
 def test_a_gpu_for_one_process_at_a_time_has_no_turns_and_says_so() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbench.components.attention import ATTENTION
 from tbench.components.block import BLOCK
 from tbench.components.registry import Impossible
 from tbench.errors import ScenarioError
@@ -162,3 +163,27 @@ def test_a_design_does_not_yield_to_a_model_in_silence() -> None:
     with pytest.raises(Impossible, match="llama-3-8b sets what design=2017 would set differently") as impossible:
         resolve(BLOCK, {**sizes, "design": "2017"})
     assert impossible.value.axis == "design"
+
+
+DECODE = {"phase": "decode", "batch": 4, "seq_len": 64, "heads": 4, "head_dim": 8, "kernel": "naive"}
+
+
+def test_an_axis_of_some_phases_is_named_only_where_it_is_unusual() -> None:
+    assert "lengths" not in resolve(ATTENTION, DECODE)
+    assert "lengths" not in resolve(ATTENTION, {**DECODE, "phase": "forward", "lengths": "equal"})
+    assert resolve(ATTENTION, {**DECODE, "lengths": "ragged"})["lengths"] == "ragged"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"phase": "forward"}, "lengths=ragged is for decode only"),
+        ({"batch": 1}, "a batch of 2 to 4096, not of 1"),
+        ({"batch": 10**12}, "a batch of 2 to 4096, not of 1000000000000"),
+        ({"pattern": "strided:8:4"}, "ragged caches are read in full or in a window, not by pattern strided:8:4"),
+    ],
+)
+def test_ragged_lengths_where_there_are_none(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(Impossible, match=said) as impossible:
+        resolve(ATTENTION, {**DECODE, "lengths": "ragged", **more})
+    assert impossible.value.axis == "lengths"

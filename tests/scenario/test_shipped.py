@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ FOLDER = Path(__file__).parents[2] / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+@functools.cache
 def shipped(name: str, **mode: bool) -> tuple[Scenario, list[Case]]:
     scenario = load(FOLDER / f"{name}.yaml", **mode)
     return scenario, expand(scenario)
@@ -40,6 +42,22 @@ def test_every_case_may_run_on_a_cpu_and_has_its_baseline(name: str, mode: dict[
         baseline = scenario.baseline_case(case)
         assert baseline is not None
         assert baseline in cases, case.id
+
+
+@pytest.mark.parametrize(("name", "device"), [("decode", "cuda:0"), ("document", "cpu")])
+def test_a_whole_identity_selects_its_case_alone(name: str, device: str) -> None:
+    """Also where another case has an axis more: ragged caches, another allocator."""
+    scenario = load(FOLDER / f"{name}.yaml")
+    for case in expand(scenario, device):
+        if name == "decode" or (case.component == "attention" and case["seq_len"] == 1024):
+            assert expand(scenario, device, [case.id]) == [case]
+
+
+def test_an_axis_that_is_named_where_it_is_unusual_is_selected_by_its_usual_value() -> None:
+    scenario = load(FOLDER / "decode.yaml")
+    equal = expand(scenario, "cuda:0", ["lengths=equal"])
+    assert equal == [case for case in expand(scenario, "cuda:0") if case.get("lengths") is None]
+    assert {case["batch"] for case in equal} == {1, 16}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,14 @@ from typing import Any
 
 from tbench.components.attention.component import ATTENTION
 from tbench.components.attention.problem import AttentionProblem
-from tbench.components.attention.variants import HALF, each_layer, full_or_window, pages_of, small_heads
+from tbench.components.attention.variants import (
+    HALF,
+    each_layer,
+    equal_lengths,
+    full_or_window,
+    pages_of,
+    small_heads,
+)
 from tbench.components.attention.workspace import flash_tiles
 from tbench.components.registry import Kernel, function
 
@@ -69,7 +76,7 @@ def flash_attn_3(problem: AttentionProblem) -> Kernel:
     "flash-attn-4",
     about="FlashAttention 4, in the CuTe language",
     requires=(("flash_attn", "flash-attn-4"),),
-    **PACKAGE,
+    **PACKAGE | {"limits": each_layer(full_or_window, equal_lengths, small_heads(256))},
 )
 def flash_attn_4(problem: AttentionProblem) -> Kernel:
     splits = {"num_splits": BY_HEURISTIC} if problem.decode else {}
@@ -83,7 +90,7 @@ def flash_attn_4(problem: AttentionProblem) -> Kernel:
     **PACKAGE
     | {
         "dtypes": (*HALF, "float32"),
-        "limits": each_layer(full_or_window, shared_without_backward, small_heads(256)),
+        "limits": each_layer(full_or_window, equal_lengths, shared_without_backward, small_heads(256)),
     },
 )
 def xformers(problem: AttentionProblem) -> Kernel:
@@ -153,16 +160,18 @@ def flashinfer_paged(problem: AttentionProblem) -> Kernel:
     """Planned once, as a server does for the layers of a step; what is timed is `run`."""
     import torch
 
+    from tbench.components.attention.kernels.masks import key_counts
+
     p = problem
     workspace = p.hold(torch.empty(PLAN_BYTES, dtype=torch.uint8, device=p.device))
     wrapper = function("flashinfer", "BatchDecodeWithPagedKVCacheWrapper")(workspace, use_tensor_cores=p.group > 1)
-    pages = p.keys // PAGE
-    starts = torch.arange(p.batch + 1, dtype=torch.int32, device=p.device) * pages
-    dtype = getattr(torch, p.dtype)
+    room, keys, dtype = p.keys // PAGE, key_counts(p), getattr(torch, p.dtype)  # pages that each sequence has room for
+    pages = (keys + PAGE - 1) // PAGE
+    numbers = torch.arange(room, dtype=torch.int32, device=p.device)
     wrapper.plan(
-        starts,
-        torch.arange(p.batch * pages, dtype=torch.int32, device=p.device),
-        torch.full((p.batch,), PAGE, dtype=torch.int32, device=p.device),
+        torch.nn.functional.pad(pages.cumsum(0, dtype=torch.int32), (1, 0)),
+        torch.cat([sequence * room + numbers[:count] for sequence, count in enumerate(pages.tolist())]),
+        keys - (pages - 1) * PAGE,  # of the last page
         p.heads,
         p.kv_heads,
         p.head_dim,
@@ -191,7 +200,12 @@ def windowed(problem: AttentionProblem, module: str, name: str, unlimited: int |
 def with_cache(problem: AttentionProblem, module: str) -> Kernel:
     """A decode step as FlashAttention's own: keys are divided among blocks where there are few heads."""
     attention = function(module, "flash_attn_with_kvcache")
-    return lambda q, k, v: first(attention(q, k, v, num_splits=BY_HEURISTIC))
+    told: dict[str, Any] = {"num_splits": BY_HEURISTIC}
+    if problem.lengths:
+        from tbench.components.attention.kernels.masks import key_counts
+
+        told["cache_seqlens"] = problem.hold(key_counts(problem))
+    return lambda q, k, v: first(attention(q, k, v, **told))
 
 
 def first(result: Any) -> Any:

@@ -12,9 +12,12 @@ FULL = ("cudnn", "flash", "efficient", "math")
 WINDOW = ("chunked", "flex", "masked")
 WINDOW_CUDA = ("flex", "chunked", "masked")
 SPARSE = ("flex", "masked")
+RAGGED_BATCH = ("masked",)
 
 
 def candidates(problem: AttentionProblem) -> tuple[str, ...]:
+    if problem.lengths:
+        return RAGGED_BATCH
     if problem.plain:
         # In decode, the CPU's flash kernel divides its work by KV heads only; a plain product also divides the cache.
         few_heads = problem.decode and problem.device == "cpu" and problem.batch * problem.kv_heads < worker_threads()

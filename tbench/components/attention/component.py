@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tbench.components.attention import formulas, own
-from tbench.components.attention.problem import AttentionProblem, layers
+from tbench.components.attention.problem import RAGGED, AttentionProblem, layers
 from tbench.components.registry import Axis, Component, Impossible, Variant
 from tbench.model.config import uneven
-from tbench.model.pattern import SCHEMA, parse
+from tbench.model.pattern import SCHEMA, Full, Window, parse
+from tbench.model.pattern import pattern as pattern_of
 from tbench.records import Value
 
+EQUAL = "equal"
+MOST_RAGGED = 4096  # sequences
 AXES = (
     Axis("batch", "int", "batch size", default=1),
     Axis("seq_len", "int", "sequence length; in decode, tokens in the KV cache"),
@@ -26,6 +29,14 @@ AXES = (
         parse=parse,
         schema=SCHEMA,
     ),
+    Axis(
+        "lengths",
+        "choice",
+        "tokens in the caches of a batch, in decode: `equal`, all seq_len; `ragged`, evenly spaced up to it",
+        default=EQUAL,
+        choices=(EQUAL, RAGGED),
+        phases=("decode",),
+    ),
     Axis("kernel", "choice", "implementation", default="auto"),
 )
 
@@ -36,7 +47,17 @@ def complete(values: dict[str, Any]) -> dict[str, Value]:
     kv_heads = values.setdefault("kv_heads", heads)
     if heads % kv_heads:
         raise Impossible("kv_heads", uneven(heads, kv_heads))
+    if values.get("lengths") == RAGGED:
+        refuse_ragged(values["batch"], str(values["pattern"]))
     return values
+
+
+def refuse_ragged(batch: int, pattern: str) -> None:
+    """Raises Impossible for a batch that has no different lengths, or a pattern whose cache is not read in order."""
+    if not 2 <= batch <= MOST_RAGGED:
+        raise Impossible("lengths", f"sequences of different length are a batch of 2 to {MOST_RAGGED}, not of {batch}")
+    if not all(isinstance(layer, (Full, Window)) for layer in pattern_of(pattern).layers):
+        raise Impossible("lengths", f"ragged caches are read in full or in a window, not by pattern {pattern}")
 
 
 def peak(problems: tuple[AttentionProblem, ...], variant: Variant) -> int:
@@ -62,6 +83,7 @@ ATTENTION = Component(
     problem=layers,
     work=formulas.work,
     peak=peak,
+    resident=formulas.resident_bytes,
     build=build,
     own=own.kernel,
 )

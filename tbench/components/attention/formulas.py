@@ -26,21 +26,24 @@ def work(every: Sequence[AttentionProblem]) -> Work:
 
 def layer_flops(problem: AttentionProblem) -> float:
     per_pair = FORWARD + (BACKWARD if problem.backward else 0)
-    return float(per_pair * problem.batch * problem.heads * problem.head_dim * pairs(problem))
+    return float(per_pair * problem.heads * problem.head_dim * pairs(problem))
 
 
 def pairs(problem: AttentionProblem) -> int:
-    """P."""
-    if problem.decode:
-        return problem.pattern.seen(problem.first_query, problem.keys, problem.causal)
-    return problem.pattern.pairs(problem.keys, problem.causal)
+    """B·P; of a ragged batch, the sum over its sequences."""
+    p = problem
+    if not p.decode:
+        return p.batch * p.pattern.pairs(p.keys, p.causal)
+    if not p.lengths:
+        return p.batch * p.pattern.seen(p.first_query, p.keys, p.causal)
+    return sum(p.pattern.seen(keys - 1, keys, p.causal) for keys in p.lengths)
 
 
 def layer_bytes(problem: AttentionProblem) -> float:
     """Every input read once and every output written once; nothing of the size N·M."""
     p = problem
     if p.decode:  # only the kept part of the cache is read
-        moved = p.itemsize * p.batch * p.head_dim * (2 * p.heads + 2 * p.kv_heads * pairs(p))
+        moved = p.itemsize * p.head_dim * (2 * p.batch * p.heads + 2 * p.kv_heads * pairs(p))
         return float(moved)
     forward = p.itemsize * p.batch * p.head_dim * (2 * p.heads * p.queries + 2 * p.kv_heads * p.keys)
     if not p.backward:
@@ -55,7 +58,7 @@ def query_bytes(p: AttentionProblem) -> int:
 
 
 def cache_bytes(p: AttentionProblem) -> int:
-    """Size of k and v together."""
+    """Size of k and v together; a ragged batch's have room for the longest."""
     return 2 * p.itemsize * p.batch * p.kv_heads * p.keys * p.head_dim
 
 

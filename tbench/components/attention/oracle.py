@@ -54,13 +54,14 @@ def draw(problem: AttentionProblem, seed: int) -> Sample:
 def attention(
     problem: AttentionProblem, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, grad: Tensor | None
 ) -> dict[str, Tensor]:
-    """One KV head, by the equation: q and grad (group, rows, head_dim), k and v (keys, head_dim), in their own dtype.
+    """One KV head, by the equation: q and grad (group, rows, head_dim), k and v (keys, head_dim), in their own dtype;
+    in decode the query is the last key's.
 
     Result and gradients. In float64 it is the oracle, in a case's dtype the plain computation.
     """
     q, k, v = (x.detach().clone().requires_grad_(grad is not None) for x in (q, k, v))
-    positions = rows[:, None] + problem.first_query
-    kept = problem.kept(positions, torch.arange(problem.keys, device=rows.device)[None])
+    positions = rows[:, None] + (len(k) - 1 if problem.decode else 0)
+    kept = problem.kept(positions, torch.arange(len(k), device=rows.device)[None])
     with torch.set_grad_enabled(grad is not None):
         scores = (q @ k.T / math.sqrt(problem.head_dim)).masked_fill(~kept, -math.inf)
         out = torch.softmax(scores, dim=-1) @ v
@@ -98,7 +99,8 @@ def expected(problem: AttentionProblem, sample: Sample, inputs: Mapping[str, Ten
     for batch, head in sample.heads:
         group = group_of(problem, head)
         grad = inputs["grad"][batch, group][:, sample.rows] if "grad" in inputs else None
-        q, k, v = inputs["q"][batch, group][:, sample.rows], inputs["k"][batch, head], inputs["v"][batch, head]
+        keys = problem.keys_of(batch)
+        q, k, v = inputs["q"][batch, group][:, sample.rows], *(inputs[name][batch, head, :keys] for name in ("k", "v"))
         plain = attention(problem, q, k, v, sample.rows, grad)
         wide = None if grad is None else grad.double()
         truth = attention(problem, q.double(), k.double(), v.double(), sample.rows, wide)

@@ -3,7 +3,8 @@
     attend(q, k, v, causal=…)    q (batch, heads, queries, head_dim), k and v (batch, kv_heads, keys, head_dim)
 
 Returns q's shape. Query head h belongs to KV head h // (heads / kv_heads). In decode there is one query, which sees
-every key, so `causal` is False.
+every key, so `causal` is False. With `lengths: ragged` a function is given `lengths`, int32 (batch): how many keys of
+each sequence count.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ def keywords(function: Callable[..., Any], problem: AttentionProblem) -> dict[st
         given["scale"] = p.scale
     if "enable_gqa" in taken and p.group > 1:
         given["enable_gqa"] = True
+    if p.lengths:
+        if "lengths" not in taken:
+            raise Unsupported(f"{told(function)} takes no lengths=; add it (an int32 tensor: keys of each sequence)")
+        from tbench.components.attention.kernels.masks import key_counts
+
+        given["lengths"] = p.hold(key_counts(p))
     if "window" in taken:
         given["window"] = p.pattern.window if isinstance(p.pattern, Window) else None
     refuse_pattern(function, p, windows="window" in taken)

@@ -5,7 +5,9 @@
     values   v  (batch, kv_heads, keys,    head_dim)
 
 In decode there is one query, at the last position, and k and v are the cache: everything up to that position, or
-the last `window` entries where a window makes a rolling cache possible (Mistral 7B, Jiang et al. 2023, §2).
+the last `window` entries where a window makes a rolling cache possible (Mistral 7B, Jiang et al. 2023, §2). With ragged
+`lengths` a sequence of the batch fills only the beginning of its cache, as those that a server decodes together do;
+what lies behind holds numbers that must not be read.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any
 from tbench.components.problem import Problem
 from tbench.model.pattern import Full, Pattern, Window, pattern
 from tbench.records import Case
+
+RAGGED = "ragged"  # value of the axis `lengths`
 
 
 @dataclass(kw_only=True)
@@ -30,6 +34,7 @@ class AttentionProblem(Problem):
     keys: int
     causal: bool
     pattern: Pattern
+    lengths: tuple[int, ...] = ()  # keys of each sequence, where they differ
 
     @property
     def group(self) -> int:
@@ -43,7 +48,7 @@ class AttentionProblem(Problem):
     @property
     def dense(self) -> bool:
         """Whether no mask is needed: every query sees every key."""
-        return self.plain and not self.causal
+        return self.plain and not self.causal and not self.lengths
 
     @property
     def plain(self) -> bool:
@@ -63,6 +68,10 @@ class AttentionProblem(Problem):
         """Position of the first query, counted in keys."""
         return self.keys - 1 if self.decode else 0
 
+    def keys_of(self, sequence: int) -> int:
+        """How many keys a sequence of the batch has."""
+        return self.lengths[sequence] if self.lengths else self.keys
+
     def kept(self, q: Any, k: Any) -> Any:
         """Whether a query sees a key, pattern and causality together (positions as in `Pattern.keeps`)."""
         seen = self.pattern.keeps(q, k)
@@ -77,13 +86,22 @@ def layers(case: Case) -> tuple[AttentionProblem, ...]:
 def layer(case: Case, one: Pattern) -> AttentionProblem:
     decode, seq_len = case.phase == "decode", case.integer("seq_len")
     rolling = one.window if decode and isinstance(one, Window) else None  # that cache holds nothing out of the window
+    keys = seq_len if rolling is None else min(seq_len, rolling)
+    ragged = spaced(seq_len, case.integer("batch")) if case.get("lengths") == RAGGED else ()
+    lengths = tuple(min(keys, one) for one in ragged)
     return AttentionProblem(
         case,
         heads=case.integer("heads"),
         kv_heads=case.integer("kv_heads"),
         head_dim=case.integer("head_dim"),
         queries=1 if decode else seq_len,
-        keys=seq_len if rolling is None else min(seq_len, rolling),
+        keys=keys,
         causal=bool(case["causal"]) and not decode,  # the last position sees all of the cache
         pattern=one if rolling is None else Full(),
+        lengths=lengths if len(set(lengths)) > 1 else (),  # rolling caches may all be full
     )
+
+
+def spaced(longest: int, count: int) -> tuple[int, ...]:
+    """Lengths at equal distances, the last of them the longest."""
+    return tuple(math.ceil(longest * number / count) for number in range(1, count + 1))

@@ -58,6 +58,10 @@ def full_or_window(problem: AttentionProblem) -> str | None:
     return None if known else f"supports windows, not {problem.pattern.name}"
 
 
+def equal_lengths(problem: AttentionProblem) -> str | None:
+    return "reads every cache of a batch to its end; does not support ragged lengths" if problem.lengths else None
+
+
 def half_on_cuda(problem: AttentionProblem) -> str | None:
     if problem.device == "cpu" or problem.dtype in HALF:
         return None
@@ -109,7 +113,7 @@ def naive_compiled(problem: AttentionProblem) -> Kernel:
 @ATTENTION.variant(
     "math",
     about="SDPA's unfused fallback; broadcasts shared K and V heads, computes half precision in float32",
-    limits=each_layer(full_only),
+    limits=each_layer(full_only, equal_lengths),
     workspace=repeated_scores,
 )
 def math(problem: AttentionProblem) -> Kernel:
@@ -121,7 +125,7 @@ def math(problem: AttentionProblem) -> Kernel:
 @ATTENTION.variant(
     "flash",
     about="SDPA's FlashAttention: tiled softmax, scores never in memory",
-    limits=each_layer(full_only, half_on_cuda, small_heads(256)),
+    limits=each_layer(full_only, equal_lengths, half_on_cuda, small_heads(256)),
     workspace=flash_scratch,
 )
 def flash(problem: AttentionProblem) -> Kernel:
@@ -134,7 +138,7 @@ def flash(problem: AttentionProblem) -> Kernel:
     "efficient",
     about="SDPA's memory-efficient attention (from xFormers)",
     devices=("cuda",),
-    limits=each_layer(full_only),
+    limits=each_layer(full_only, equal_lengths),
     workspace=flash_tiles,
 )
 def efficient(problem: AttentionProblem) -> Kernel:
@@ -148,7 +152,7 @@ def efficient(problem: AttentionProblem) -> Kernel:
     about="SDPA's cuDNN attention",
     devices=("cuda",),
     dtypes=HALF,
-    limits=each_layer(full_only, small_heads(256)),
+    limits=each_layer(full_only, equal_lengths, small_heads(256)),
     workspace=flash_tiles,
 )
 def cudnn(problem: AttentionProblem) -> Kernel:
@@ -160,7 +164,7 @@ def cudnn(problem: AttentionProblem) -> Kernel:
 @ATTENTION.variant(
     "flex",
     about="FlexAttention: the pattern compiled into the kernel, empty blocks skipped",
-    limits=each_layer(forward_on_cpu),
+    limits=each_layer(forward_on_cpu, equal_lengths),
     workspace=flex_tiles,
     preload=COMPILER,
 )
@@ -231,7 +235,7 @@ def varlen_paged(problem: AttentionProblem) -> Kernel:
     devices=("cuda",),
     dtypes=HALF,
     requires=(("flash_attn_interface", "flash-attn-3"),),
-    limits=each_layer(full_only, small_heads(256)),
+    limits=each_layer(full_only, equal_lengths, small_heads(256)),
     workspace=flash_scratch,
 )
 def flash_fa3(problem: AttentionProblem) -> Kernel:
@@ -246,7 +250,7 @@ def flash_fa3(problem: AttentionProblem) -> Kernel:
     devices=("cuda",),
     dtypes=HALF,
     requires=(("flash_attn", "flash-attn-4"),),
-    limits=each_layer(full_only, small_heads(256)),
+    limits=each_layer(full_only, equal_lengths, small_heads(256)),
     workspace=flash_scratch,
 )
 def flash_fa4(problem: AttentionProblem) -> Kernel:
@@ -261,6 +265,7 @@ def flash_fa4(problem: AttentionProblem) -> Kernel:
     devices=("cuda",),
     dtypes=HALF,
     requires=(("flash_attn", "flash-attn-4"),),
+    limits=each_layer(equal_lengths),
     workspace=flex_tiles,
     preload=COMPILER,
 )
@@ -275,6 +280,7 @@ def flex_flash(problem: AttentionProblem) -> Kernel:
     about="FlexAttention's split-KV kernel for one query",
     devices=("cuda",),
     phases=("decode",),
+    limits=each_layer(equal_lengths),
     workspace=split_results,
     preload=COMPILER,
 )

@@ -22,7 +22,7 @@ def whole_scores(problem: AttentionProblem) -> int:
     """The textbook's score matrices: two at a time forward, three backward (on CUDA four: masking there does not reuse
     the one it reads), when dq and dk do not exist yet."""
     p = problem
-    mask = 0 if p.dense else p.queries * p.keys
+    mask = 0 if p.dense else p.queries * p.keys * max(1, len(p.lengths))
     if p.backward:
         return mask + (3 if p.device == "cpu" else 4) * score_bytes(p) - (query_bytes(p) + cache_bytes(p) // 2)
     return mask + 2 * score_bytes(p)
@@ -112,7 +112,9 @@ def flex_tiles(problem: AttentionProblem) -> int:
 
 def dense_mask(problem: AttentionProblem) -> int:
     """A boolean mask, and the additive one that is made of it at every call."""
-    return (1 + problem.itemsize) * problem.queries * problem.keys + flash_tiles(problem)
+    p = problem
+    masks = 1 if not p.lengths else p.batch if p.group == 1 else p.batch * p.kv_heads
+    return (1 + p.itemsize) * masks * p.queries * p.keys + flash_tiles(p)
 
 
 def chunks(problem: AttentionProblem) -> int:

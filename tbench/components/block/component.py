@@ -90,6 +90,7 @@ BLOCK = Component(
     problem=BlockProblem,
     work=formulas.work,
     peak=lambda block, variant: formulas.peak_bytes(block),
+    resident=formulas.resident_bytes,
     build=build,
     own=own,
 )

@@ -53,6 +53,7 @@ FEEDFORWARD = Component(
     problem=FeedForward,
     work=formulas.work,
     peak=beside(formulas.resident_bytes),
+    resident=formulas.resident_bytes,
     build=build,
     own=own,
 )

@@ -38,6 +38,7 @@ NORM = Component(
     problem=Norm,
     work=formulas.work,
     peak=beside(formulas.resident_bytes),
+    resident=formulas.resident_bytes,
     build=build,
     own=own,
 )

@@ -63,6 +63,7 @@ POSITION = Component(
     problem=Position,
     work=formulas.work,
     peak=beside(formulas.resident_bytes),
+    resident=formulas.resident_bytes,
     build=build,
     own=own,
 )

@@ -17,9 +17,20 @@ def positions(problem: AttentionProblem) -> tuple[Tensor, Tensor]:
 
 
 def dense_mask(problem: AttentionProblem) -> Tensor:
-    """(queries, keys), True where the query sees the key. Made row by row block: positions are 8 bytes each."""
+    """(queries, keys), True where the query sees the key; of a ragged batch (batch, 1, 1, keys).
+
+    Made row by row block: positions are 8 bytes each.
+    """
     q, k = positions(problem)
+    if problem.lengths:
+        return k < key_counts(problem)[:, None, None, None]
     return torch.cat([problem.kept(rows, k) for rows in q.split(BLOCK)])
+
+
+def key_counts(problem: AttentionProblem) -> Tensor:
+    """(batch), int32: how many keys each sequence has."""
+    counts = [problem.keys_of(sequence) for sequence in range(problem.batch)]
+    return torch.tensor(counts, dtype=torch.int32, device=problem.device)
 
 
 def blocks(problem: AttentionProblem) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,10 @@ def unmasked(problem: AttentionProblem, native_gqa: bool) -> Kernel:
 def masked(problem: AttentionProblem) -> Kernel:
     """Full attention with the pattern as a dense boolean mask: everything is computed, then much of it hidden."""
     p = problem
-    mask = p.hold(dense_mask(p))
+    mask = dense_mask(p)
+    if p.lengths and p.group > 1:
+        mask = mask.repeat_interleave(p.kv_heads, dim=0)  # every KV head is a batch of its own, see `spread`
+    p.hold(mask)
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return sdpa(q, k, v, attn_mask=mask)

@@ -16,6 +16,8 @@ def naive(problem: AttentionProblem) -> Kernel:
     """softmax(q kᵀ · scale + mask) v, written out (Vaswani et al. 2017, equation 1)."""
     p = problem
     hidden = None if p.dense else p.hold(~dense_mask(p))
+    if hidden is not None and p.lengths:
+        hidden = hidden[:, None]  # (batch, 1, 1, 1, keys)
     shape = (p.batch, p.kv_heads, p.group, p.queries, p.keys)
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tbench.components.attention.kernels.masks import key_counts
 from tbench.components.attention.problem import AttentionProblem
 from tbench.components.registry import Kernel
 from tbench.errors import Unsupported
 
 
 def varlen(problem: AttentionProblem) -> Kernel:
-    """Every sequence of the batch as one of a pack of equal lengths. q, k, v: (batch, length, heads, head_dim)."""
+    """Every sequence of the batch as one of a pack, each with room for the longest. q, k, v: (batch, length, heads,
+    head_dim)."""
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
@@ -32,6 +34,10 @@ def varlen(problem: AttentionProblem) -> Kernel:
         if "enable_gqa" not in known:
             raise Unsupported(f"varlen_attn of PyTorch {torch.__version__} has no enable_gqa")
         options["enable_gqa"] = True
+    if p.lengths:
+        if "seqused_k" not in known:
+            raise Unsupported(f"varlen_attn of PyTorch {torch.__version__} has no seqused_k")
+        options["seqused_k"] = p.hold(key_counts(p))
 
     def starts(length: int) -> Tensor:
         first = torch.arange(p.batch + 1, dtype=torch.int32, device=p.device) * length
@@ -67,13 +73,13 @@ def paged(problem: AttentionProblem) -> Kernel:
     starts = p.hold(torch.arange(p.batch + 1, **whole))
     k_starts = p.hold(starts * p.keys)
     table = p.hold(torch.arange(p.batch * pages, **whole).view(p.batch, pages))
-    used = p.hold(torch.full((p.batch,), p.keys, **whole))
+    lengths = p.hold(key_counts(p))
 
     def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         k_pages, v_pages = (x.view(p.batch * pages, PAGE, p.kv_heads, p.head_dim) for x in (k, v))
         out: Any = varlen_attn(
             q.flatten(0, 1), k_pages, v_pages, starts, k_starts, 1, p.keys,
-            enable_gqa=p.group > 1, seqused_k=used, block_table=table,
+            enable_gqa=p.group > 1, seqused_k=lengths, block_table=table,
         )  # fmt: skip
         found: Tensor = out.view(p.batch, 1, p.heads, p.head_dim)
         return found
