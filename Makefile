@@ -15,6 +15,7 @@ run: $(VENV)/.run
 	$(VENV)/bin/tbench run $(SCENARIO) $(ARGS)
 
 # Files run side by side, on as many processes as there are cores, and four at most: each imports torch.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
 	$(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -12,8 +12,9 @@ import pytest
 
 from tbench.execution.local import LocalExecutor, Server, end_group
 
-MOST = 3  # kept: each holds torch
-OWN = "PYTEST_CURRENT_TEST"  # differs between tests, and changes nothing
+MOST = 4  # kept: each holds torch
+# What differs between tests, and nothing in a server.
+OWN = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"})
 
 
 @dataclass
@@ -44,11 +45,12 @@ def shared_servers() -> Iterator[None]:
     ) -> tuple[Server, Any]:
         if python != sys.executable:
             return launched(executor, python, modules, environment)
-        key = (tuple(modules), tuple(sorted((name, one) for name, one in environment.items() if name != OWN)))
+        key = (tuple(modules), tuple(sorted((name, one) for name, one in environment.items() if name not in OWN)))
         if key not in kept:
             while len(kept) >= MOST:
                 kept.pop(next(iter(kept))).close()
             kept[key] = started(modules, environment)
+        kept[key] = kept.pop(key)  # the latest used is the last to go
         root = kept[key]._root
         root.boot()
         server, pid = root.split()

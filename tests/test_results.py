@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tbench.analysis.run import Run
 from tbench.charts.draw import svg
 from tbench.charts.run import FOLDER, pictures
-from tbench.claims import article, assess, overview
+from tbench.claims import Assessment, article, assess, overview
 from tbench.claims.formats import FILES, markdown
 from tbench.claims.verdict import Verdict
 from tbench.cli.calibrate import lines
@@ -24,6 +25,16 @@ COMMITTED = ("cpu-2core", "gpu-h100")  # beside them lie the runs of whoever tes
 RUNS = sorted(file.parent for place in COMMITTED for file in (ROOT / "results" / place).glob("*/run.json"))
 CALIBRATIONS = sorted(file.parent for file in (ROOT / "results/calibration").glob("*/calibration.json"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@functools.cache
+def read(folder: Path) -> Run:
+    return Run.read(folder)
+
+
+@functools.cache
+def assessed(folder: Path) -> list[Assessment]:
+    return assess(article(), [read(folder)])
 
 
 def block(source: str, text: str = README) -> str:
@@ -39,7 +50,7 @@ def test_there_are_runs() -> None:
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_reports_are_what_the_measurements_give(folder: Path) -> None:
-    run = Run.read(folder)
+    run = read(folder)
     # A machine that was lent had to be given back: the table says that the run was interrupted.
     cut = folder.parent.name == "gpu-h100"
     assert run.header["status"] == ("interrupted" if cut else "complete")
@@ -49,7 +60,7 @@ def test_reports_are_what_the_measurements_give(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_pictures_are_what_the_measurements_give(folder: Path) -> None:
-    made = {f"{name}.svg": svg(chart, panel) for name, chart, panel in pictures(Run.read(folder))}
+    made = {f"{name}.svg": svg(chart, panel) for name, chart, panel in pictures(read(folder))}
     assert made == {file.name: file.read_text(encoding="utf-8") for file in (folder / FOLDER).glob("*.svg")}
 
 
@@ -65,24 +76,24 @@ def test_the_readme_shows_pictures_that_are_there() -> None:
     ids=lambda folder: f"{folder.parent.name}/{folder.name}",
 )
 def test_tables_are_what_the_measurements_give(folder: Path) -> None:
-    run = Run.read(folder)
+    run = read(folder)
     for name, language in FILES.items():
-        made = markdown(article(), assess(article(), [run]), language, [run])
+        made = markdown(article(), assessed(folder), language, [run])
         assert (folder / name).read_text(encoding="utf-8") == made
 
 
 def test_another_seed_turns_nothing_that_is_confirmed_into_refuted_or_back() -> None:
-    runs = [Run.read(ROOT / "results/cpu-2core" / name) for name in ("document", "document-seed-0")]
-    assert runs[0].header["seed"] != runs[1].header["seed"]
-    first, second = (assess(article(), [run]) for run in runs)
+    folders = [ROOT / "results/cpu-2core" / name for name in ("document", "document-seed-0")]
+    assert len({read(folder).header["seed"] for folder in folders}) == 2
+    first, second = map(assessed, folders)
     opposite = {Verdict.CONFIRMED, Verdict.REFUTED}
     for one, other in zip(first, second, strict=True):
         assert {one.verdict, other.verdict} != opposite, one.claim.id
         for here, there in zip(one.results, other.results, strict=True):
             assert {here.verdict, there.verdict} != opposite, (one.claim.id, here.regime.name.en)
-    for assessed in (first, second):
-        assert sum(one.verdict not in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) for one in assessed) >= 14
-        assert {one.claim.id for one in assessed if one.verdict is Verdict.NOT_MEASURED} <= {"C4", "C21"}
+    for every in (first, second):
+        assert sum(one.verdict not in (Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED) for one in every) >= 14
+        assert {one.claim.id for one in every if one.verdict is Verdict.NOT_MEASURED} <= {"C4", "C21"}
 
 
 @pytest.mark.parametrize("folder", CALIBRATIONS, ids=lambda folder: folder.name)
@@ -100,8 +111,8 @@ def test_the_ci_guide_shows_what_was_calibrated() -> None:
 
 
 def test_the_readme_shows_them() -> None:
-    run = Run.read(ROOT / "results/cpu-2core/document")
-    shown = overview.text(article(), assess(article(), [run]), "en", [run], 100)
+    folder = ROOT / "results/cpu-2core/document"
+    shown = overview.text(article(), assessed(folder), "en", [read(folder)], 100)
     assert block("tbench table results/cpu-2core/document") == shown
-    report = render(Run.read(ROOT / "results/cpu-2core/attention"), "text")
+    report = render(read(ROOT / "results/cpu-2core/attention"), "text")
     assert block("tbench report results/cpu-2core/attention") == report

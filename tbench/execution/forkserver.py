@@ -21,6 +21,7 @@ socket closes: the server kills what it started and ends.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -39,6 +40,7 @@ LONGEST_END = 5.0  # seconds for threads to end
 
 def main(descriptor: int, modules: Sequence[str]) -> None:
     # Everything heavy is imported before the first fork; `serve` is what a worker then runs.
+    gc.disable()
     from tbench.execution.worker import preload, serve
 
     preload()
@@ -46,6 +48,10 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
         importlib.import_module(module)
     if modules and poisoned():
         begin_again(descriptor)
+    # What is imported stays: neither the server nor its forks look through it for garbage, which would also give each
+    # fork pages of its own.
+    gc.freeze()
+    gc.enable()
     control = socket.socket(fileno=descriptor)
     control.sendall(b"ready\n")
     while (copy := answer(control, serve)) is not None:

@@ -205,7 +205,8 @@ def cleared(evidence: Evidence, rule: Rule) -> bool:
     values = evidence.confirm
     if len(values) not in rule.confirmation_looks(evidence.planned):
         return False
-    return inside(values, rule) and inside([-value for value in values], rule)
+    as_fast = -lower(values, 1 - rule.ok_alpha_of_a_look(len(values))) < rule.bar  # `inside`, turned around
+    return as_fast and inside(values, rule)
 
 
 def open_after_first_look(cases: Mapping[str, Evidence], rule: Rule) -> set[str]:

@@ -16,6 +16,7 @@ from tbench.cli import exit_code
 from tbench.cli.checkup import Findings, ceiling_facts, gpu_facts, machine_facts, noise_facts, sections
 from tbench.cli.doctor import attempted
 from tbench.errors import UsageError
+from tbench.execution import noise
 from tbench.execution.executor import WorkerFailed
 from tbench.execution.noise import Noise
 from tbench.measure.environment import OPTIONAL_KERNELS
@@ -57,6 +58,7 @@ def printed() -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setenv("COLUMNS", "200")
+        patch.setattr(noise, "SAMPLING", replace(noise.SAMPLING, min_rounds=3, max_rounds=3))
         assert exit_code(["doctor", "--device", "cpu"]) == 0
     return out.getvalue(), err.getvalue()
 

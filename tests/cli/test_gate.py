@@ -68,6 +68,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # to wake a second thread is most of so short a call
     monkeypatch.setattr(paired, "QUICK_TURN_SECONDS", 0.02)
+    monkeypatch.setattr(paired, "WARM_UP_SECONDS", 0.01)
     return folder
 
 
@@ -151,7 +152,8 @@ def test_a_scenario_that_the_reference_cannot_read_is_inconclusive(
 
 
 def test_nothing_changed_is_no_regression(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = gate(options(), FEW)
+    """Nor is another Python that is the same."""
+    code = gate(options(base_python=sys.executable), FEW)
     printed = capsys.readouterr()
     assert code in (0, 3), printed.err  # 3 where the machine is too busy to tell
     assert only_line(printed.out).split()[0] in ("OK", "INCONCLUSIVE")
@@ -160,6 +162,8 @@ def test_nothing_changed_is_no_regression(repository: Path, capsys: pytest.Captu
     assert "uncommitted changes" not in printed.err
     saved = json.loads((repository / "out" / "gate.json").read_text())
     assert saved["result"]["exit_code"] == code
+    assert saved["result"]["base"].endswith(f"({sys.executable})")
+    assert saved["result"]["new"].endswith("(this one)")
     assert FEW.screen <= len(saved["pairs"][0]["screen"]) <= FEW.most  # more where the first look leaves it open
     assert exit_code(["compare", "out/base", "out/new"]) == 0
     assert git(repository, "worktree", "list").count("\n") == 0
@@ -214,18 +218,6 @@ def test_a_wrapper_does_not_hide_that_the_base_would_measure_the_working_tree(
         gate(options(), FEW)
 
 
-def test_another_python_is_the_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (repository / "scenario.yaml").write_text(SCENARIO.replace("./kernels.py:attend", "kernels:attend"))
-    code = gate(options(against=None, base_python=sys.executable), FEW)
-    printed = capsys.readouterr()
-    assert code in (0, 3), printed.err
-    assert only_line(printed.out).split()[0] in ("OK", "INCONCLUSIVE")
-    assert "the same code on both sides" in printed.err
-    saved = json.loads((repository / "out" / "gate.json").read_text())["result"]
-    assert saved["base"].endswith(f"({sys.executable})")
-    assert saved["new"].endswith("(this one)")
-
-
 def test_a_stored_baseline_is_saved_listed_promoted_and_compared_with(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,18 +258,15 @@ def test_a_baseline_of_other_cases_leaves_nothing_to_compare(
     assert "skipped" in (repository / "a.xml").read_text()
 
 
-def test_work_that_is_injected_is_found(repository: Path) -> None:
+def test_work_and_memory_that_are_injected_are_found(repository: Path) -> None:
     folder = repository / "results/calibration/mine"
     said: list[str] = []
     asked = options(against=None, output=None)
-    _, (one,) = calibrate(asked, TrialPlan(injected=1, shares=(2.0,)), folder, said.append, FEW)
+    plan = TrialPlan(injected=1, memory=1, shares=(2.0,))
+    _, trials = calibrate(asked, plan, folder, said.append, FEW)
     assert said[0].startswith("measures two worktrees of ")
     assert said[0].endswith("a kernel of ours")
-    assert one.flags == {one.target: "SLOWER"}
+    work, memory = sorted(trials, key=lambda one: one.bytes > 0)
+    assert work.flags == {work.target: "SLOWER"}
+    assert memory.flags[memory.target] in ("BIGGER", "SLOWER")
     assert git(repository, "worktree", "list").count("\n") == 0
-
-
-def test_memory_that_is_injected_is_found(repository: Path) -> None:
-    asked = options(against=None, output=None)
-    _, (one,) = calibrate(asked, TrialPlan(memory=1), repository / "out", lambda message: None, FEW)
-    assert one.flags[one.target] in ("BIGGER", "SLOWER")

@@ -29,25 +29,18 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bench" / "mine.yaml"
 
 
-def test_a_run(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code(["run", str(mine), "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
-    assert "./kernels.py:attend" in capsys.readouterr().out
+def test_a_run_of_what_works_and_what_fails(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernels = ["flash", *(f"./kernels.py:{name}" for name in ("attend", "short", "raises", "refuses"))]
+    command = ["run", str(mine), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32"]
+    assert exit_code([*command, "--set", f"kernel={','.join(kernels)}"]) == 4
+    printed = capsys.readouterr()
+    assert "./kernels.py:attend" in printed.out
+    assert "the result is (1, 2, 31, 16) instead of (1, 2, 32, 16)" in printed.err
     frame = tbench.read_run(tmp_path / "run")
-    assert list(frame["kernel"]) == ["flash", "./kernels.py:attend"] * 2
-    assert list(frame["status"]) == ["ok"] * 4
-    assert frame["speedup"].notna().all()
-    assert (frame["peak_memory_bytes"] > 0).all()
-
-
-def test_a_failing_kernel_is_a_row_and_exit_code_4(
-    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kernels = "kernel=flash,./kernels.py:short,./kernels.py:raises,./kernels.py:refuses"
-    command = ["run", str(mine), "-o", str(tmp_path / "run"), "--device", "cpu", "--set", kernels, "-k", "seq_len=32"]
-    assert exit_code(command) == 4
-    frame = tbench.read_run(tmp_path / "run")
-    assert list(frame["status"]) == ["ok", "wrong", "error", "unsupported"]
-    assert "the result is (1, 2, 31, 16) instead of (1, 2, 32, 16)" in capsys.readouterr().err
+    assert list(frame["kernel"]) == kernels
+    assert list(frame["status"]) == ["ok", "ok", "wrong", "error", "unsupported"]
+    assert list(frame["speedup"].notna()) == [True, True, False, False, False]
+    assert (frame["peak_memory_bytes"][:2] > 0).all()
 
 
 def test_dry_run_and_a_suite(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,14 +52,13 @@ def test_dry_run_and_a_suite(mine: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert "1 case" in out and "runs" in out and "attend" in out
 
 
-@pytest.mark.parametrize(
-    ("name", "part"), [("attention", "seq_len=256 kv_heads=2"), ("norm", "phase=forward_backward")]
-)
-def test_the_example(name: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attention's measured; the norm's called once at a small size, for `components/test_own.py` tests its numbers."""
     monkeypatch.chdir(tmp_path)
-    short = ["-k", part, "--max-time", "0.05", "-o", str(tmp_path / "run"), "--device", "cpu"]
-    assert exit_code(["run", str(EXAMPLE / f"{name}.yaml"), *short]) == 0
+    short = ["-k", "seq_len=256 kv_heads=2", "--max-time", "0.05", "-o", str(tmp_path / "run"), "--device", "cpu"]
+    assert exit_code(["run", str(EXAMPLE / "attention.yaml"), *short]) == 0
     assert set(tbench.read_run(tmp_path / "run")["status"]) == {"ok"}
+    assert exit_code(["run", str(EXAMPLE / "norm.yaml"), "--dry-run", "--device", "cpu"]) == 0
 
 
 def test_list_says_that_one_s_own_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,24 +120,20 @@ def test_list_shows_what_packages_offer_and_what_is_left_out(installed: dict[str
     assert len(said) == 6
 
 
-def test_a_run_with_what_a_package_offers(installed: dict[str, str], mine: Path, tmp_path: Path) -> None:
-    fast = mine.with_name("fast.yaml")
+def test_runs_with_what_a_package_offers(installed: dict[str, str], mine: Path, tmp_path: Path) -> None:
+    """By itself, and inside a block."""
+    fast, block = mine.with_name("fast.yaml"), mine.with_name("block.yaml")
     fast.write_text(MINE.replace('"./kernels.py:attend"', "fast"))
-    done = ran(installed, "run", str(fast), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32")
-    assert done.returncode == 0, done.stderr
-    frame = tbench.read_run(tmp_path / "run")
-    assert list(frame["kernel"]) == ["flash", "fast"]
-    assert list(frame["status"]) == ["ok", "ok"]
-    assert exit_code(["list", str(fast)]) == 2  # not installed here
-
-
-def test_inside_a_block(installed: dict[str, str], tmp_path: Path) -> None:
     text = TINY.replace("attention", "block").replace("head_dim: 16", "hidden: 32").replace(", causal: true", "")
-    path = tmp_path / "block.yaml"
-    path.write_text(text.replace("[naive, flash]", "[naive, fast]"))
-    done = ran(installed, "run", str(path), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32")
+    block.write_text(text.replace("[naive, flash]", "[naive, fast]").replace("name: tiny", "name: whole"))
+    both = ["run", str(fast), str(block), "-o", str(tmp_path / "run"), "--device", "cpu", "-k", "seq_len=32"]
+    done = ran(installed, *both)
     assert done.returncode == 0, done.stderr
-    assert list(tbench.read_run(tmp_path / "run")["status"]) == ["ok", "ok"]
+    for name, kernels in (("tiny", ["flash", "fast"]), ("whole", ["naive", "fast"])):
+        frame = tbench.read_run(tmp_path / "run" / name)
+        assert list(frame["kernel"]) == kernels
+        assert list(frame["status"]) == ["ok", "ok"]
+    assert exit_code(["list", str(fast)]) == 2  # not installed here
 
 
 def test_help_asks_for_no_packages() -> None:

@@ -1,4 +1,4 @@
-"""One thread for small problems: on a busy machine two would mostly wait for each other."""
+"""A folder of kernels of the user's own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from tbench.components import calling, own
 from tests.components.own_kernels import KERNELS
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

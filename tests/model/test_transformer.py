@@ -33,7 +33,7 @@ def bytes_(seed: int, length: int = LENGTH) -> torch.Tensor:
     return torch.randint(256, (2, length), generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(configs, st.integers(1, LENGTH - 1))
 def test_a_later_byte_never_changes_an_earlier_logit(config: ModelConfig, first: int) -> None:
     model, tokens = Decoder(config), bytes_(0)
@@ -46,7 +46,7 @@ def test_a_later_byte_never_changes_an_earlier_logit(config: ModelConfig, first:
     assert not torch.allclose(one[:, first], two[:, first], atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(configs)
 def test_kernels_compute_the_same(config: ModelConfig) -> None:
     with torch.no_grad():
@@ -83,7 +83,7 @@ def test_the_ladder_ends_at_2024_with_equal_parameters() -> None:
     assert steps["-gqa"].kv_heads == 8 and steps["2024"].kv_heads == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(configs)
 def test_parameters_are_counted_as_they_are_built(config: ModelConfig) -> None:
     assert config.parameters == sum(parameter.numel() for parameter in Decoder(config).parameters())
@@ -117,7 +117,7 @@ def test_the_loss_of_the_reference_notices_another_rope_base() -> None:
         assert not torch.allclose(model(tokens[None])[0], right, atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(configs, configs, st.integers(0, 2**31))
 def test_arms_start_from_the_same_numbers(one: ModelConfig, two: ModelConfig, seed: int) -> None:
     first, second = dict(Decoder(one, seed).named_parameters()), dict(Decoder(two, seed).named_parameters())

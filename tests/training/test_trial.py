@@ -21,11 +21,19 @@ SMALL = matched(ModelConfig(layers=2, hidden=32, heads=2, kv_heads=2, head_dim=1
 SHORT = Setting(TINY, Loop(steps=10, rate=3e-3, batch=4, length=16, looks=2))
 
 
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For runs that are not asked how well they learn: to judge them would take longer than to train them."""
+    monkeypatch.setattr("tbench.training.trial.ROWS", 64)
+    monkeypatch.setattr("tbench.training.trial.LONG_ROWS", 32)
+
+
 def without_times(trial: Trial) -> Trial:
     curve = tuple((steps, loss, 0.0) for steps, loss, _ in trial.curve)
     return replace(trial, curve=curve, seconds=0.0, seconds_per_step=0.0)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_a_trial_repeats_exactly() -> None:
     one, two, other = (run_trial(replace(SHORT, seed=seed)) for seed in (1, 1, 2))
     assert without_times(one) == without_times(two)
@@ -59,6 +67,7 @@ def test_recall_beyond_the_windows_needs_a_full_layer(pattern: str, remembers: b
     assert trial.accuracy > 0.99 if remembers else trial.accuracy < 0.2  # one in sixteen by guessing
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_an_absurd_rate_diverges_and_says_so() -> None:
     loop = replace(SHORT.loop, steps=30, rate=1e3, warmup=0.0)
     trial = run_trial(Setting(TINY.with_(norm_position="post"), loop))
@@ -66,6 +75,7 @@ def test_an_absurd_rate_diverges_and_says_so() -> None:
     assert not run_trial(SHORT).diverged
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_a_run_ends_where_the_loss_is_not_a_number() -> None:
     trial = run_trial(replace(SHORT, loop=replace(SHORT.loop, rate=float("inf"), warmup=0.0)))
     assert trial.diverged and trial.loss is None and trial.training_loss is None
@@ -78,6 +88,7 @@ def test_losses_by_position_do_not_depend_on_the_batch() -> None:
     assert one.shape == (16,) and torch.allclose(one, two, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_loss_beyond_the_trained_length_by_window() -> None:
     trial = run_trial(replace(SHORT, reach=(1.25, 2.0)))
     assert list(trial.windows) == ["1", "1.25", "2"] and trial.refused == ""
@@ -87,6 +98,7 @@ def test_loss_beyond_the_trained_length_by_window() -> None:
     assert list(learned.windows) == ["1"] and "learned for 16 positions" in learned.refused
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_every_length_is_judged_on_the_same_bytes() -> None:
     """A model that sees nothing but the byte before cannot tell how long the sequence is."""
     blind = TINY.with_(pattern="window:1", position_encoding="none")
@@ -94,6 +106,7 @@ def test_every_length_is_judged_on_the_same_bytes() -> None:
     assert windows["1.5"] == pytest.approx(windows["1"], rel=1e-6) == pytest.approx(windows["4"], rel=1e-6)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_interpolation_is_the_same_model_inside_and_another_beyond() -> None:
     trial = run_trial(replace(SHORT, reach=(2.0,), interpolate=True))
     assert trial.windows["1"] == trial.interpolated["1"] and trial.windows["2"] != trial.interpolated["2"]
