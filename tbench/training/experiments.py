@@ -134,7 +134,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         models=blocks,
         budgets={
             "quick": Budget(steps=150, seeds=3, sizes=SHARED, looks=15),
-            "full": Budget(steps=250, seeds=5, sizes=SHARED, looks=15),
+            "full": Budget(steps=250, seeds=6, sizes=SHARED, looks=15),
             "large": Budget(steps=4000, seeds=3, sizes=LARGE, batch=32, length=512, looks=20, data="library"),
         },
         paced=("2017", "+rmsnorm"),
@@ -157,7 +157,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         reach=(1.25, 1.5, 2.0, 4.0),
         budgets={
             "quick": Budget(steps=400, seeds=2, looks=1),
-            "full": Budget(steps=500, seeds=3, looks=5),
+            "full": Budget(steps=500, seeds=4, looks=5),
             "large": Budget(steps=6000, seeds=3, sizes=LARGE, batch=16, length=2048, looks=5, data="library"),
         },
     ),

@@ -13,7 +13,7 @@ from tbench.model.encodings import apply_rope, rope_tables
 from tbench.model.transformer import Decoder
 
 DOCUMENT = 32  # bytes of each of the two documents
-POSITIONS, HEAD_DIM = 128, 64  # of the queries and keys that are moved
+POSITIONS, HEAD_DIM, HEADS = 128, 64, 64  # of the queries and keys that are moved
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def shift_change(shifts: Sequence[int], angles: torch.dtype = torch.float64, see
     """Largest change of RoPE's attention logits when every position moves by one of `shifts`, relative to the
     largest logit. q and k are random and float32, and so is everything but the angles.
     """
-    q, k = torch.randn(2, 8, POSITIONS, HEAD_DIM, generator=torch.Generator().manual_seed(seed))
+    q, k = torch.randn(2, HEADS, POSITIONS, HEAD_DIM, generator=torch.Generator().manual_seed(seed))
 
     def logits(shift: int) -> Tensor:
         tables = rope_tables(torch.arange(POSITIONS) + shift, HEAD_DIM, angles=angles)
