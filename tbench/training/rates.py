@@ -34,7 +34,13 @@ def search(rates: Sequence[float], seeds: Sequence[int], run: Callable[[int, flo
     near = [rate for rate in tried if ended[rate] <= min(ended.values()) + BEHIND]
     for seed in list(seeds)[SCOUTS:]:
         losses |= {(seed, rate): run(seed, rate) for rate in near}
-    return losses
+    while True:  # all seeds together may end lowest at an end that the first ones did not
+        common = means(losses, seeds)
+        wanted = beyond(min(common, key=common.__getitem__), tried)
+        if not wanted:
+            return losses
+        tried = sorted({*tried, *wanted})
+        losses |= {(seed, rate): run(seed, rate) for seed in seeds for rate in wanted}
 
 
 def beyond(best: float, tried: Sequence[float]) -> list[float]:
