@@ -29,7 +29,7 @@ def count(work: Work, phase: str, sampling: Sampling, cache_bytes: int, room: in
 
 
 def at_most(work: Work, room: int) -> int:
-    """The first set, and as many as `room` takes beside it. A cache that is read in part takes its room all the same."""
+    """The first set, and as many as `room` takes beside it. A cache that is read in part takes all its room."""
     return 1 + int(room // max(1.0, work.bytes, work.kv_cache_bytes or 0))
 
 

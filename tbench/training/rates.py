@@ -20,27 +20,29 @@ Losses = dict[tuple[int, float], float]  # by seed and rate; infinite for a run 
 
 
 def search(rates: Sequence[float], seeds: Sequence[int], run: Callable[[int, float], float]) -> Losses:
-    """Every run that is needed. The first seeds try all `rates`, and further ones of `WIDEST` for as long as the best
-    is the least or the greatest of those tried; the other seeds try those that came near it. `run` returns the loss."""
-    tried, losses, scouts = sorted(rates), Losses(), list(seeds)[:SCOUTS]
-    wanted = list(tried)
-    while wanted:
-        for seed in scouts:
-            losses |= {(seed, rate): run(seed, rate) for rate in wanted}
-        tried = sorted({*tried, *wanted})
-        best = min(means(losses, scouts), key=means(losses, scouts).__getitem__)
-        wanted = beyond(best, tried)
+    """Every run that is needed. The first seeds try all `rates`, the others those that came near the best; then, as
+    before among the first, all try further ones of `WIDEST` for as long as the best is the least or the greatest of
+    those tried. `run` returns the loss."""
+    losses, scouts = Losses(), list(seeds)[:SCOUTS]
+
+    def tried() -> list[float]:
+        return sorted({rate for _, rate in losses})
+
+    def take(which: Sequence[int], wanted: Sequence[float]) -> None:
+        while wanted:
+            for seed in which:
+                losses.update({(seed, rate): run(seed, rate) for rate in wanted})
+            ended = means(losses, which)
+            wanted = beyond(min(ended, key=ended.__getitem__), tried())
+
+    take(scouts, sorted(rates))
     ended = means(losses, scouts)
-    near = [rate for rate in tried if ended[rate] <= min(ended.values()) + BEHIND]
+    near = [rate for rate in tried() if ended[rate] <= min(ended.values()) + BEHIND]
     for seed in list(seeds)[SCOUTS:]:
-        losses |= {(seed, rate): run(seed, rate) for rate in near}
-    while True:  # all seeds together may end lowest at an end that the first ones did not
-        common = means(losses, seeds)
-        wanted = beyond(min(common, key=common.__getitem__), tried)
-        if not wanted:
-            return losses
-        tried = sorted({*tried, *wanted})
-        losses |= {(seed, rate): run(seed, rate) for seed in seeds for rate in wanted}
+        losses.update({(seed, rate): run(seed, rate) for rate in near})
+    common = means(losses, seeds)
+    take(list(seeds), beyond(min(common, key=common.__getitem__), tried()))
+    return losses
 
 
 def beyond(best: float, tried: Sequence[float]) -> list[float]:
